@@ -1,0 +1,249 @@
+"""The connections to SQLite or PostgreSQL, and the migrations that bring either to the schema of this program."""
+
+import asyncio
+import fcntl
+import sqlite3
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from alembic import command
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import URL, Connection, create_engine, event, make_url, text
+from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from newsletter import assets
+from newsletter.errors import NewsletterError
+
+Result = TypeVar("Result")
+
+_BUSY_SECONDS = 30
+_BUSY = "another process already runs the engine on this database; it will deliver what is due"
+_LOCK_NUMBER = 0x6E657773  # "news": the advisory lock of the embedded engine on PostgreSQL
+
+
+class DatabaseError(NewsletterError):
+    """The database cannot be reached, is not ours, or is not at the schema this program needs."""
+
+
+class DatabaseBusy(DatabaseError):
+    """Another process already runs the engine on this database."""
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """A database: `begin()` to write, `read()` to look.
+
+    On SQLite all writing goes through one connection, which BEGINs IMMEDIATE: a second writer would only contend
+    for the lock, and a deferred BEGIN silently loses updates under concurrent select-then-update.
+    """
+
+    url: URL
+    writer: AsyncEngine
+    reader: AsyncEngine
+
+    @property
+    def is_sqlite(self) -> bool:
+        """Whether this is SQLite, whose engine is one process."""
+        return self.url.get_backend_name() == "sqlite"
+
+    @asynccontextmanager
+    async def begin(self) -> AsyncIterator[AsyncConnection]:
+        """A transaction that writes: committed at the end, rolled back by an exception."""
+        async with self.writer.begin() as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[AsyncConnection]:
+        """A consistent view to read from; SQLite refuses to write through it."""
+        async with self.reader.begin() as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def engine_lock(self) -> AsyncIterator[None]:
+        """Hold the right to run the embedded engine. Raises DatabaseBusy while another process holds it.
+
+        The operating system (or PostgreSQL) lets go of it when the holder dies, however it dies.
+        """
+        if self.is_sqlite:
+            with _locked_file(Path(f"{self.url.database}.lock")):
+                yield
+            return
+        async with self.writer.connect() as connection:
+            held = await connection.scalar(text("SELECT pg_try_advisory_lock(:n)"), {"n": _LOCK_NUMBER})
+            await connection.commit()  # the lock is the session's; no transaction need stay open for it
+            if not held:
+                raise DatabaseBusy(_BUSY)
+            yield
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self.writer.dispose()
+        if self.reader is not self.writer:
+            await self.reader.dispose()
+
+
+@contextmanager
+def _locked_file(path: Path) -> Iterator[None]:
+    with path.open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise DatabaseBusy(_BUSY) from error
+        yield
+
+
+def parse(url: str) -> URL:
+    """Read a database URL, `sqlite:///FILE` or `postgresql://…`. Raises DatabaseError."""
+    try:
+        parsed = make_url(url)
+    except ArgumentError as error:
+        raise DatabaseError(f"database = {url!r} is not a URL; use sqlite:///FILE or postgresql://HOST/NAME") from error
+    backend = parsed.get_backend_name()
+    if backend not in ("sqlite", "postgresql"):
+        raise DatabaseError(f"database = {url!r}: {backend} is not supported; use sqlite:///FILE or postgresql://…")
+    if backend == "sqlite" and parsed.database in (None, "", ":memory:"):
+        raise DatabaseError(f"database = {url!r}: name a file, as in sqlite:///newsletter.sqlite3")
+    return parsed
+
+
+def connect(url: str, *, pool: int = 8) -> Database:
+    """Make the engines; nothing is opened before the first use. `pool` is how many connections may be open."""
+    parsed = parse(url)
+    if parsed.get_backend_name() == "postgresql":
+        engine = create_async_engine(
+            parsed.set(drivername="postgresql+psycopg"), pool_size=pool, max_overflow=pool, pool_pre_ping=True
+        )
+        return Database(parsed, engine, engine)
+    driver = parsed.set(drivername="sqlite+aiosqlite")
+    writer = create_async_engine(driver, pool_size=1, max_overflow=0, pool_timeout=_BUSY_SECONDS)
+    reader = create_async_engine(driver, pool_size=pool, max_overflow=0, pool_timeout=_BUSY_SECONDS)
+    _prepare_sqlite(writer, begin="BEGIN IMMEDIATE", query_only=False)
+    _prepare_sqlite(reader, begin="BEGIN", query_only=True)
+    return Database(parsed, writer, reader)
+
+
+def _prepare_sqlite(engine: AsyncEngine, *, begin: str, query_only: bool) -> None:
+    @event.listens_for(engine.sync_engine, "connect")
+    def on_connect(connection: Any, _: object) -> None:
+        connection.isolation_level = None  # the driver's own BEGIN is a deferred one
+        cursor = connection.cursor()
+        for pragma in _pragmas(query_only=query_only):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    @event.listens_for(engine.sync_engine, "begin")
+    def on_begin(connection: Connection) -> None:
+        connection.exec_driver_sql(begin)
+
+
+def _pragmas(*, query_only: bool) -> list[str]:
+    return [
+        f"busy_timeout = {_BUSY_SECONDS * 1000}",
+        "journal_mode = WAL",
+        "synchronous = NORMAL",
+        "foreign_keys = ON",
+        "cache_size = -32768",
+        "temp_store = MEMORY",
+        f"query_only = {'ON' if query_only else 'OFF'}",
+    ]
+
+
+async def upgrade(url: str) -> str:
+    """Bring a database to this program's schema, creating a SQLite file that does not exist; answer its revision."""
+    return await asyncio.to_thread(_with_connection, url, _upgrade)
+
+
+async def current(url: str) -> str | None:
+    """The revision a database is at, or None for an empty one."""
+    if (missing := _missing_file(url)) is not None:
+        raise DatabaseError(f"{missing}: there is no such database; `newsletter db upgrade` makes it")
+    return await asyncio.to_thread(_with_connection, url, _current)
+
+
+def head() -> str:
+    """The revision this program needs."""
+    revision = ScriptDirectory.from_config(_config()).get_current_head()
+    assert revision is not None  # noqa: S101 - the project ships at least one migration
+    return revision
+
+
+async def require_current(url: str) -> None:
+    """Refuse a database that is not at the schema of this program, naming the command that mends it."""
+    found, needed = await current(url), head()
+    if found is None:
+        raise DatabaseError("the database is empty; run `newsletter db upgrade`")
+    if found != needed:
+        known = {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
+        if found in known:
+            raise DatabaseError(f"the database is at {found}, behind {needed}; run `newsletter db upgrade`")
+        raise DatabaseError(f"the database is at {found}, which this version does not know; upgrade the program")
+
+
+async def backup(url: str, target: Path) -> None:
+    """Copy a live SQLite database to a new file, whole and consistent, with SQLite's own backup.
+
+    Raises DatabaseError for PostgreSQL (whose tool is pg_dump) and for a target that exists.
+    """
+    parsed = parse(url)
+    if parsed.get_backend_name() != "sqlite":
+        raise DatabaseError("PostgreSQL is backed up by its own tool: pg_dump --format=custom --file=FILE")
+    if target.exists():
+        raise DatabaseError(f"{target} exists already; name a new file")
+    if (missing := _missing_file(url)) is not None:
+        raise DatabaseError(f"{missing}: there is no such database")
+    partial_copy = target.with_name(f"{target.name}.partial")
+    try:
+        await asyncio.to_thread(_copy_sqlite, str(parsed.database), partial_copy)
+        partial_copy.rename(target)
+    except (sqlite3.Error, OSError) as error:
+        partial_copy.unlink(missing_ok=True)
+        raise DatabaseError(f"{target}: could not write the backup: {error}") from error
+
+
+def _copy_sqlite(source: str, target: Path) -> None:
+    with closing(sqlite3.connect(source)) as live, closing(sqlite3.connect(target)) as copy:
+        live.backup(copy)
+
+
+def _missing_file(url: str) -> str | None:
+    parsed = parse(url)
+    if parsed.get_backend_name() == "sqlite" and not Path(str(parsed.database)).exists():
+        return str(parsed.database)
+    return None
+
+
+def _config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(assets.MIGRATIONS).replace("%", "%%"))
+    return config
+
+
+def _upgrade(connection: Connection) -> str:
+    config = _config()
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
+    return head()
+
+
+def _current(connection: Connection) -> str | None:
+    return MigrationContext.configure(connection).get_current_revision()
+
+
+def _with_connection(url: str, work: Callable[[Connection], Result]) -> Result:
+    parsed = parse(url)
+    driver = "sqlite" if parsed.get_backend_name() == "sqlite" else "postgresql+psycopg"
+    engine = create_engine(parsed.set(drivername=driver))
+    try:
+        with engine.begin() as connection:
+            return work(connection)
+    except DBAPIError as error:
+        shown = parsed.render_as_string(hide_password=True)
+        raise DatabaseError(f"{shown}: {str(error.orig).strip().splitlines()[0]}") from error
+    finally:
+        engine.dispose()

@@ -1,0 +1,300 @@
+"""What a person may set: one frozen object from newsletter.toml, then NEWSLETTER_* variables, read once at the edge."""
+
+import ipaddress
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from zoneinfo import available_timezones
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from newsletter import database, tomlfile
+from newsletter.errors import NewsletterError
+from newsletter.suggest import hint
+
+PREFIX = "NEWSLETTER_"
+DEFAULT_FILE = Path("newsletter.toml")
+
+
+class SettingsError(NewsletterError):
+    """A setting is missing, unknown or wrong; the text has one line for each."""
+
+
+def _public_url(value: str) -> str:
+    if not value.startswith(("https://", "http://")) or any(sign in value for sign in "?# \t"):
+        raise ValueError("give the address visitors see, as in https://news.example.org")
+    return value.rstrip("/")
+
+
+def _network(value: str) -> str:
+    try:
+        ipaddress.ip_network(value)
+    except ValueError as error:
+        raise ValueError(f"{value} is no network; write 10.0.0.0/8 or 192.0.2.7") from error
+    return value
+
+
+def _secret_of_32(value: SecretStr) -> SecretStr:
+    if len(value.get_secret_value()) < 32:
+        raise ValueError("a key has at least 32 characters; `newsletter init` makes fresh ones")
+    return value
+
+
+def _backend(value: str) -> str:
+    try:
+        database.parse(value)
+    except NewsletterError as error:
+        raise ValueError(str(error)) from error
+    return value
+
+
+def _zone(value: str) -> str:
+    if value not in available_timezones():
+        raise ValueError(f"there is no time zone {value}{hint(value, available_timezones())}")
+    return value
+
+
+Key = Annotated[SecretStr, AfterValidator(_secret_of_32)]
+Zone = Annotated[str, AfterValidator(_zone)]
+
+
+class Section(BaseModel):
+    """A table of newsletter.toml; unknown keys are refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Secrets(Section):
+    """The keys that sign links, newest first, and the one that hashes suppressed addresses, which never changes."""
+
+    signing_keys: tuple[Key, ...] = Field(min_length=1)
+    hash_key: Key
+
+
+class Smtp(Section):
+    """The relay that takes our mail."""
+
+    host: str = "localhost"
+    port: int = Field(25, ge=1, le=65535)
+    username: str = ""
+    password: SecretStr = SecretStr("")
+    tls: Literal["opportunistic", "required", "implicit", "none"] = "opportunistic"
+    connections: int = Field(8, ge=1, le=200)
+    timeout: timedelta = timedelta(minutes=5)
+
+
+class Delivery(Section):
+    """How the ledger is worked through."""
+
+    window: int = Field(150, ge=1, le=2000)
+    shard: int = Field(1000, ge=1, le=100_000)
+    on_uncertain: Literal["resend", "hold"] = "resend"
+    retry_first: timedelta = timedelta(minutes=2)
+    retry_longest: timedelta = timedelta(hours=4)
+    give_up_after: timedelta = timedelta(days=2)
+
+
+class Bounces(Section):
+    """Where mail that comes back arrives, and what follows from it."""
+
+    address: str = ""
+    maildir: Path | None = None
+    soft_days: int = Field(5, ge=1)
+    soft_span: timedelta = timedelta(days=14)
+    soft_memory: timedelta = timedelta(days=30)
+
+
+class Webhooks(Section):
+    """What each provider signs or authenticates with; a provider without a key is refused."""
+
+    generic_secret: SecretStr = SecretStr("")
+    postmark_username: str = ""
+    postmark_password: SecretStr = SecretStr("")
+
+
+class Web(Section):
+    """The pages and the address they are served from."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(8025, ge=0, le=65535)
+    trusted_proxies: tuple[Annotated[str, AfterValidator(_network)], ...] = ()
+
+
+class Joining(Section):
+    """The double opt-in: what is agreed to, and for how long a link confirms it."""
+
+    consent_version: str = "2021-01"
+    consent_text: str = (
+        "Yes, write to me about this series of events. I can change what I get, or leave, by a link in every mail."
+    )
+    confirm_within: timedelta = timedelta(days=7)
+    confirmations_a_day: int = Field(3, ge=1, le=20)
+
+
+class Settings(BaseSettings):
+    """Everything in force. Secrets are kept out of its repr."""
+
+    model_config = SettingsConfigDict(
+        frozen=True, extra="forbid", env_prefix=PREFIX, env_nested_delimiter="__", env_ignore_empty=False
+    )
+
+    database: Annotated[str, AfterValidator(_backend)] = "sqlite:///newsletter.sqlite3"
+    public_url: Annotated[str, AfterValidator(_public_url)] = "http://127.0.0.1:8025"
+    templates: Path | None = None
+    secrets: Secrets
+    smtp: Smtp = Smtp()
+    delivery: Delivery = Delivery()
+    bounces: Bounces = Bounces()
+    webhooks: Webhooks = Webhooks()
+    web: Web = Web()
+    joining: Joining = Joining()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Variables above what `read` hands over from the file."""
+        return env_settings, init_settings
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """One setting in force: its dotted name, its value as shown (secrets hidden) and where it came from."""
+
+    name: str
+    value: str
+    source: str
+
+
+def read(path: Path) -> Settings:
+    """Read the settings in force. Raises SettingsError (a line for each fault) or tomlfile.UnreadableFile."""
+    file = _file(path)
+    _refuse_unknown_variables()
+    data = _anchored(file.data, path.resolve().parent)
+    try:
+        return Settings(**data)
+    except ValidationError as error:
+        raise SettingsError("\n".join(_explain(error, file))) from error
+
+
+def origins(path: Path, settings: Settings) -> list[Origin]:
+    """Every setting in force and the file's line, the variable or the default that it comes from."""
+    file = _file(path)
+    return [_origin(name, value, file) for name, value in _leaves(settings)]
+
+
+def _file(path: Path) -> tomlfile.TomlFile:
+    if not path.exists() and not _has_variables():
+        raise SettingsError(f"{path}: there is no such file; run `newsletter init`, or name one with --settings")
+    return tomlfile.read(path) if path.exists() else tomlfile.TomlFile(path, {}, {})
+
+
+def _has_variables() -> bool:
+    return any(name.startswith(f"{PREFIX}SECRETS__") for name in os.environ)
+
+
+def _anchored(data: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """Relative paths in the file are relative to the file, not to where the command was run."""
+    anchored = dict(data)
+    url = anchored.get("database")
+    if isinstance(url, str) and url.startswith("sqlite:///") and not url.startswith("sqlite:////"):
+        anchored["database"] = f"sqlite:///{folder / url.removeprefix('sqlite:///')}"
+    if isinstance(anchored.get("templates"), str):
+        anchored["templates"] = folder / anchored["templates"]
+    bounces = anchored.get("bounces")
+    if isinstance(bounces, dict) and isinstance(bounces.get("maildir"), str):
+        anchored["bounces"] = {**bounces, "maildir": folder / bounces["maildir"]}
+    return anchored
+
+
+def _names(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
+    """Every dotted setting there is."""
+    for name, field in model.model_fields.items():
+        if isinstance(field.annotation, type) and issubclass(field.annotation, Section):
+            yield from _names(field.annotation, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}"
+
+
+def _variable(name: str) -> str:
+    return PREFIX + name.replace(".", "__").upper()
+
+
+def _refuse_unknown_variables() -> None:
+    known = {_variable(name) for name in _names(Settings)} | {f"{PREFIX}SETTINGS"}
+    sections = {_variable(name) for name, field in Settings.model_fields.items() if field.annotation is not None}
+    wrong = [name for name in os.environ if name.startswith(PREFIX) and name not in known | sections]
+    if wrong:
+        raise SettingsError("\n".join(f"${name}: there is no such setting{hint(name, known)}" for name in wrong))
+
+
+def _explain(error: ValidationError, file: tomlfile.TomlFile) -> Iterator[str]:
+    for fault in error.errors():
+        key = tuple(part for part in fault["loc"] if not isinstance(part, str) or part not in ("function-after",))
+        name = ".".join(map(str, key))
+        variable = _variable(name)
+        where = f"${variable}" if variable in os.environ else file.where(*key)
+        yield f"{where}: {name}: {_reason(fault, key)}"
+
+
+def _reason(fault: Mapping[str, Any], key: tuple[str | int, ...]) -> str:
+    match fault["type"]:
+        case "extra_forbidden":
+            siblings = {
+                n.split(".")[len(key) - 1] for n in _names(Settings) if n.split(".")[: len(key) - 1] == [*key[:-1]]
+            }
+            return f"there is no such setting{hint(str(key[-1]), siblings)}"
+        case "missing":
+            return "this must be set; `newsletter init` writes a file with fresh secrets"
+        case "value_error":
+            return str(fault["ctx"]["error"])
+        case _:
+            message = str(fault["msg"])
+            hidden = key[0] == "secrets" or "password" in str(key[-1]) or "secret" in str(key[-1])
+            shown = "" if hidden else f", not {fault['input']!r}"
+            return f"{message[:1].lower()}{message[1:]}{shown}"
+
+
+def _leaves(model: BaseModel, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for name in type(model).model_fields:
+        value = getattr(model, name)
+        if isinstance(value, Section):
+            yield from _leaves(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", value
+
+
+def _origin(name: str, value: Any, file: tomlfile.TomlFile) -> Origin:
+    variable = _variable(name)
+    section = _variable(name.split(".")[0])
+    key = tuple(name.split("."))
+    if variable in os.environ or section in os.environ:
+        source = f"${variable if variable in os.environ else section}"
+    elif key in file.lines:
+        source = f"{file.path}:{file.lines[key]}"
+    else:
+        source = "default"
+    return Origin(name, _shown(value), source)
+
+
+def _shown(value: Any) -> str:
+    match value:
+        case SecretStr():
+            return "(hidden)" if value.get_secret_value() else ""
+        case tuple():
+            return ", ".join(map(_shown, value))
+        case None:
+            return ""
+        case timedelta():
+            return str(value)
+        case _:
+            return str(value)

@@ -1,0 +1,255 @@
+"""The tables of events, campaigns, deliveries and feedback; they join the one MetaData of `subscribers.tables`."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import (
+    CheckConstraint,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    Named,
+    Table,
+    Text,
+    TypedColumns,
+    UniqueConstraint,
+    text,
+)
+
+from subscribers.columns import BigInt, Instant, Json
+from subscribers.tables import metadata
+
+__all__ = [
+    "audit",
+    "campaign",
+    "constellation",
+    "delivery",
+    "event",
+    "inbox",
+    "metadata",
+    "plan",
+    "shard",
+    "transactional",
+]
+
+
+class ConstellationColumns(TypedColumns):
+    """The one constellation this database serves, as its file described it when it was last loaded."""
+
+    id: Named[int] = Column(Integer, primary_key=True, autoincrement=False)
+    slug: Named[str] = Column(Text)
+    document: Named[dict[str, Any]] = Column(Json)
+    loaded_at: Named[datetime] = Column(Instant)
+
+
+constellation = Table(
+    "constellation", metadata, ConstellationColumns, CheckConstraint("id = 1", name="only_one"), sqlite_strict=True
+)
+
+
+class EventColumns(TypedColumns):
+    """An event, an experience or a story; `starts_at` of a story is when it is published."""
+
+    id: Named[int] = Column(Integer, primary_key=True, autoincrement=True)
+    slug: Named[str] = Column(Text, unique=True)
+    kind: Named[str] = Column(Text)
+    title: Named[str] = Column(Text)
+    timezone: Named[str] = Column(Text)
+    starts_at: Named[datetime] = Column(Instant)
+    ends_at: Named[datetime] = Column(Instant)
+    status: Named[str] = Column(Text, server_default="scheduled")
+    sequence: Named[int] = Column(Integer, server_default="0")
+    document: Named[dict[str, Any]] = Column(Json)
+
+
+event = Table(
+    "event",
+    metadata,
+    EventColumns,
+    CheckConstraint("kind IN ('event', 'experience', 'story')", name="kind"),
+    CheckConstraint("status IN ('scheduled', 'cancelled', 'removed')", name="status"),
+    CheckConstraint("ends_at >= starts_at", name="ends_after_start"),
+    sqlite_strict=True,
+)
+
+
+class PlanColumns(TypedColumns):
+    """When each mail of an event is due. A row that is no longer `planned` is never fired again."""
+
+    event_id: Named[int] = Column(
+        Integer, ForeignKey("event.id", ondelete="CASCADE"), primary_key=True, autoincrement=False
+    )
+    kind: Named[str] = Column(Text, primary_key=True)
+    due_at: Named[datetime] = Column(Instant)
+    state: Named[str] = Column(Text, server_default="planned")
+    campaign_id: Named[int | None] = Column(Integer, ForeignKey("campaign.id"))
+
+
+plan = Table(
+    "plan",
+    metadata,
+    PlanColumns,
+    CheckConstraint("state IN ('planned', 'started', 'skipped')", name="state"),
+    Index(None, "due_at", sqlite_where=text("state = 'planned'"), postgresql_where=text("state = 'planned'")),
+    sqlite_strict=True,
+)
+
+
+class CampaignColumns(TypedColumns):
+    """One mailing to an audience. `document` holds the facts its mails state, frozen when it starts."""
+
+    id: Named[int] = Column(Integer, primary_key=True, autoincrement=True)
+    slug: Named[str] = Column(Text, unique=True)
+    event_id: Named[int | None] = Column(Integer, ForeignKey("event.id"))
+    kind: Named[str] = Column(Text)
+    status: Named[str] = Column(Text, server_default="draft")
+    document: Named[dict[str, Any]] = Column(Json, server_default="{}")
+    note: Named[str] = Column(Text, server_default="")
+    created_at: Named[datetime] = Column(Instant)
+    scheduled_at: Named[datetime | None] = Column(Instant)
+    started_at: Named[datetime | None] = Column(Instant)
+    finished_at: Named[datetime | None] = Column(Instant)
+
+
+campaign = Table(
+    "campaign",
+    metadata,
+    CampaignColumns,
+    CheckConstraint("status IN ('draft', 'scheduled', 'sending', 'paused', 'cancelled', 'finished')", name="status"),
+    CheckConstraint("status <> 'sending' OR started_at IS NOT NULL", name="sending_has_started"),
+    sqlite_strict=True,
+)
+
+
+class ShardColumns(TypedColumns):
+    """A run of a campaign's deliveries that one worker owns at a time.
+
+    `epoch` rises at each takeover; every write of an owner names its epoch, so a worker that was believed
+    dead can settle nothing. `due_at` is when the shard next has work.
+    """
+
+    campaign_id: Named[int] = Column(
+        Integer, ForeignKey("campaign.id", ondelete="CASCADE"), primary_key=True, autoincrement=False
+    )
+    number: Named[int] = Column(Integer, primary_key=True, autoincrement=False)
+    first_id: Named[int] = Column(BigInt)
+    last_id: Named[int] = Column(BigInt)
+    state: Named[str] = Column(Text, server_default="open")
+    epoch: Named[int] = Column(Integer, server_default="0")
+    owner: Named[str] = Column(Text, server_default="")
+    due_at: Named[datetime] = Column(Instant)
+
+
+shard = Table(
+    "shard",
+    metadata,
+    ShardColumns,
+    CheckConstraint("state IN ('open', 'done')", name="state"),
+    Index(None, "due_at", sqlite_where=text("state = 'open'"), postgresql_where=text("state = 'open'")),
+    sqlite_strict=True,
+    sqlite_with_rowid=False,
+)
+
+
+class DeliveryColumns(TypedColumns):
+    """The ledger: one row for each person of a campaign's audience. Only newsletter.delivery.ledger writes it.
+
+    No foreign key to `subscriber`: the count of a campaign stays true when one of its people is erased.
+    """
+
+    campaign_id: Named[int] = Column(
+        Integer, ForeignKey("campaign.id", ondelete="CASCADE"), primary_key=True, autoincrement=False
+    )
+    subscriber_id: Named[int] = Column(BigInt, primary_key=True, autoincrement=False)
+    state: Named[str] = Column(Text, server_default="queued")
+    attempts: Named[int] = Column(Integer, server_default="0")
+    at: Named[datetime | None] = Column(Instant)
+    due_at: Named[datetime | None] = Column(Instant)
+    reply: Named[str | None] = Column(Text)
+    feedback: Named[str | None] = Column(Text)
+
+
+delivery = Table(
+    "delivery",
+    metadata,
+    DeliveryColumns,
+    CheckConstraint(
+        "state IN ('queued', 'sending', 'sent', 'deferred', 'refused', 'expired', 'suppressed', 'uncertain',"
+        " 'cancelled')",
+        name="state",
+    ),
+    CheckConstraint("feedback IN ('delivered', 'soft', 'block', 'hard', 'unsubscribe', 'complaint')", name="feedback"),
+    sqlite_strict=True,
+    sqlite_with_rowid=False,
+)
+
+
+class TransactionalColumns(TypedColumns):
+    """A mail to one person because of what that person just did: confirm, welcome, link, goodbye."""
+
+    id: Named[int] = Column(BigInt, primary_key=True, autoincrement=True)
+    subscriber_id: Named[int] = Column(BigInt, ForeignKey("subscriber.id", ondelete="CASCADE"))
+    kind: Named[str] = Column(Text)
+    created_at: Named[datetime] = Column(Instant)
+    state: Named[str] = Column(Text, server_default="queued")
+    attempts: Named[int] = Column(Integer, server_default="0")
+    due_at: Named[datetime] = Column(Instant)
+    at: Named[datetime | None] = Column(Instant)
+    reply: Named[str | None] = Column(Text)
+
+
+transactional = Table(
+    "transactional",
+    metadata,
+    TransactionalColumns,
+    CheckConstraint("kind IN ('confirm', 'welcome', 'link', 'goodbye')", name="kind"),
+    CheckConstraint(
+        "state IN ('queued', 'sending', 'sent', 'deferred', 'refused', 'expired', 'suppressed')", name="state"
+    ),
+    Index(None, "subscriber_id", "kind", "created_at"),
+    Index(
+        None,
+        "due_at",
+        sqlite_where=text("state IN ('queued', 'sending', 'deferred')"),
+        postgresql_where=text("state IN ('queued', 'sending', 'deferred')"),
+    ),
+    sqlite_strict=True,
+    sqlite_autoincrement=True,
+)
+
+
+class InboxColumns(TypedColumns):
+    """What a provider or a mailbox reported, stored before it is acknowledged, applied afterwards."""
+
+    id: Named[int] = Column(BigInt, primary_key=True, autoincrement=True)
+    provider: Named[str] = Column(Text)
+    event_id: Named[str] = Column(Text)
+    received_at: Named[datetime] = Column(Instant)
+    event: Named[dict[str, Any]] = Column(Json)
+    applied_at: Named[datetime | None] = Column(Instant)
+    outcome: Named[str | None] = Column(Text)
+
+
+inbox = Table(
+    "inbox",
+    metadata,
+    InboxColumns,
+    UniqueConstraint("provider", "event_id"),
+    Index(None, "id", sqlite_where=text("applied_at IS NULL"), postgresql_where=text("applied_at IS NULL")),
+    sqlite_strict=True,
+)
+
+
+class AuditColumns(TypedColumns):
+    """Who among staff did what, to what."""
+
+    id: Named[int] = Column(BigInt, primary_key=True, autoincrement=True)
+    at: Named[datetime] = Column(Instant)
+    actor: Named[str] = Column(Text)
+    action: Named[str] = Column(Text)
+    subject: Named[str] = Column(Text)
+    detail: Named[dict[str, Any]] = Column(Json, server_default="{}")
+
+
+audit = Table("audit", metadata, AuditColumns, sqlite_strict=True)

@@ -1,0 +1,140 @@
+"""The databases: migrations, the pragmas that matter, the lock and the backup."""
+
+import asyncio
+import sqlite3
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+from sqlalchemy import delete, func, insert, select, text, update
+from sqlalchemy.exc import DBAPIError
+
+from newsletter import database as databases
+from newsletter.tables import inbox
+from subscribers.tables import consent, subscriber
+
+
+def person(now: datetime) -> dict[str, object]:
+    return {"address": "a@example.org", "normal": "a@example.org", "hash": "h", "status": "pending", "joined_at": now}
+
+
+async def test_a_new_database_is_at_head_after_an_upgrade(database_url: str) -> None:
+    assert await databases.upgrade(database_url) == databases.head()
+    await databases.require_current(database_url)
+
+
+async def test_an_instant_comes_back_as_the_same_moment_in_utc(database: databases.Database, now: datetime) -> None:
+    async with database.begin() as connection:
+        await connection.execute(insert(subscriber), [person(now)])
+    async with database.read() as connection:
+        assert await connection.scalar(select(subscriber.c.joined_at)) == now
+
+
+async def test_a_naive_datetime_is_refused(database: databases.Database) -> None:
+    with pytest.raises(Exception, match="naive datetime"):
+        async with database.begin() as connection:
+            await connection.execute(insert(subscriber), [person(datetime(2021, 1, 1))])  # noqa: DTZ001 - the point
+
+
+async def test_evidence_of_consent_can_be_neither_changed_nor_deleted(
+    database: databases.Database, now: datetime
+) -> None:
+    row = {"subscriber_id": 1, "at": now, "action": "requested", "actor": "person"}
+    async with database.begin() as connection:
+        await connection.execute(insert(subscriber), [person(now)])
+        await connection.execute(insert(consent), [row])
+    for attempt in (update(consent).values(source="other"), delete(consent)):
+        with pytest.raises(DBAPIError, match="append-only"):
+            async with database.begin() as connection:
+                await connection.execute(attempt)
+
+
+async def test_evidence_goes_when_its_person_is_erased(database: databases.Database, now: datetime) -> None:
+    async with database.begin() as connection:
+        await connection.execute(insert(subscriber), [person(now)])
+        await connection.execute(
+            insert(consent), [{"subscriber_id": 1, "at": now, "action": "requested", "actor": "person"}]
+        )
+        await connection.execute(delete(subscriber))
+        assert await connection.scalar(select(func.count()).select_from(consent)) == 0
+
+
+async def test_concurrent_read_then_write_loses_no_update(database: databases.Database, now: datetime) -> None:
+    async with database.begin() as connection:
+        await connection.execute(insert(inbox), [{"provider": "0", "event_id": "x", "received_at": now, "event": {}}])
+
+    async def add_one() -> None:
+        async with database.begin() as connection:
+            count = await connection.scalar(select(inbox.c.provider).with_for_update())
+            await connection.execute(update(inbox).values(provider=str(int(count or "0") + 1)))
+
+    await asyncio.gather(*[add_one() for _ in range(20)])
+    async with database.read() as connection:
+        assert await connection.scalar(select(inbox.c.provider)) == "20"
+
+
+async def test_the_engine_lock_is_held_by_one_at_a_time(database: databases.Database) -> None:
+    async with database.engine_lock():
+        with pytest.raises(databases.DatabaseBusy, match="another process"):
+            async with database.engine_lock():
+                pass
+    async with database.engine_lock():
+        pass
+
+
+async def test_reading_cannot_write_on_sqlite(tmp_path: Path, now: datetime) -> None:
+    url = f"sqlite:///{tmp_path}/a.sqlite3"
+    await databases.upgrade(url)
+    database = databases.connect(url)
+    with pytest.raises(DBAPIError, match="readonly"):
+        async with database.read() as connection:
+            await connection.execute(insert(subscriber), [person(now)])
+    await database.close()
+
+
+@pytest.mark.parametrize(
+    ("url", "message"),
+    [
+        ("mysql://x/y", "mysql is not supported"),
+        ("nonsense", "is not a URL"),
+        ("sqlite://", "name a file"),
+    ],
+)
+def test_a_database_url_that_cannot_work_is_one_clear_line(url: str, message: str) -> None:
+    with pytest.raises(databases.DatabaseError, match=message) as caught:
+        databases.parse(url)
+    assert "\n" not in str(caught.value)
+
+
+async def test_a_file_that_is_no_database_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "broken.sqlite3"
+    file.write_text("this is not a database, only a text that is long enough to look like one" * 20)
+    with pytest.raises(databases.DatabaseError, match=r"broken\.sqlite3: file is not a database"):
+        await databases.upgrade(f"sqlite:///{file}")
+    assert file.read_text().startswith("this is not")
+
+
+async def test_a_database_that_is_behind_is_refused_with_the_command_that_mends_it(database_url: str) -> None:
+    await databases.upgrade(database_url)
+    database = databases.connect(database_url)
+    async with database.begin() as connection:
+        await connection.execute(text("UPDATE alembic_version SET version_num = '0001'"))
+    with pytest.raises(databases.DatabaseError, match="newsletter db upgrade"):
+        await databases.require_current(database_url)
+    await database.close()
+
+
+async def test_a_backup_is_whole_and_never_overwrites(tmp_path: Path, now: datetime) -> None:
+    url = f"sqlite:///{tmp_path}/a.sqlite3"
+    await databases.upgrade(url)
+    database = databases.connect(url)
+    async with database.begin() as connection:
+        await connection.execute(insert(subscriber), [person(now)])
+    target = tmp_path / "copy.sqlite3"
+    await databases.backup(url, target)
+    with sqlite3.connect(target) as copy:
+        assert copy.execute("SELECT address FROM subscriber").fetchall() == [("a@example.org",)]
+    copy.close()
+    with pytest.raises(databases.DatabaseError, match="exists already"):
+        await databases.backup(url, target)
+    await database.close()

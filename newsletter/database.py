@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
@@ -17,6 +16,7 @@ from sqlalchemy import URL, Connection, create_engine, event, make_url, text
 from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
+from alembic import command
 from newsletter import assets
 from newsletter.errors import NewsletterError
 
@@ -79,7 +79,10 @@ class Database:
             await connection.commit()  # the lock is the session's; no transaction need stay open for it
             if not held:
                 raise DatabaseBusy(_BUSY)
-            yield
+            try:
+                yield
+            finally:
+                await connection.execute(text("SELECT pg_advisory_unlock(:n)"), {"n": _LOCK_NUMBER})
 
     async def close(self) -> None:
         """Close every connection."""
@@ -193,22 +196,22 @@ async def backup(url: str, target: Path) -> None:
     parsed = parse(url)
     if parsed.get_backend_name() != "sqlite":
         raise DatabaseError("PostgreSQL is backed up by its own tool: pg_dump --format=custom --file=FILE")
+    await asyncio.to_thread(_copy_sqlite, Path(str(parsed.database)), target)
+
+
+def _copy_sqlite(source: Path, target: Path) -> None:
     if target.exists():
         raise DatabaseError(f"{target} exists already; name a new file")
-    if (missing := _missing_file(url)) is not None:
-        raise DatabaseError(f"{missing}: there is no such database")
-    partial_copy = target.with_name(f"{target.name}.partial")
+    if not source.exists():
+        raise DatabaseError(f"{source}: there is no such database")
+    unfinished = target.with_name(f"{target.name}.partial")
     try:
-        await asyncio.to_thread(_copy_sqlite, str(parsed.database), partial_copy)
-        partial_copy.rename(target)
+        with closing(sqlite3.connect(source)) as live, closing(sqlite3.connect(unfinished)) as copy:
+            live.backup(copy)
+        unfinished.rename(target)
     except (sqlite3.Error, OSError) as error:
-        partial_copy.unlink(missing_ok=True)
+        unfinished.unlink(missing_ok=True)
         raise DatabaseError(f"{target}: could not write the backup: {error}") from error
-
-
-def _copy_sqlite(source: str, target: Path) -> None:
-    with closing(sqlite3.connect(source)) as live, closing(sqlite3.connect(target)) as copy:
-        live.backup(copy)
 
 
 def _missing_file(url: str) -> str | None:

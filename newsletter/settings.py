@@ -239,7 +239,7 @@ def _refuse_unknown_variables() -> None:
 
 def _explain(error: ValidationError, file: tomlfile.TomlFile) -> Iterator[str]:
     for fault in error.errors():
-        key = tuple(part for part in fault["loc"] if not isinstance(part, str) or part not in ("function-after",))
+        key = fault["loc"]
         name = ".".join(map(str, key))
         variable = _variable(name)
         where = f"${variable}" if variable in os.environ else file.where(*key)

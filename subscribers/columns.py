@@ -58,6 +58,9 @@ class Json(TypeDecorator[dict[str, Any]]):
             return value
         return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
-    def process_result_value(self, value: Any, dialect: Dialect) -> dict[str, Any] | None:
+    def process_result_value(self, value: dict[str, Any] | str | None, dialect: Dialect) -> dict[str, Any] | None:
         """Give back the object."""
-        return json.loads(value) if isinstance(value, str) else value  # PostgreSQL's driver has read it already
+        if isinstance(value, str):
+            read: dict[str, Any] = json.loads(value)
+            return read
+        return value  # PostgreSQL's driver has read it already

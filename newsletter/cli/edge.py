@@ -1,0 +1,130 @@
+"""What every command does at its edge: read the settings, open the database, run, and print for people or scripts."""
+
+import asyncio
+import dataclasses
+import getpass
+import json
+import sys
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from contextvars import ContextVar
+from datetime import UTC, datetime
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import typer
+
+if TYPE_CHECKING:  # `newsletter --help` must not pay for these
+    from newsletter.database import Database
+    from newsletter.settings import Settings
+
+Result = TypeVar("Result")
+Clock = Callable[[], datetime]
+
+
+settings_file: ContextVar[Path] = ContextVar("settings_file", default=Path("newsletter.toml"))
+"""The settings file of the command that runs now; the root command sets it from --settings."""
+
+
+def settings() -> "Settings":
+    """The settings in force. Raises SettingsError."""
+    from newsletter import settings as reading
+
+    return reading.read(settings_file.get())
+
+
+def now() -> datetime:
+    """The moment a command acts at."""
+    return datetime.now(UTC)
+
+
+def actor() -> str:
+    """Who is at the terminal, for the audit table."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container may run under a number that has no name
+        return "staff"
+
+
+def run(work: Coroutine[Any, Any, Result]) -> Result:
+    """Run a command's coroutine to its end; Ctrl-C cancels it, so that it can clean up."""
+    try:
+        return asyncio.run(work)
+    except KeyboardInterrupt:
+        raise SystemExit(130) from None
+
+
+@asynccontextmanager
+async def opened(url: str) -> "AsyncIterator[Database]":
+    """The database, refused with one clear line when it is not at this program's schema."""
+    from newsletter import database as databases
+
+    await databases.require_current(url)
+    database = databases.connect(url)
+    try:
+        yield database
+    finally:
+        await database.close()
+
+
+def say(line: str = "") -> None:
+    """One line on stdout."""
+    typer.echo(line)
+
+
+def warn(line: str) -> None:
+    """One line on stderr, for what a person should see and a pipe should not."""
+    typer.echo(line, err=True)
+
+
+def is_terminal() -> bool:
+    """Whether a person watches stdout; progress bars are for them only."""
+    return sys.stdout.isatty()
+
+
+def confirm(question: str) -> bool:
+    """Ask on a terminal; without one nobody can answer, so the answer is yes only by an explicit option."""
+    return sys.stdin.isatty() and typer.confirm(question)
+
+
+def emit_json(value: Any) -> None:
+    """One JSON document on stdout: dataclasses as objects, datetimes as ISO 8601."""
+    typer.echo(json.dumps(plain(value), ensure_ascii=False, indent=2))
+
+
+def plain(value: Any) -> Any:
+    """A value as JSON has it."""
+    match value:
+        case Enum():
+            return value.value
+        case datetime():
+            return value.isoformat()
+        case Path():
+            return str(value)
+        case Mapping():
+            return {str(plain(key)): plain(item) for key, item in value.items()}
+        case str() | int() | float() | bool() | None:
+            return value
+        case Iterable():
+            return [plain(item) for item in value]
+        case _ if dataclasses.is_dataclass(value):
+            return {field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+        case _:
+            return str(value)
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, numbers: Sequence[str] = ()) -> None:
+    """Print a table that fits the terminal (80 columns when there is none); columns in `numbers` align right."""
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    grid = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
+    for column in columns:
+        grid.add_column(column, justify="right" if column in numbers else "left", overflow="fold")
+    for row in rows:
+        grid.add_row(*[Text("" if cell is None else str(cell)) for cell in row])
+    console = Console(highlight=False, width=None if is_terminal() else 80)
+    console.print(grid)

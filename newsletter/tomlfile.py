@@ -2,7 +2,7 @@
 
 import re
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,15 +12,20 @@ from newsletter.errors import NewsletterError
 Key = tuple[str | int, ...]
 """A path into the document: names for tables, numbers for the entries of an array of tables."""
 
-_HEADER = re.compile(r"^\s*(\[\[?)\s*([^\[\]]+?)\s*\]\]?\s*(#.*)?$")
-_ASSIGNMENT = re.compile(
-    r"""^\s*((?:"[^"]*"|'[^']*'|[A-Za-z0-9_-]+)(?:\s*\.\s*(?:"[^"]*"|'[^']*'|[A-Za-z0-9_-]+))*)\s*="""
-)
-_PART = re.compile(r""""([^"]*)"|'([^']*)'|([A-Za-z0-9_-]+)""")
+_STRING = r'"""(?:\\.|[^\\])*?"""(?!")|\'\'\'.*?\'\'\'(?!\')|"(?:\\.|[^"\\])*"|\'[^\']*\''
+_BLANK = re.compile(r"(?:\s|#[^\n]*)*")
+_NAME = re.compile(r"""\s*("(?:\\.|[^"\\])*"|'[^']*'|[A-Za-z0-9_-]+)[ \t]*(\.?)""")
+_VALUE_PART = re.compile(rf"(?P<opaque>{_STRING}|#[^\n]*)|(?P<open>[\[{{])|(?P<close>[\]}}])|(?P<end>\n)", re.DOTALL)
 
 
 class UnreadableFile(NewsletterError):
-    """The file is missing, is not UTF-8, or is not TOML."""
+    """The file is missing, is not UTF-8, or is not TOML; `line` is where, when that is known."""
+
+    def __init__(self, path: Path, line: int | None, reason: str) -> None:
+        super().__init__(f"{path}: {reason}" if line is None else f"{path}:{line}: {reason}")
+        self.path = path
+        self.line = line
+        self.reason = reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,54 +50,91 @@ class TomlFile:
 
 def read(path: Path) -> TomlFile:
     """Read a TOML 1.0 file. Raises UnreadableFile, which names the line of a syntax error."""
-    try:
-        source = path.read_bytes().decode("utf-8-sig")
-    except FileNotFoundError as error:
-        raise UnreadableFile(f"{path}: there is no such file") from error
-    except UnicodeDecodeError as error:
-        line = path.read_bytes()[: error.start].count(b"\n") + 1
-        raise UnreadableFile(f"{path}:{line}: not UTF-8; save the file as UTF-8 and try again") from error
-    except OSError as error:
-        raise UnreadableFile(f"{path}: {error.strerror}") from error
+    source = _decoded(path)
     try:
         data = tomllib.loads(source)
     except tomllib.TOMLDecodeError as error:
         reason = re.sub(r" \(at .*\)$", "", str(error))
-        at = re.search(r"at line (\d+)", str(error))
+        at = re.search(r"\(at line (\d+), column \d+\)$", str(error))
         line = int(at[1]) if at else source.count("\n") + 1
-        raise UnreadableFile(f"{path}:{line}: not valid TOML: {reason[:1].lower()}{reason[1:]}") from error
-    return TomlFile(path, data, _locate(source.splitlines()))
+        raise UnreadableFile(path, line, f"not valid TOML: {reason[:1].lower()}{reason[1:]}") from error
+    except RecursionError as error:
+        raise UnreadableFile(path, None, "not a file of ours: its brackets are nested too deeply") from error
+    except ValueError as error:  # a number of thousands of digits, which Python refuses to convert
+        raise UnreadableFile(path, None, f"not a file of ours: {str(error).split(';')[0]}") from error
+    return TomlFile(path, data, _locate(source))
 
 
-def _locate(source: Sequence[str]) -> dict[Key, int]:
+def _decoded(path: Path) -> str:
+    try:
+        raw = path.read_bytes()
+    except FileNotFoundError as error:
+        raise UnreadableFile(path, None, "there is no such file") from error
+    except OSError as error:
+        raise UnreadableFile(path, None, error.strerror or str(error)) from error
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = raw[: error.start].count(b"\n") + 1
+        raise UnreadableFile(path, line, "not UTF-8; save the file as UTF-8 and try again") from error
+
+
+def _locate(source: str) -> dict[Key, int]:
     """Find the line of each table and key of a source that tomllib has already accepted."""
     lines: dict[Key, int] = {}
     counts: dict[Key, int] = {}
     table: Key = ()
-    skip_until: str | None = None
-    depth = 0
-    for number, text in enumerate(source, 1):
-        if skip_until is not None:
-            skip_until = None if skip_until in text else skip_until
-            continue
-        if depth > 0:
-            depth += _nesting(text)
-            continue
-        if header := _HEADER.match(text):
-            table = _enter(_parts(header[2]), counts, is_array=header[1] == "[[")
-            lines.setdefault(table, number)
-        elif assignment := _ASSIGNMENT.match(text):
-            key = table + _parts(assignment[1])
-            for length in range(len(table) + 1, len(key) + 1):
-                lines.setdefault(key[:length], number)
-            value = text[assignment.end() :]
-            skip_until = _open_string(value)
-            depth = 0 if skip_until else max(0, _nesting(value))
+    for number, brackets, names in _statements(source):
+        if brackets:
+            table = _enter(names, counts, is_array=brackets == "[[")
+            key, known = table, 0
+        else:
+            key, known = table + names, len(table)
+        for length in range(known + 1, len(key) + 1):
+            lines.setdefault(key[:length], number)
     return lines
 
 
-def _parts(dotted: str) -> Key:
-    return tuple(double or single or bare for double, single, bare in _PART.findall(dotted))
+def _statements(source: str) -> Iterator[tuple[int, str, Key]]:
+    """Each header (`[` or `[[`) and assignment (`""`) of a source: its line, which it is, and its dotted name."""
+    number, counted, position = 1, 0, 0
+    while (position := _after(_BLANK, source, position)) < len(source):
+        number, counted = number + source.count("\n", counted, position), position
+        brackets = "[[" if source.startswith("[[", position) else "[" if source[position] == "[" else ""
+        names, position = _dotted(source, position + len(brackets))
+        yield number, brackets, names
+        position = _end_of_value(source, position + max(1, len(brackets)))
+
+
+def _after(pattern: re.Pattern[str], source: str, position: int) -> int:
+    found = pattern.match(source, position)
+    return position if found is None else found.end()
+
+
+def _dotted(source: str, position: int) -> tuple[Key, int]:
+    """The parts of a dotted name, and where it ends."""
+    names: list[str] = []
+    while (found := _NAME.match(source, position)) is not None:
+        names.append(_unquoted(found[1]))
+        position = found.end()
+        if not found[2]:
+            break
+    return tuple(names), position
+
+
+def _unquoted(name: str) -> str:
+    return str(tomllib.loads(f"name = {name}")["name"]) if name[0] in "\"'" else name
+
+
+def _end_of_value(source: str, position: int) -> int:
+    """Where the line ends that a value (or a header) ends on: brackets and strings may span many."""
+    depth = 0
+    while (found := _VALUE_PART.search(source, position)) is not None:
+        position = found.end()
+        depth += (found.lastgroup == "open") - (found.lastgroup == "close")
+        if found.lastgroup == "end" and depth == 0:
+            return position
+    return len(source)
 
 
 def _enter(names: Key, counts: dict[Key, int], *, is_array: bool) -> Key:
@@ -105,17 +147,3 @@ def _enter(names: Key, counts: dict[Key, int], *, is_array: bool) -> Key:
         if path in counts:
             path = (*path, counts[path])
     return path
-
-
-def _open_string(value: str) -> str | None:
-    """The quotes of a multi-line string that this line opens and does not close."""
-    for quotes in ('"""', "'''"):
-        if value.lstrip().startswith(quotes) and value.count(quotes) == 1:
-            return quotes
-    return None
-
-
-def _nesting(text: str) -> int:
-    """How many brackets this line opens and does not close, strings and comments aside."""
-    bare = re.sub(r'"(?:\\.|[^"\\])*"|\'[^\']*\'|#.*', "", text)
-    return sum(map(bare.count, "[{")) - sum(map(bare.count, "]}"))

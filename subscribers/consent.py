@@ -1,0 +1,96 @@
+"""Evidence of consent: append-only, one row for every step (GDPR article 7, paragraph 1)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import insert, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from subscribers.tables import consent
+
+
+class Action(StrEnum):
+    """What happened."""
+
+    REQUESTED = "requested"
+    IMPORTED = "imported"
+    CONFIRMED = "confirmed"
+    CHANGED = "changed"
+    PAUSED = "paused"
+    LEFT = "left"
+    SUPPRESSED = "suppressed"
+    RELEASED = "released"
+
+
+class Actor(StrEnum):
+    """Who did it: the person, staff, a provider's or mailbox' report, or the service by its own rule."""
+
+    PERSON = "person"
+    STAFF = "staff"
+    REPORT = "report"
+    SYSTEM = "system"
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """One step: what, when, by whom, through which form, from where, and the text that was shown."""
+
+    at: datetime
+    action: Action
+    actor: Actor
+    source: str
+    text_version: str
+    text_shown: str
+    ip: str
+    detail: dict[str, Any]
+
+
+async def record(
+    connection: AsyncConnection,
+    subscriber_id: int,
+    action: Action | str,
+    *,
+    actor: Actor | str,
+    now: datetime,
+    source: str = "",
+    ip: str = "",
+    text_version: str = "",
+    text_shown: str = "",
+    detail: Mapping[str, Any] | None = None,
+) -> None:
+    """Add a step. Raises ValueError for an action or an actor there is not."""
+    await connection.execute(
+        insert(consent).values(
+            subscriber_id=subscriber_id,
+            at=now,
+            action=Action(action),
+            actor=Actor(actor),
+            source=source,
+            text_version=text_version,
+            text_shown=text_shown,
+            ip=ip,
+            detail=dict(detail or {}),
+        )
+    )
+
+
+async def evidence(connection: AsyncConnection, subscriber_id: int) -> list[Evidence]:
+    """Every step of a subscriber, oldest first."""
+    rows = await connection.execute(
+        select(
+            consent.c.at,
+            consent.c.action,
+            consent.c.actor,
+            consent.c.source,
+            consent.c.text_version,
+            consent.c.text_shown,
+            consent.c.ip,
+            consent.c.detail,
+        )
+        .where(consent.c.subscriber_id == subscriber_id)
+        .order_by(consent.c.id)
+    )
+    return [Evidence(row.at, Action(row.action), Actor(row.actor), *row[3:]) for row in rows]

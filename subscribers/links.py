@@ -1,0 +1,126 @@
+"""Signed links: a token opens one door, for one person, and every key that ever signed may still be honoured."""
+
+import base64
+import binascii
+import hashlib
+import hmac
+import re
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import Literal
+
+from itsdangerous import BadSignature, Signer
+
+from subscribers.errors import SubscribersError
+
+
+class Purpose(StrEnum):
+    """What a link may do; the purpose is the signature's salt, so that no token opens another door."""
+
+    CONFIRM = "confirm"
+    PREFERENCES = "preferences"
+    UNSUBSCRIBE = "unsubscribe"
+
+
+class LinkInvalid(SubscribersError):
+    """A link was cut off, altered, made for another purpose, or not made by us."""
+
+
+class LinkExpired(SubscribersError):
+    """A link was ours and is too old: `subscriber_id` is whose it was, `expired_at` since when."""
+
+    def __init__(self, subscriber_id: int, expired_at: datetime) -> None:
+        super().__init__(f"this link expired on {expired_at:%Y-%m-%d at %H:%M} UTC")
+        self.subscriber_id = subscriber_id
+        self.expired_at = expired_at
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """What a link said: whose it is, the campaign whose mail carried it (0 for none), and when it was made."""
+
+    subscriber_id: int
+    campaign_id: int
+    issued_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryRef:
+    """One mail we sent. `number` is the subscriber's id for a campaign, else transactional.id (campaign_id 0)."""
+
+    kind: Literal["campaign", "transactional"]
+    campaign_id: int
+    number: int
+
+
+# New fields go last: links in old mails still carry the old ones.
+_LINK = struct.Struct(">QIQ")  # subscriber, campaign, seconds since 1970
+_LINK_TOKEN = re.compile(r"[A-Za-z0-9_-]{27}\.[A-Za-z0-9_-]{43}")
+
+_DELIVERY = struct.Struct(">IQ")  # campaign (0: transactional), number
+_DELIVERY_MAC = 13  # bytes: 104 bits, and with the 12 before them 40 base32 digits without padding
+_DELIVERY_TOKEN = re.compile(r"[a-z2-7]{40}")
+
+
+class Links:
+    """Makes and opens tokens with `keys`, newest first: the first signs, every one is honoured."""
+
+    def __init__(self, keys: Sequence[str]) -> None:
+        if not keys:
+            raise ValueError("at least one key is needed")
+        oldest_first = list(reversed(keys))  # as itsdangerous has it
+        self._signers = {
+            purpose: Signer(oldest_first, salt=f"link.{purpose}", key_derivation="hmac", digest_method=hashlib.sha256)
+            for purpose in Purpose
+        }
+        self._delivery_keys = [hmac.digest(key.encode(), b"delivery", "sha256") for key in keys]
+
+    def token(self, purpose: Purpose, subscriber_id: int, campaign_id: int = 0, *, issued_at: datetime) -> str:
+        """A token of 71 characters, fit for a URL's path."""
+        packed = _LINK.pack(subscriber_id, campaign_id, int(issued_at.timestamp()))
+        return self._signers[purpose].sign(base64.urlsafe_b64encode(packed).rstrip(b"=")).decode("ascii")
+
+    def open(self, purpose: Purpose, token: str, *, now: datetime, within: timedelta | None = None) -> Opened:
+        """What a token says. Raises LinkInvalid, or LinkExpired if it is older than `within`."""
+        # The form is checked first: base64 readers skip what they do not know, and a token has one spelling only.
+        if _LINK_TOKEN.fullmatch(token) is None or not _is_canonical(token.rpartition(".")[2]):
+            raise LinkInvalid("this link is not complete, or not one of ours")
+        try:
+            payload = self._signers[purpose].unsign(token)
+        except BadSignature as error:
+            raise LinkInvalid("this link is not complete, or not one of ours") from error
+        subscriber_id, campaign_id, seconds = _LINK.unpack(base64.urlsafe_b64decode(payload + b"=="))
+        issued_at = datetime.fromtimestamp(seconds, UTC)
+        if within is not None and now > issued_at + within:
+            raise LinkExpired(subscriber_id, issued_at + within)
+        return Opened(subscriber_id, campaign_id, issued_at)
+
+    def delivery_token(self, ref: DeliveryRef) -> str:
+        """The name of one mail, for its envelope sender, Message-ID and CFBL-Feedback-ID: 40 lower-case letters."""
+        packed = _DELIVERY.pack(ref.campaign_id, ref.number)
+        mac = hmac.digest(self._delivery_keys[0], packed, "sha256")[:_DELIVERY_MAC]
+        return base64.b32encode(packed + mac).decode("ascii").lower()
+
+    def read_delivery_token(self, token: str) -> DeliveryRef | None:
+        """The mail a token names, or None if we did not make it. Upper case is accepted: mail servers rewrite."""
+        token = token.lower()
+        if _DELIVERY_TOKEN.fullmatch(token) is None:
+            return None
+        raw = base64.b32decode(token.upper())
+        packed, mac = raw[: _DELIVERY.size], raw[_DELIVERY.size :]
+        for key in self._delivery_keys:
+            if hmac.compare_digest(hmac.digest(key, packed, "sha256")[:_DELIVERY_MAC], mac):
+                campaign_id, number = _DELIVERY.unpack(packed)
+                return DeliveryRef("campaign" if campaign_id else "transactional", campaign_id, number)
+        return None
+
+
+def _is_canonical(signature: str) -> bool:
+    """Whether the unused bits of the last base64 digit are zero, as we write them."""
+    try:
+        return base64.urlsafe_b64encode(base64.urlsafe_b64decode(signature + "=")).decode("ascii") == signature + "="
+    except binascii.Error:
+        return False

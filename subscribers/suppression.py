@@ -1,0 +1,90 @@
+"""Addresses never to be mailed, kept as keyed hashes so that they outlive everything else we knew."""
+
+import hashlib
+from datetime import datetime
+from enum import StrEnum
+
+from sqlalchemy import delete, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from subscribers import statements
+from subscribers.tables import suppression
+
+
+class Reason(StrEnum):
+    """Why an address is suppressed, weakest first."""
+
+    SOFT_BOUNCE = "soft-bounce"
+    HARD_BOUNCE = "hard-bounce"
+    UNSUBSCRIBE = "unsubscribe"
+    COMPLAINT = "complaint"
+    ERASED = "erased"
+    STAFF = "staff"
+    REFUSED = "refused"
+    """ "Not me, never again": said by whoever reads that mailbox."""
+
+
+FINAL = frozenset({Reason.REFUSED, Reason.STAFF})
+"""Not lifted by joining again: anyone can fill in a form with somebody's address."""
+
+STAFF_MAY_LIFT = frozenset({Reason.SOFT_BOUNCE, Reason.HARD_BOUNCE, Reason.STAFF})
+"""What staff may undo; a person's own word is undone by that person alone."""
+
+_STRENGTH = {reason: strength for strength, reason in enumerate(Reason)}
+
+
+def address_hash(normal: str, key: str) -> str:
+    """The keyed hash (BLAKE2b, 16 bytes as 32 hex digits) of an address' normal form.
+
+    The key makes a list of hashes useless for whoever would try out addresses; it never changes.
+    """
+    secret = key.encode()
+    if len(secret) > hashlib.blake2b.MAX_KEY_SIZE:
+        secret = hashlib.blake2b(secret).digest()
+    return hashlib.blake2b(normal.encode(), key=secret, digest_size=16).hexdigest()
+
+
+async def suppress(
+    connection: AsyncConnection, address: str, reason: Reason, *, at: datetime, source: str = "", detail: str = ""
+) -> bool:
+    """Suppress the address with this hash; True if it was not suppressed before.
+
+    A stronger reason replaces a weaker one, never the other way round, in whatever order reports arrive.
+    """
+    values = {"reason": reason, "at": at, "source": source, "detail": detail}
+    added = await connection.execute(
+        statements.insert(connection, suppression)
+        .values(hash=address, **values)
+        .on_conflict_do_nothing()
+        .returning(suppression.c.hash)
+    )
+    if added.first() is not None:
+        return True
+    weaker = [other for other in Reason if _STRENGTH[other] < _STRENGTH[reason]]
+    await connection.execute(
+        update(suppression).where(suppression.c.hash == address, suppression.c.reason.in_(weaker)).values(values)
+    )
+    return False
+
+
+async def find(connection: AsyncConnection, address: str) -> Reason | None:
+    """Why the address with this hash is suppressed, or None."""
+    reason = await connection.scalar(select(suppression.c.reason).where(suppression.c.hash == address))
+    return None if reason is None else Reason(reason)
+
+
+async def lift(connection: AsyncConnection, address: str) -> bool:
+    """Undo a suppression by a fresh double opt-in; False if there was none, or one that joining does not undo."""
+    return await _lift(connection, address, frozenset(Reason) - FINAL)
+
+
+async def release(connection: AsyncConnection, address: str) -> bool:
+    """Undo a suppression by a decision of staff; False if there was none, or one that is not theirs to undo."""
+    return await _lift(connection, address, STAFF_MAY_LIFT)
+
+
+async def _lift(connection: AsyncConnection, address: str, reasons: frozenset[Reason]) -> bool:
+    lifted = await connection.execute(
+        delete(suppression).where(suppression.c.hash == address, suppression.c.reason.in_(sorted(reasons)))
+    )
+    return lifted.rowcount == 1

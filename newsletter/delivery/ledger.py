@@ -1,0 +1,397 @@
+"""The ledger: the only writer of `delivery` and `shard`, and every transition a delivery can make.
+
+    queued ──claim──▶ sending ──settle──▶ sent | refused | expired | deferred | uncertain
+       ▲                 │                                     │           │
+       │                 ├─ not offered after all ─▶ queued    │           └─ staff: resend ─▶ queued
+       └──── due again ──┼─────────────────────────────────────┘
+                         └─ owner died: takeover ─▶ queued (resend) | uncertain (hold)
+    queued | deferred ──claim, no longer mailable──▶ suppressed;  ──cancel──▶ cancelled
+
+Work is owned by the shard. Its epoch rises at each takeover and every write of an owner names it, so an owner
+that was believed dead and comes back settles nothing.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import (
+    Select,
+    and_,
+    bindparam,
+    case,
+    exists,
+    func,
+    insert,
+    literal,
+    not_,
+    or_,
+    select,
+    update,
+)
+from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from newsletter.errors import NewsletterError
+from newsletter.tables import campaign, delivery, shard
+from subscribers import audience
+from subscribers.tables import subscriber
+
+
+class Fenced(NewsletterError):
+    """The shard has been taken over: its former owner may write nothing more about it."""
+
+
+class State(StrEnum):
+    """Where a delivery stands; the table's CHECK has the same names."""
+
+    QUEUED = "queued"
+    SENDING = "sending"
+    SENT = "sent"
+    DEFERRED = "deferred"
+    REFUSED = "refused"
+    EXPIRED = "expired"
+    SUPPRESSED = "suppressed"
+    UNCERTAIN = "uncertain"
+    CANCELLED = "cancelled"
+
+
+WAITING = (State.QUEUED, State.DEFERRED)
+"""States from which a delivery may still be sent without anyone's decision."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """The right to work on a shard, until someone else takes it over."""
+
+    campaign_id: int
+    number: int
+    epoch: int
+    first_id: int
+    last_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """One person to write to now, with what a mail may say of them."""
+
+    subscriber_id: int
+    attempts: int
+    address: str
+    first_name: str
+    last_name: str
+    locale: str
+    timezone: str
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """What was claimed: the people to write to, in order of their number, and whether the shard may have more."""
+
+    due: tuple[Due, ...]
+    last_id: int
+    exhausted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """What became of one claimed delivery; `due_at` only for `deferred`."""
+
+    subscriber_id: int
+    state: State
+    reply: str | None = None
+    due_at: datetime | None = None
+
+
+async def enrol(
+    connection: AsyncConnection, campaign_id: int, people: Select[Any], *, shard_size: int, now: datetime
+) -> int:
+    """Write the audience (a select of one column, subscriber ids) into the ledger; answer how many are new.
+
+    One INSERT … SELECT, so it costs no memory here; repeated, it adds nobody twice. People enrolled at once are
+    cut into shards of `shard_size` in order of their number.
+    """
+    chosen = people.subquery()
+    columns = select(literal(campaign_id), chosen.c[0])
+    statement = _insert(connection).from_select(["campaign_id", "subscriber_id"], columns)
+    added = (await connection.execute(statement.on_conflict_do_nothing())).rowcount
+    await _cut(connection, campaign_id, shard_size, now)
+    return added
+
+
+def _insert(connection: AsyncConnection) -> Any:
+    return sqlite_insert(delivery) if connection.dialect.name == "sqlite" else postgresql_insert(delivery)
+
+
+async def _cut(connection: AsyncConnection, campaign_id: int, size: int, now: datetime) -> None:
+    """Cover with shards every delivery of the campaign that no shard covers yet."""
+    covered, count = (
+        await connection.execute(
+            select(func.coalesce(func.max(shard.c.last_id), 0), func.count()).where(shard.c.campaign_id == campaign_id)
+        )
+    ).one()
+    position = func.row_number().over(order_by=delivery.c.subscriber_id) - 1
+    numbered = (
+        select(delivery.c.subscriber_id, (position // size).label("part"))
+        .where(delivery.c.campaign_id == campaign_id, delivery.c.subscriber_id > covered)
+        .subquery()
+    )
+    parts = select(
+        literal(campaign_id),
+        numbered.c.part + count,
+        func.min(numbered.c.subscriber_id),
+        func.max(numbered.c.subscriber_id),
+        literal(now, shard.c.due_at.type),
+    ).group_by(numbered.c.part)
+    await connection.execute(
+        insert(shard).from_select(["campaign_id", "number", "first_id", "last_id", "due_at"], parts)
+    )
+
+
+async def adopt_orphans(connection: AsyncConnection, now: datetime) -> int:
+    """Free every shard that has an owner: for an engine that holds the lock, so that no owner can be alive."""
+    freed = await connection.execute(update(shard).where(shard.c.owner != "").values(owner="", due_at=now))
+    return freed.rowcount
+
+
+async def take(
+    connection: AsyncConnection, owner: str, now: datetime, *, on_uncertain: str, campaign_id: int | None = None
+) -> Hold | None:
+    """Become the owner of the shard that has waited longest, or None when nothing is due.
+
+    Deliveries its last owner left in `sending` are in doubt: they are queued again (`resend`) or kept for a
+    person (`hold`).
+    """
+    candidate = (
+        select(shard.c.campaign_id, shard.c.number)
+        .join(campaign, campaign.c.id == shard.c.campaign_id)
+        .where(shard.c.state == "open", shard.c.owner == "", shard.c.due_at <= now, campaign.c.status == "sending")
+        .order_by(shard.c.due_at, shard.c.campaign_id, shard.c.number)
+        .limit(1)
+        .with_for_update(of=shard, skip_locked=True)
+    )
+    if campaign_id is not None:
+        candidate = candidate.where(shard.c.campaign_id == campaign_id)
+    found = (await connection.execute(candidate)).first()
+    if found is None:
+        return None
+    taken = (
+        await connection.execute(
+            update(shard)
+            .where(shard.c.campaign_id == found.campaign_id, shard.c.number == found.number)
+            .values(owner=owner, epoch=shard.c.epoch + 1)
+            .returning(shard.c.epoch, shard.c.first_id, shard.c.last_id)
+        )
+    ).one()
+    hold = Hold(found.campaign_id, found.number, taken.epoch, taken.first_id, taken.last_id)
+    await connection.execute(
+        update(delivery)
+        .where(_of(hold), delivery.c.state == State.SENDING)
+        .values(state=State.QUEUED if on_uncertain == "resend" else State.UNCERTAIN, at=now, reply=_DIED)
+    )
+    return hold
+
+
+_DIED = "the sender died before it knew the answer"
+
+
+def _of(hold: Hold) -> Any:
+    return and_(
+        delivery.c.campaign_id == hold.campaign_id, delivery.c.subscriber_id.between(hold.first_id, hold.last_id)
+    )
+
+
+async def _fence(connection: AsyncConnection, hold: Hold) -> None:
+    """Lock the shard's row and make sure that it is still ours; raises Fenced."""
+    mine = update(shard).where(
+        shard.c.campaign_id == hold.campaign_id, shard.c.number == hold.number, shard.c.epoch == hold.epoch
+    )
+    if (await connection.execute(mine.values(epoch=hold.epoch))).rowcount != 1:
+        raise Fenced(f"shard {hold.number} of campaign {hold.campaign_id} has another owner now")
+
+
+async def claim(
+    connection: AsyncConnection, hold: Hold, *, after_id: int, limit: int, topic: str | None, now: datetime
+) -> Window:
+    """Mark the next people of the shard as `sending` and answer them; who may no longer be mailed is suppressed.
+
+    Nothing is claimed of a campaign that is no longer `sending`. Raises Fenced.
+    """
+    await _fence(connection, hold)
+    wanted = func.coalesce(and_(audience.mailable(now), audience.following(topic)), False)
+    due = or_(delivery.c.state == State.QUEUED, and_(delivery.c.state == State.DEFERRED, delivery.c.due_at <= now))
+    rows = (
+        await connection.execute(
+            select(
+                delivery.c.subscriber_id,
+                delivery.c.attempts,
+                subscriber.c.address,
+                subscriber.c.first_name,
+                subscriber.c.last_name,
+                subscriber.c.locale,
+                subscriber.c.timezone,
+                case((wanted, 1), else_=0).label("wanted"),
+            )
+            .select_from(delivery)
+            .outerjoin(subscriber, subscriber.c.id == delivery.c.subscriber_id)
+            .where(_of(hold), delivery.c.subscriber_id > after_id, due, _is_sending(hold.campaign_id))
+            .order_by(delivery.c.subscriber_id)
+            .limit(limit)
+        )
+    ).all()
+    if not rows:
+        return Window((), after_id, exhausted=True)
+    last_id = rows[-1].subscriber_id
+    unwanted = [row.subscriber_id for row in rows if not row.wanted]
+    if unwanted:
+        await connection.execute(
+            update(delivery)
+            .where(delivery.c.campaign_id == hold.campaign_id, delivery.c.subscriber_id.in_(unwanted))
+            .values(state=State.SUPPRESSED, at=now, due_at=None)
+        )
+    await connection.execute(
+        update(delivery)
+        .where(
+            delivery.c.campaign_id == hold.campaign_id,
+            delivery.c.subscriber_id.between(rows[0].subscriber_id, last_id),
+            due,
+        )
+        .values(state=State.SENDING, attempts=delivery.c.attempts + 1, at=now, due_at=None)
+    )
+    people = tuple(Due(*row[:-1]) for row in rows if row.wanted)
+    return Window(people, last_id, exhausted=len(rows) < limit)
+
+
+def _is_sending(campaign_id: int) -> Any:
+    return exists().where(campaign.c.id == campaign_id, campaign.c.status == "sending")
+
+
+_SETTLE = (
+    update(delivery)
+    .where(
+        delivery.c.campaign_id == bindparam("of_campaign"),
+        delivery.c.subscriber_id == bindparam("of_subscriber"),
+        delivery.c.state == State.SENDING,
+    )
+    .values(state=bindparam("to_state"), reply=bindparam("its_reply"), due_at=bindparam("next_at"), at=bindparam("now"))
+)
+
+
+async def settle(connection: AsyncConnection, hold: Hold, settled: Sequence[Settlement], now: datetime) -> None:
+    """Write what became of a window. Raises Fenced, and then nothing is written."""
+    await _fence(connection, hold)
+    if settled:
+        await connection.execute(
+            _SETTLE,
+            [
+                {
+                    "of_campaign": hold.campaign_id,
+                    "of_subscriber": one.subscriber_id,
+                    "to_state": one.state,
+                    "its_reply": one.reply,
+                    "next_at": one.due_at,
+                    "now": now,
+                }
+                for one in settled
+            ],
+        )
+
+
+async def let_go(connection: AsyncConnection, hold: Hold, now: datetime, *, not_before: datetime | None = None) -> None:
+    """Give a shard back: done when nothing waits in it, else due at its next deferred delivery. Raises Fenced.
+
+    `not_before` delays it, for a relay that takes no connections.
+    """
+    await _fence(connection, hold)
+    waiting, soonest = (
+        await connection.execute(
+            select(
+                func.count(), func.min(case((delivery.c.state == State.DEFERRED, delivery.c.due_at), else_=now))
+            ).where(_of(hold), delivery.c.state.in_([*WAITING, State.SENDING]))
+        )
+    ).one()
+    values: dict[str, Any] = {"owner": "", "state": "open" if waiting else "done"}
+    if waiting:
+        values["due_at"] = max(soonest, not_before) if not_before else soonest
+    await connection.execute(
+        update(shard).where(shard.c.campaign_id == hold.campaign_id, shard.c.number == hold.number).values(**values)
+    )
+
+
+async def finish(connection: AsyncConnection, campaign_id: int, now: datetime) -> bool:
+    """Mark a campaign finished when no shard of it is open; True if it was this call that did."""
+    open_shard = exists().where(shard.c.campaign_id == campaign_id, shard.c.state == "open")
+    done = await connection.execute(
+        update(campaign)
+        .where(campaign.c.id == campaign_id, campaign.c.status == "sending", not_(open_shard))
+        .values(status="finished", finished_at=now)
+    )
+    return done.rowcount == 1
+
+
+async def cancel(connection: AsyncConnection, campaign_id: int, now: datetime) -> int:
+    """Settle everything that still waits as cancelled; what is being sent at this moment is settled by its owner."""
+    cancelled = await connection.execute(
+        update(delivery)
+        .where(delivery.c.campaign_id == campaign_id, delivery.c.state.in_(WAITING))
+        .values(state=State.CANCELLED, at=now, due_at=None)
+    )
+    await connection.execute(
+        update(shard).where(shard.c.campaign_id == campaign_id, shard.c.owner == "").values(state="done")
+    )
+    return cancelled.rowcount
+
+
+async def requeue(connection: AsyncConnection, campaign_id: int, states: Sequence[State], now: datetime) -> int:
+    """Queue settled deliveries again because staff asked for it, and open their shards."""
+    queued = await connection.execute(
+        update(delivery)
+        .where(delivery.c.campaign_id == campaign_id, delivery.c.state.in_(states))
+        .values(state=State.QUEUED, at=now, due_at=None, attempts=0)
+    )
+    if queued.rowcount:
+        await connection.execute(
+            update(shard).where(shard.c.campaign_id == campaign_id).values(state="open", due_at=now)
+        )
+        await connection.execute(
+            update(campaign).where(campaign.c.id == campaign_id).values(status="sending", finished_at=None)
+        )
+    return queued.rowcount
+
+
+async def next_due(connection: AsyncConnection) -> datetime | None:
+    """When the ledger next has work, or None when every shard of every running campaign is done."""
+    return await connection.scalar(
+        select(func.min(shard.c.due_at))
+        .join(campaign, campaign.c.id == shard.c.campaign_id)
+        .where(shard.c.state == "open", campaign.c.status == "sending")
+    )
+
+
+async def counts(connection: AsyncConnection, campaign_id: int) -> dict[State, int]:
+    """How many deliveries of a campaign stand in each state."""
+    rows = await connection.execute(
+        select(delivery.c.state, func.count()).where(delivery.c.campaign_id == campaign_id).group_by(delivery.c.state)
+    )
+    return {State(state): count for state, count in rows}
+
+
+_FEEDBACK_ORDER = ("delivered", "soft", "block", "hard", "unsubscribe", "complaint")
+
+
+async def note_feedback(connection: AsyncConnection, campaign_id: int, subscriber_id: int, feedback: str) -> bool:
+    """Write what was heard of a delivery afterwards; a weaker word never undoes a stronger one."""
+    weaker = _FEEDBACK_ORDER[: _FEEDBACK_ORDER.index(feedback)]
+    noted = await connection.execute(
+        update(delivery)
+        .where(
+            delivery.c.campaign_id == campaign_id,
+            delivery.c.subscriber_id == subscriber_id,
+            or_(delivery.c.feedback.is_(None), delivery.c.feedback.in_(weaker)),
+        )
+        .values(feedback=feedback)
+    )
+    return noted.rowcount == 1

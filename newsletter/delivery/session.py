@@ -1,0 +1,323 @@
+"""An SMTP session that pipelines (RFC 2920) on a connection that aiosmtplib opened, secured and logged in.
+
+aiosmtplib waits for each reply, four round trips a message. Here a message's body and the next message's envelope
+are one write, so a message costs one. At most one body and one envelope are on their way at any time: nothing
+needs flow control, and when a connection is lost exactly one message is in doubt and one certainly not sent.
+Where the server does not offer PIPELINING every command waits for its reply.
+"""
+
+import asyncio
+import re
+from collections import deque
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from enum import Enum, auto
+
+from aiosmtplib import SMTP, SMTPException
+
+from newsletter.delivery.outcome import Deferred, Outcome, Refused, Stage, Uncertain, from_reply
+
+_LONGEST_REPLY = 64 * 1024
+_KEPT_REPLY = 500
+_ADDRESS = re.compile(rb"[^\x00-\x20\x7f<>]+@[^\x00-\x20\x7f<>@]+")
+
+
+class Awaited(Enum):
+    """The command whose reply comes next."""
+
+    MAIL = auto()
+    RCPT = auto()
+    DATA = auto()
+    BODY = auto()
+    EMPTY = auto()
+    """The reply to the empty message that ends a DATA which no recipient survived (RFC 2920 section 3.1)."""
+    RSET = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One message for one recipient.
+
+    `body` is in wire form without the final dot: CRLF, lines of at most 998 bytes, none beginning with a dot.
+    """
+
+    key: int
+    mail_from: bytes
+    rcpt_to: bytes
+    body: bytes
+
+
+@dataclass(slots=True)
+class _Transaction:
+    """An item whose envelope has been written, and the first refusal its envelope met."""
+
+    item: Item
+    refusal: Outcome | None = None
+
+
+@dataclass(slots=True)
+class _Window:
+    """The items of one call of `send`, and what is known of them so far."""
+
+    items: Iterator[Item]
+    done: asyncio.Future[None]
+    outcomes: list[tuple[int, Outcome]] = field(default_factory=list)
+
+
+class Session(asyncio.Protocol):
+    """A connection that takes windows of messages. Make it with `relay.connect`."""
+
+    def __init__(self, client: SMTP, timeout: float) -> None:
+        """Take over the transport of a client that has said EHLO. `timeout` is seconds without any reply."""
+        assert isinstance(client.transport, asyncio.Transport)  # noqa: S101 - a connected client has one
+        self._client = client
+        self._transport: asyncio.Transport = client.transport
+        self._original = self._transport.get_protocol()
+        self._timeout = timeout
+        self._pipelining = client.supports_extension("pipelining")
+        self._utf8 = client.supports_extension("smtputf8")
+        self._largest = _size_limit(client)
+        self._loop = asyncio.get_running_loop()
+        self._partial = b""
+        self._text: list[bytes] = []
+        self._text_size = 0
+        self._awaited: deque[Awaited] = deque()
+        self._unwritten: deque[bytes] = deque()
+        self._window: _Window | None = None
+        self._envelope: _Transaction | None = None
+        self._body: Item | None = None
+        self._watchdog: asyncio.TimerHandle | None = None
+        self._lost = ""
+        self._transport.set_protocol(self)
+
+    @property
+    def lost(self) -> str:
+        """Why the connection is gone, or an empty string while it stands."""
+        return self._lost
+
+    async def send(self, items: Iterable[Item]) -> list[tuple[int, Outcome]]:
+        """Offer messages one after the other; answer the outcome of each that was offered, by its key.
+
+        Items missing from the answer were certainly not sent: the connection was lost before their turn.
+        """
+        if self._lost:
+            return []
+        window = self._window = _Window(iter(items), self._loop.create_future())
+        self._watch()
+        try:
+            self._advance([])
+            await window.done
+        except asyncio.CancelledError:
+            self._transport.abort()
+            raise
+        finally:
+            self._unwatch()
+            self._window = None
+        return window.outcomes
+
+    async def close(self) -> None:
+        """Say QUIT and close; a server that does not answer is left after five seconds."""
+        if self._lost:
+            self._client.close()
+            return
+        self._transport.set_protocol(self._original)
+        with suppress(SMTPException, OSError, asyncio.TimeoutError):
+            await self._client.quit(timeout=5)
+        self._client.close()
+
+    # What goes out
+
+    def _advance(self, first: list[tuple[Awaited, bytes]]) -> None:
+        """Write `first`, and behind it the envelope of the next item that can be offered."""
+        chunks = [*first, *self._next_envelope()]
+        if not chunks:
+            self._finish()
+            return
+        self._awaited.extend(awaited for awaited, _ in chunks)
+        if self._pipelining:
+            self._transport.write(b"".join(data for _, data in chunks))
+        else:
+            self._unwritten.extend(data for _, data in chunks)
+            self._write_one()
+
+    def _write_one(self) -> None:
+        """Without PIPELINING: write the next command if every one before it has been answered."""
+        if self._unwritten and len(self._awaited) == len(self._unwritten):
+            self._transport.write(self._unwritten.popleft())
+
+    def _next_envelope(self) -> list[tuple[Awaited, bytes]]:
+        window = self._window
+        assert window is not None  # noqa: S101 - replies are only awaited inside a window
+        self._envelope = None
+        for item in window.items:
+            problem = self._problem(item)
+            if problem is not None:
+                window.outcomes.append((item.key, Refused(problem, Stage.LOCAL)))
+                continue
+            self._envelope = _Transaction(item)
+            parameter = b"" if item.rcpt_to.isascii() else b" SMTPUTF8"
+            return [
+                (Awaited.MAIL, b"MAIL FROM:<%b>%b\r\n" % (item.mail_from, parameter)),
+                (Awaited.RCPT, b"RCPT TO:<%b>\r\n" % item.rcpt_to),
+                (Awaited.DATA, b"DATA\r\n"),
+            ]
+        return []
+
+    def _problem(self, item: Item) -> str | None:
+        """Why this item cannot be offered here; aiosmtplib's own checks are bypassed, so these take their place."""
+        if not _ADDRESS.fullmatch(item.rcpt_to) or not _ADDRESS.fullmatch(item.mail_from):
+            return "553 5.1.3 the address cannot stand in an SMTP envelope"
+        if not item.rcpt_to.isascii() and not self._utf8:
+            return "553 5.6.7 the address needs SMTPUTF8, which the relay does not offer"
+        if self._largest and len(item.body) > self._largest:
+            return f"552 5.3.4 the message is larger than the relay takes ({self._largest} bytes)"
+        return None
+
+    # What comes back
+
+    def data_received(self, data: bytes) -> None:
+        """Cut what arrived into replies; one that belongs to no command ends the connection."""
+        *lines, self._partial = (self._partial + data).split(b"\r\n")
+        self._text_size += len(data)
+        for line in lines:
+            if self._lost:
+                return
+            self._text.append(line[4:])
+            if line[3:4] == b"-":
+                continue
+            text = b" ".join(self._text).decode("utf-8", "replace").strip()[:_KEPT_REPLY]
+            self._text, self._text_size = [], 0
+            self._on_reply(line[:3], text)
+        if self._text_size > _LONGEST_REPLY:
+            self._abandon("the relay's reply has no end")
+
+    def _on_reply(self, digits: bytes, text: str) -> None:
+        if not digits.isdigit() or not b"2" <= digits[:1] <= b"5":
+            self._abandon(f"the relay answered what is no SMTP reply: {digits!r} {text}")
+            return
+        code = int(digits)
+        if not self._awaited:
+            self._abandon(f"the relay closed: {code} {text}")
+            return
+        if code == 421:  # "closing transmission channel" may answer any command (RFC 5321 section 3.8)
+            self._closing(self._awaited[0], f"421 {text}")
+            return
+        self._watch()
+        try:
+            self._handle(self._awaited.popleft(), code, text)
+        except Exception as error:  # the items' iterator failed: what was written is settled, the caller hears of it
+            self._abandon("the sender failed", error)
+        if not self._lost:
+            self._write_one()
+
+    def _handle(self, awaited: Awaited, code: int, text: str) -> None:
+        match awaited:
+            case Awaited.MAIL:
+                self._note_refusal(code, text, Stage.MAIL)
+            case Awaited.RCPT:
+                self._note_refusal(code, text, Stage.RCPT)
+            case Awaited.DATA:
+                self._on_data(code, text)
+            case Awaited.BODY:
+                assert self._body is not None  # noqa: S101 - BODY is awaited only after one was written
+                self._record(self._body, from_reply(code, text, Stage.BODY))
+                self._body = None
+                self._finish_if_idle()
+            case Awaited.EMPTY | Awaited.RSET:
+                self._finish_if_idle()
+
+    def _note_refusal(self, code: int, text: str, stage: Stage) -> None:
+        transaction = self._envelope
+        assert transaction is not None  # noqa: S101 - the envelope stands until its DATA is answered
+        if code // 100 == 2 or transaction.refusal is not None:
+            return
+        transaction.refusal = from_reply(code, text, stage)
+        if not self._pipelining:  # nothing is under way behind it: end the transaction instead of going on
+            self._awaited.clear()
+            self._unwritten.clear()
+            self._record(transaction.item, transaction.refusal)
+            self._advance([(Awaited.RSET, b"RSET\r\n")])
+
+    def _on_data(self, code: int, text: str) -> None:
+        transaction = self._envelope
+        assert transaction is not None  # noqa: S101 - the envelope stands until its DATA is answered
+        if code == 354 and transaction.refusal is None:
+            self._body = transaction.item
+            self._advance([(Awaited.BODY, transaction.item.body + b".\r\n")])
+            return
+        self._record(transaction.item, transaction.refusal or from_reply(_not_success(code), text, Stage.DATA))
+        if code == 354:
+            self._advance([(Awaited.EMPTY, b".\r\n")])
+        else:
+            self._advance([(Awaited.RSET, b"RSET\r\n")])
+
+    def _record(self, item: Item, outcome: Outcome) -> None:
+        if self._window is not None:
+            self._window.outcomes.append((item.key, outcome))
+
+    def _finish_if_idle(self) -> None:
+        if not self._awaited and self._envelope is None:
+            self._finish()
+
+    def _finish(self) -> None:
+        if self._window is not None and not self._window.done.done():
+            self._window.done.set_result(None)
+
+    # How it ends
+
+    def _closing(self, awaited: Awaited, reply: str) -> None:
+        """A 421: the message it answers is deferred, what follows was not sent."""
+        if awaited is Awaited.BODY and self._body is not None:
+            self._record(self._body, Deferred(reply, Stage.BODY))
+            self._body = None
+        elif awaited in (Awaited.MAIL, Awaited.RCPT, Awaited.DATA) and self._envelope is not None:
+            self._record(self._envelope.item, Deferred(reply, Stage[awaited.name]))
+            self._envelope = None
+        self._abandon(f"the relay closed: {reply}")
+
+    def _abandon(self, reason: str, error: Exception | None = None) -> None:
+        """Give the connection up: the message that was written and not answered is uncertain."""
+        if self._lost:
+            return
+        self._lost = reason
+        if self._body is not None:
+            self._record(self._body, Uncertain(reason))
+            self._body = None
+        self._transport.abort()
+        window = self._window
+        if window is not None and not window.done.done():
+            if error is None:
+                window.done.set_result(None)
+            else:
+                window.done.set_exception(error)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The other side, the network or we closed."""
+        self._abandon(f"the connection to the relay was lost: {exc}" if exc else "the relay closed the connection")
+
+    def eof_received(self) -> bool:
+        """The server will say nothing more; let the transport close."""
+        return False
+
+    def _watch(self) -> None:
+        self._unwatch()
+        self._watchdog = self._loop.call_later(
+            self._timeout, self._abandon, f"the relay did not answer for {self._timeout:g} seconds"
+        )
+
+    def _unwatch(self) -> None:
+        if self._watchdog is not None:
+            self._watchdog.cancel()
+            self._watchdog = None
+
+
+def _not_success(code: int) -> int:
+    """A 2xx or 3xx to DATA that is not 354 makes no sense; take it as a passing fault of the relay."""
+    return code if code >= 400 else 451
+
+
+def _size_limit(client: SMTP) -> int:
+    """The largest message the server takes, in bytes (RFC 1870); 0 when it says none."""
+    stated = client.esmtp_extensions.get("size", "")
+    return int(stated) if stated.isdigit() else 0

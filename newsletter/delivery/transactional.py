@@ -1,0 +1,149 @@
+"""Mails to one person because of what that person just did: the only writer of `transactional`.
+
+They are not part of a campaign, cannot be unsubscribed from, and go before everything else.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from sqlalchemy import bindparam, func, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from newsletter.delivery.ledger import State
+from newsletter.tables import transactional
+from subscribers.tables import subscriber
+
+_DAY = timedelta(days=1)
+
+
+class Kind(StrEnum):
+    """What such a mail is for; the table's CHECK has the same names."""
+
+    CONFIRM = "confirm"
+    WELCOME = "welcome"
+    LINK = "link"
+    GOODBYE = "goodbye"
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A transactional mail to send now, and whom it is for."""
+
+    id: int
+    kind: Kind
+    created_at: datetime
+    attempts: int
+    subscriber_id: int
+    address: str
+    first_name: str
+    last_name: str
+    locale: str
+    timezone: str
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """What became of one of them."""
+
+    id: int
+    state: State
+    reply: str | None = None
+    due_at: datetime | None = None
+
+
+async def enqueue(
+    connection: AsyncConnection, subscriber_id: int, kind: Kind, *, now: datetime, most_a_day: int
+) -> bool:
+    """Have a mail sent to a subscriber; False when that person was sent `most_a_day` of this kind in 24 hours.
+
+    The cap counts whoever asked: a stranger who types somebody's address again and again reaches it once a day.
+    """
+    recent = (
+        select(func.count())
+        .select_from(transactional)
+        .where(
+            transactional.c.subscriber_id == subscriber_id,
+            transactional.c.kind == kind,
+            transactional.c.created_at > now - _DAY,
+        )
+    )
+    if (await connection.scalar(recent) or 0) >= most_a_day:
+        return False
+    await connection.execute(
+        insert(transactional).values(subscriber_id=subscriber_id, kind=kind, created_at=now, due_at=now)
+    )
+    return True
+
+
+async def adopt_orphans(connection: AsyncConnection, now: datetime) -> int:
+    """Queue again what a dead engine left in `sending`: a link too many harms less than one that never comes."""
+    freed = await connection.execute(
+        update(transactional).where(transactional.c.state == State.SENDING).values(state=State.QUEUED, due_at=now)
+    )
+    return freed.rowcount
+
+
+async def claim(connection: AsyncConnection, *, limit: int, now: datetime) -> list[Waiting]:
+    """Mark what is due as `sending` and answer it, oldest first."""
+    ids = (
+        select(transactional.c.id)
+        .where(transactional.c.state.in_([State.QUEUED, State.DEFERRED]), transactional.c.due_at <= now)
+        .order_by(transactional.c.id)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    claimed = [row.id for row in await connection.execute(ids)]
+    if not claimed:
+        return []
+    await connection.execute(
+        update(transactional)
+        .where(transactional.c.id.in_(claimed))
+        .values(state=State.SENDING, attempts=transactional.c.attempts + 1, at=now)
+    )
+    rows = await connection.execute(
+        select(
+            transactional.c.id,
+            transactional.c.kind,
+            transactional.c.created_at,
+            transactional.c.attempts,
+            transactional.c.subscriber_id,
+            subscriber.c.address,
+            subscriber.c.first_name,
+            subscriber.c.last_name,
+            subscriber.c.locale,
+            subscriber.c.timezone,
+        )
+        .join(subscriber, subscriber.c.id == transactional.c.subscriber_id)
+        .where(transactional.c.id.in_(claimed))
+        .order_by(transactional.c.id)
+    )
+    return [Waiting(row.id, Kind(row.kind), *row[2:]) for row in rows]
+
+
+async def settle(connection: AsyncConnection, settled: Sequence[Settlement], now: datetime) -> None:
+    """Write what became of claimed mails."""
+    if not settled:
+        return
+    statement = (
+        update(transactional)
+        .where(transactional.c.id == bindparam("its_id"), transactional.c.state == State.SENDING)
+        .values(
+            state=bindparam("to_state"), reply=bindparam("its_reply"), due_at=bindparam("next_at"), at=bindparam("now")
+        )
+    )
+    await connection.execute(
+        statement,
+        [
+            {"its_id": s.id, "to_state": s.state, "its_reply": s.reply, "next_at": s.due_at or now, "now": now}
+            for s in settled
+        ],
+    )
+
+
+async def next_due(connection: AsyncConnection) -> datetime | None:
+    """When the next one is due, or None when none waits."""
+    return await connection.scalar(
+        select(func.min(transactional.c.due_at)).where(transactional.c.state.in_([State.QUEUED, State.DEFERRED]))
+    )

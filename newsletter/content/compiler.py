@@ -1,0 +1,130 @@
+"""From a template to a skeleton: render once per combination of facets, then keep only bytes."""
+
+import hashlib
+import html
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from newsletter.content import headers, places, renderer
+from newsletter.content.errors import ContentError
+from newsletter.content.facts import Facets, Facts
+from newsletter.content.headers import Envelope, Filler
+from newsletter.content.skeleton import Skeleton
+from newsletter.content.slots import Mark, Marks
+
+Parts = Sequence[str | Mark]
+
+
+def compile(  # noqa: A001 # that is what it does; called as content.compile
+    kind: str, facts: Facts, facets: Facets, *, envelope: Envelope, templates: Path | None = None
+) -> Skeleton:
+    """The skeleton of one variant of a mail. Raises ContentError, a line for each fault, with file and line.
+
+    `kind` names a folder of mail/ in the staff's `templates` or in ours. A template may branch on facts and facets;
+    a slot can only be written as it is. A campaign's mail must state the postal address and hold a link out of it in
+    both parts (CAN-SPAM, CASL, RFC 8058 beside them).
+    """
+    return _assembled(_Parts(kind, facts, facets, templates, mandatory=bool(envelope.campaign)), kind, envelope)
+
+
+class Variants:
+    """The skeletons of one mailing, compiled when first wanted. Variants that come out the same share one."""
+
+    def __init__(self, kind: str, facts: Facts, *, envelope: Envelope, templates: Path | None = None) -> None:
+        """As for `compile`."""
+        self._kind, self._facts, self._envelope, self._templates = kind, facts, envelope, templates
+        self._known: dict[Facets, Skeleton] = {}
+        self._same: dict[bytes, Skeleton] = {}
+
+    def skeleton(self, facets: Facets) -> Skeleton:
+        """The skeleton for readers with these facets."""
+        found = self._known.get(facets)
+        if found is None:
+            bulk = bool(self._envelope.campaign)
+            parts = _Parts(self._kind, self._facts, facets, self._templates, mandatory=bulk)
+            # Four hundred time zones have far fewer clocks: a million readers must not hold as many skeletons.
+            digest = parts.digest()
+            found = self._same.get(digest) or _assembled(parts, self._kind, self._envelope)
+            self._known[facets] = self._same[digest] = found
+        return found
+
+
+class _Parts:
+    """Subject, text and HTML, each cut at its slots."""
+
+    def __init__(self, kind: str, facts: Facts, facets: Facets, templates: Path | None, *, mandatory: bool) -> None:
+        marks = Marks()
+        rendering = renderer.render(kind, facts, facets, slot=marks.slot, templates=templates)
+        files = {
+            file: renderer.path(kind, file, templates) for file in (renderer.SUBJECT, renderer.TEXT, renderer.HTML)
+        }
+        self.subject = marks.split(rendering.subject, file=files[renderer.SUBJECT])
+        self.text = marks.split(rendering.text, file=files[renderer.TEXT])
+        self.html = marks.split(rendering.html, file=files[renderer.HTML])
+        if not rendering.subject:
+            raise ContentError(f"{files[renderer.SUBJECT]}: the subject is empty")
+        if mandatory:
+            _require_way_out(self.text, files[renderer.TEXT], facts.constellation.postal_address)
+            _require_way_out(self.html, files[renderer.HTML], facts.constellation.postal_address)
+
+    def digest(self) -> bytes:
+        """What is equal exactly for parts that are."""
+        names = [[part.slot if isinstance(part, Mark) else part for part in parts] for parts in self._all()]
+        return hashlib.blake2b(repr(names).encode(), digest_size=16).digest()
+
+    def _all(self) -> tuple[Parts, Parts, Parts]:
+        return self.subject, self.text, self.html
+
+
+def _assembled(parts: _Parts, kind: str, envelope: Envelope) -> Skeleton:
+    boundary = b"=_" + parts.digest().hex().encode()  # quoted-printable never holds "=_"
+    joint = _Joint()
+    joint.add(headers.fixed(envelope, kind))
+    for filler in headers.personal(envelope):
+        joint.add(filler)
+    joint.add(headers.subject([part.slot if isinstance(part, Mark) else part for part in parts.subject]))
+    joint.add(b'MIME-Version: 1.0\r\nContent-Type: multipart/alternative;\r\n boundary="' + boundary + b'"\r\n')
+    joint.add(b"\r\n--" + boundary + _PART % b"plain")
+    joint.extend(places.in_text(parts.text))
+    joint.add(b"\r\n--" + boundary + _PART % b"html")
+    joint.extend(places.in_html(parts.html))
+    joint.add(b"\r\n--" + boundary + b"--\r\n")
+    return Skeleton(joint.pieces)
+
+
+_PART = b"\r\nContent-Type: text/%s; charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n"
+
+
+class _Joint:
+    """Pieces that alternate between shared bytes and fillers, whatever order they are added in."""
+
+    def __init__(self) -> None:
+        self.pieces: list[bytes | Filler] = [b""]
+
+    def add(self, piece: bytes | Filler) -> None:
+        last = self.pieces[-1]
+        if isinstance(piece, bytes) and isinstance(last, bytes):
+            self.pieces[-1] = last + piece
+        elif isinstance(piece, bytes):
+            self.pieces.append(piece)
+        else:
+            self.pieces.extend([piece, b""])
+
+    def extend(self, pieces: Sequence[bytes | Filler]) -> None:
+        for piece in pieces:
+            self.add(piece)
+
+
+def _require_way_out(parts: Parts, file: str, address: str) -> None:
+    found = {part.slot for part in parts if isinstance(part, Mark)}
+    if not found & {"unsubscribe_url", "preferences_url"}:
+        raise ContentError(f"{file}: a mail to many needs a link out of it: {{{{ links.unsubscribe }}}}")
+    said = "".join(part for part in parts if isinstance(part, str))
+    if not address or _letters(address) not in _letters(html.unescape(said)):
+        raise ContentError(f"{file}: a mail to many states the postal address: {{{{ constellation.postal_address }}}}")
+
+
+def _letters(text: str) -> str:
+    # A template may set the address in lines of its own, with commas or without.
+    return re.sub(r"<[^>]*>|[\s,·]", "", text)

@@ -1,0 +1,117 @@
+"""Days and hours as a reader writes them: in the order of their locale, by the clock of the event or of the reader."""
+
+import re
+from datetime import datetime, timedelta
+from functools import lru_cache
+from zoneinfo import ZoneInfo
+
+from babel import Locale, UnknownLocaleError
+from babel.dates import format_date, format_datetime, format_interval, format_time, get_timezone_name
+
+from newsletter.constellation.model import Event
+
+LANGUAGE = "en"
+"""What the templates are written in; dates stay in it, in the reader's own regional order."""
+
+_SPACES = str.maketrans({"\u202f": " ", "\u2009": " "})  # CLDR's thin spaces look broken in many mail programs
+
+
+@lru_cache(maxsize=256)
+def locale(name: str) -> Locale:
+    """The reader's locale where it is of the templates' language ("en-GB"), else that language's own."""
+    try:
+        parsed = Locale.parse(name.replace("-", "_"))
+    except (ValueError, UnknownLocaleError, TypeError):
+        return Locale(LANGUAGE)
+    return parsed if parsed.language == LANGUAGE else Locale(LANGUAGE)
+
+
+def day(moment: datetime, where: Locale) -> str:
+    """`Wednesday, February 3`, by the moment's own clock."""
+    return format_date(moment.date(), _without_year(where), locale=where)
+
+
+def full_day(moment: datetime, where: Locale) -> str:
+    """`Wednesday, February 3, 2021`."""
+    return format_date(moment.date(), "full", locale=where)
+
+
+def month(moment: datetime, where: Locale) -> str:
+    """`Feb`, for the leaf of a calendar."""
+    return format_date(moment.date(), "LLL", locale=where)
+
+
+def time(moment: datetime, where: Locale) -> str:
+    """`3:00 PM`, without a zone."""
+    return format_time(moment.timetz(), "short", locale=where).translate(_SPACES)
+
+
+def days(event: Event, where: Locale) -> str:
+    """`Wednesday, February 3, 2021`, or from the first day to the last."""
+    if event.days == 1:
+        return full_day(event.starts, where)
+    return f"{day(event.starts, where)} – {full_day(_last(event), where)}"
+
+
+def day_numbers(event: Event) -> str:
+    """`3`, or `6–7` of an event of several days in one month."""
+    first, last = event.starts, _last(event)
+    return str(first.day) if event.days == 1 or first.month != last.month else f"{first.day}–{last.day}"
+
+
+def hours(event: Event, where: Locale, zone: str = "") -> str:
+    """`3:00 – 5:00 PM Eastern Time` by the clock of the event, or of another zone.
+
+    Weekdays are named where the days are not plain from `days`: the event has several, or it is another day there.
+    """
+    clock = ZoneInfo(zone or event.timezone)
+    starts, ends = event.starts.astimezone(clock), event.ends.astimezone(clock)
+    elsewhere = starts.date() != event.starts.date()
+    name = zone_name(starts, where)
+    if starts == ends:
+        moment = _with_weekday(starts, where) if elsewhere else time(starts, where)
+        return f"{moment} {name}"
+    if event.days > 1 or elsewhere or (ends - timedelta(microseconds=1)).date() != starts.date():
+        return f"{_with_weekday(starts, where)} – {_with_weekday(ends, where)} {name}"
+    skeleton = "Hm" if re.search("[Hk]", str(where.time_formats["short"])) else "hm"
+    return f"{format_interval(starts, ends, skeleton, tzinfo=clock, locale=where)} {name}".translate(_SPACES)
+
+
+def hours_for_reader(event: Event, where: Locale, zone: str) -> str:
+    """The hours by the reader's clock; "" where it shows the same as the event's, all along."""
+    there = ZoneInfo(zone)
+    if all(moment.astimezone(there).utcoffset() == moment.utcoffset() for moment in (event.starts, event.ends)):
+        return ""
+    return hours(event, where, zone)
+
+
+def when(event: Event, where: Locale) -> str:
+    """`Wednesday, February 3, 2021, 3:00 – 5:00 PM Eastern Time`."""
+    return f"{days(event, where)}, {hours(event, where)}"
+
+
+def zone_name(moment: datetime, where: Locale) -> str:
+    """`Eastern Time`: what people call the clock, whether it is summer or winter."""
+    zone = moment.tzinfo
+    if moment.utcoffset() == timedelta() and getattr(zone, "key", "UTC") in _UNIVERSAL:
+        return "UTC"
+    return get_timezone_name(zone, width="long", zone_variant="generic", locale=where)
+
+
+_UNIVERSAL = {"UTC", "Etc/UTC", "Etc/UCT", "Etc/Universal", "Etc/Zulu", "UCT", "Universal", "Zulu", "Etc/GMT", "GMT"}
+
+
+def _last(event: Event) -> datetime:
+    # An event that ends at midnight does not touch the day that begins then; Event.days counts likewise.
+    return event.ends - timedelta(microseconds=1) if event.ends > event.starts else event.ends
+
+
+def _with_weekday(moment: datetime, where: Locale) -> str:
+    weekday = format_datetime(moment, "EEE", tzinfo=moment.tzinfo, locale=where)
+    return f"{weekday} {time(moment, where)}"
+
+
+@lru_cache(maxsize=64)
+def _without_year(where: Locale) -> str:
+    # Locales that write the year first would leave its sign behind: they keep it.
+    return re.sub(r"(?:[,\s]|'[^']*')*y+$", "", where.date_formats["full"].pattern)

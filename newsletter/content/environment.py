@@ -1,0 +1,123 @@
+"""The Jinja environment of mails: strict about names, blind to people, and checking MJML as it loads it."""
+
+import functools
+import re
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from jinja2.runtime import Context
+
+from newsletter import assets
+from newsletter.constellation.model import Event
+from newsletter.content import dates, markup
+from newsletter.content.errors import ContentError
+from newsletter.content.slots import Slot
+
+
+@functools.lru_cache(maxsize=16)
+def environment(templates: Path | None) -> jinja2.Environment:
+    """The environment for mail/ of the staff's folder, where given, before ours."""
+    folders = [folder / "mail" for folder in (templates, assets.TEMPLATES) if folder is not None]
+    made = jinja2.Environment(
+        loader=_Loader(folders),
+        autoescape=_is_markup,  # noqa: S701 # HTML is escaped; subject and text are no HTML
+        undefined=jinja2.StrictUndefined,
+        finalize=_finalize,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        cache_size=400,
+    )
+    filters: dict[str, Any] = {**made.filters, **_FILTERS}
+    made.filters = {name: _blind(function) for name, function in filters.items()}
+    tests: dict[str, Any] = dict(made.tests)
+    made.tests = {name: _blind(function) for name, function in tests.items()}
+    return made
+
+
+def shown(path: str) -> str:
+    """A file's name as a person at this terminal would type it."""
+    try:
+        return str(Path(path).resolve().relative_to(Path.cwd()))
+    except (ValueError, OSError):
+        return path
+
+
+class _Loader(jinja2.FileSystemLoader):
+    """Reads templates, and refuses MJML that MRML would silently drop parts of."""
+
+    def get_source(self, environment: jinja2.Environment, template: str) -> tuple[str, str, Callable[[], bool]]:
+        try:
+            source, path, current = super().get_source(environment, template)
+        except UnicodeDecodeError as error:
+            raise ContentError(f"{template}: is not in UTF-8 (byte {error.start})") from error
+        if _is_markup(template):
+            faults = markup.faults(source)
+            if faults:
+                raise ContentError("\n".join(f"{shown(path)}:{fault}" for fault in faults))
+        return _LINE_ENDS.sub(r"\1+\2", source), path, current
+
+
+_LINE_ENDS = re.compile(r"^((?![ \t]*(?:\{[%#](?:(?![%#]\}).)*[%#]\}[ \t]*)+$).*(?<![-+]))([%#]\})$", re.MULTILINE)
+"""A tag that ends a line of text. `trim_blocks` is for tags that stand alone: the line's own end must stay."""
+
+
+def _is_markup(name: str | None) -> bool:
+    return name is not None and name.endswith(".mjml")
+
+
+def _finalize(value: Any) -> Any:
+    if isinstance(value, Slot):
+        return value.word()
+    if value is None:
+        raise ContentError("this would write 'None': ask {% if … %} first")
+    return value
+
+
+def _blind(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The filter or test, refusing slots: `|default` would silently never apply, `|upper` change the word itself."""
+
+    @functools.wraps(function)
+    def refusing(*arguments: Any, **options: Any) -> Any:
+        for argument in (*arguments, *options.values()):
+            if isinstance(argument, Slot):
+                argument.refuse()
+        return function(*arguments, **options)
+
+    return refusing
+
+
+def _in_locale(function: Callable[..., str]) -> Callable[..., str]:
+    @jinja2.pass_context
+    def filtered(context: Context, value: Event | datetime) -> str:
+        if not isinstance(value, Event | datetime):
+            raise ContentError(f"|{function.__name__} is for an event or a time of one, not for {value!r}")
+        return function(value, context["locale"])
+
+    return filtered
+
+
+@jinja2.pass_context
+def _hours_for_reader(context: Context, event: Event) -> str:
+    return dates.hours_for_reader(event, context["locale"], context["timezone"])
+
+
+def _host(url: str) -> str:
+    return re.sub(r"^https?://|/$", "", url)
+
+
+_FILTERS: Mapping[str, Callable[..., Any]] = {
+    "day": _in_locale(dates.day),
+    "full_day": _in_locale(dates.full_day),
+    "month": _in_locale(dates.month),
+    "time": _in_locale(dates.time),
+    "days": _in_locale(dates.days),
+    "hours": _in_locale(dates.hours),
+    "when": _in_locale(dates.when),
+    "day_numbers": dates.day_numbers,
+    "hours_for_reader": _hours_for_reader,
+    "host": _host,
+}

@@ -1,0 +1,64 @@
+"""What a mail may state: facts that are the same for everyone, and facets that have few values."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from newsletter.constellation.model import Constellation, Event
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What a mailing states, the same for all its readers; frozen when a campaign starts.
+
+    `event` is what the mail is about (None for confirm, welcome, link and goodbye); `previous` is that event as
+    people were told before, for a `changed` mail; `note` is what staff want said besides, in plain text.
+    `upcoming` are the next events (for `welcome`), `public_url` is where the join page lives, and `confirm_days`
+    for how many days a confirmation link works.
+    """
+
+    constellation: Constellation
+    event: Event | None = None
+    previous: Event | None = None
+    upcoming: tuple[Event, ...] = ()
+    note: str = ""
+    public_url: str = ""
+    confirm_days: int = 7
+
+    def to_document(self) -> dict[str, Any]:
+        """A JSON object that `from_document` reads back, for the campaign's row."""
+        return {
+            "constellation": self.constellation.to_document(),
+            "event": self.event.to_document() if self.event else None,
+            "previous": self.previous.to_document() if self.previous else None,
+            "upcoming": [event.to_document() for event in self.upcoming],
+            "note": self.note,
+            "public_url": self.public_url,
+            "confirm_days": self.confirm_days,
+        }
+
+    @classmethod
+    def from_document(cls, document: dict[str, Any]) -> "Facts":
+        """The facts that `to_document` wrote."""
+        event, previous = document["event"], document["previous"]
+        return cls(
+            constellation=Constellation.from_document(document["constellation"]),
+            event=Event.from_document(event) if event else None,
+            previous=Event.from_document(previous) if previous else None,
+            upcoming=tuple(Event.from_document(one) for one in document["upcoming"]),
+            note=document["note"],
+            public_url=document["public_url"],
+            confirm_days=document["confirm_days"],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Facets:
+    """What a template may decide on about its reader: one skeleton serves everyone who shares these.
+
+    `locale` and `timezone` are as the subscriber has them ("en-GB", "Europe/Berlin"; "" = the constellation's);
+    `named` says whether there is a first name to greet with.
+    """
+
+    locale: str = "en"
+    timezone: str = ""
+    named: bool = False

@@ -1,0 +1,166 @@
+"""The header of every mail: what mailboxes, list programs and complaint loops need, safe from any value's content.
+
+RFC 5322, 2047 (names and subjects in any script), 2369 and 8058 (List-*), 2919 (List-Id), 3834, 9477 (CFBL-*).
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from email.utils import format_datetime
+
+import idna
+
+from newsletter.constellation.model import Constellation
+from newsletter.content import quoting, slots
+from newsletter.content.errors import ContentError
+
+Filler = Callable[[Mapping[str, str]], bytes]
+"""Makes one person's bytes for one place of a skeleton."""
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """Who a mailing is from, and where its answers and reports go.
+
+    `campaign` is the campaign's slug; "" makes the mail transactional (RFC 3834: Auto-Submitted, no List-*).
+    `bounce` is the address that takes returned mail ("bounce@bounces.example.org"); unsubscribing by mail and
+    complaint reports use its domain. "" leaves both out. `date` is aware.
+    """
+
+    sender_name: str
+    sender_email: str
+    reply_to: str
+    contact: str
+    list_name: str
+    list_slug: str
+    date: datetime
+    campaign: str = ""
+    bounce: str = ""
+
+    @classmethod
+    def of(cls, constellation: Constellation, *, date: datetime, campaign: str = "", bounce: str = "") -> "Envelope":
+        """The envelope of a constellation's mails; `bounce` is `settings.bounces.address`."""
+        return cls(
+            sender_name=constellation.sender.name,
+            sender_email=constellation.sender.email,
+            reply_to=constellation.sender.reply_to,
+            contact=constellation.contact,
+            list_name=constellation.name,
+            list_slug=constellation.slug,
+            date=date,
+            campaign=campaign,
+            bounce=bounce,
+        )
+
+    @property
+    def domain(self) -> str:
+        """The sender's domain as A-labels: the right side of Message-ID and List-Id."""
+        return _ascii_domain(self.sender_email)
+
+
+def fixed(envelope: Envelope, kind: str) -> bytes:
+    """The header lines that are the same for everyone, apart from those of MIME."""
+    if envelope.date.tzinfo is None:
+        raise ContentError("the date of a mailing needs a time zone")
+    lines = [
+        _mailbox("From", envelope.sender_name, envelope.sender_email),
+        quoting.header("Date", format_datetime(envelope.date)),
+    ]
+    if envelope.reply_to:
+        lines.append(_mailbox("Reply-To", "", envelope.reply_to))
+    feedback = ":".join(map(_word, (envelope.campaign or "transactional", envelope.list_slug, kind, envelope.domain)))
+    lines.append(quoting.header("Feedback-ID", feedback))
+    if envelope.bounce:
+        lines.append(quoting.header("CFBL-Address", f"{slots.address(envelope.bounce)}; report=arf"))
+    if not envelope.campaign:
+        return b"".join([*lines, quoting.header("Auto-Submitted", "auto-generated")])
+    list_id = f"<{_word(envelope.list_slug)}.{envelope.domain}>"
+    return b"".join(
+        [
+            *lines,
+            b"List-Id: " + quoting.phrase(envelope.list_name) + b"\r\n " + list_id.encode() + b"\r\n",
+            quoting.header("List-Help", f"<mailto:{slots.address(envelope.contact)}?subject=help>"),
+            quoting.header("List-Unsubscribe-Post", "List-Unsubscribe=One-Click"),
+            quoting.header("Precedence", "bulk"),
+        ]
+    )
+
+
+def personal(envelope: Envelope) -> list[Filler]:
+    """What makes the header lines that are each person's own, apart from Subject."""
+    fillers: list[Filler] = [_to, _message_id(envelope)]
+    if envelope.bounce:
+        fillers.append(_complaint_token)
+    if envelope.campaign:
+        fillers.append(_unsubscribe(envelope))
+    return fillers
+
+
+def subject(parts: list[str]) -> Filler:
+    """What makes the Subject from its parts: text at even places, names of slots at odd ones."""
+    if len(parts) == 1:
+        line = quoting.header("Subject", parts[0])
+        return lambda _: line
+
+    def fill(values: Mapping[str, str]) -> bytes:
+        return quoting.header("Subject", join(parts, values))
+
+    return fill
+
+
+def join(parts: list[str], values: Mapping[str, str]) -> str:
+    """The text of parts that alternate between text and names of slots."""
+    return "".join(slots.checker(part)(values[part]) if odd % 2 else part for odd, part in enumerate(parts))
+
+
+def _to(values: Mapping[str, str]) -> bytes:
+    name = f"{values.get('first_name', '')} {values.get('last_name', '')}"
+    return _mailbox("To", name, values["address"])
+
+
+def _message_id(envelope: Envelope) -> Filler:
+    end = f"@{envelope.domain}>\r\n"
+
+    def fill(values: Mapping[str, str]) -> bytes:
+        return f"Message-ID: <{slots.token(values['token'])}{end}".encode()
+
+    return fill
+
+
+def _complaint_token(values: Mapping[str, str]) -> bytes:
+    return f"CFBL-Feedback-ID: {slots.token(values['token'])}\r\n".encode()
+
+
+def _unsubscribe(envelope: Envelope) -> Filler:
+    # One line, however long: relays that meet a folded List-Unsubscribe refold it, and DKIM breaks.
+    domain = _ascii_domain(envelope.bounce) if envelope.bounce else ""
+
+    def fill(values: Mapping[str, str]) -> bytes:
+        line = f"List-Unsubscribe: <{slots.url(values['one_click_url'])}>"
+        if domain:
+            line += f", <mailto:unsubscribe+{slots.token(values['token'])}@{domain}>"
+        return f"{line}\r\n".encode()
+
+    return fill
+
+
+def _mailbox(field: str, name: str, address: str) -> bytes:
+    checked = slots.address(address).encode()
+    shown = quoting.phrase(name)
+    start = field.encode() + b": "
+    if not shown:
+        return start + checked + b"\r\n"
+    # The address takes a line of its own where both would be longer than RFC 5322 2.1.1 likes.
+    last = len(start + shown) - (start + shown).rfind(b"\n")
+    gap = b" <" if last + len(checked) < 74 else b"\r\n <"
+    return start + shown + gap + checked + b">\r\n"
+
+
+def _ascii_domain(address: str) -> str:
+    domain = slots.address(address).rpartition("@")[2]
+    return domain.lower() if domain.isascii() else idna.encode(domain, uts46=True).decode()
+
+
+def _word(text: str) -> str:
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", text)

@@ -1,0 +1,141 @@
+"""A template's three files become subject, text and HTML; what goes wrong is said with the template's file and line."""
+
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import css_inline
+import jinja2
+import mjml
+
+from newsletter.content import colours, dates, plain, slots
+from newsletter.content.environment import environment, shown
+from newsletter.content.errors import ContentError
+from newsletter.content.facts import Facets, Facts
+from newsletter.suggest import hint
+
+SUBJECT, HTML, TEXT = "subject.txt", "body.mjml", "body.txt"
+"""The files of a template's folder."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rendering:
+    """One variant of a mail, decoded."""
+
+    subject: str
+    text: str
+    html: str
+
+
+def render(
+    kind: str, facts: Facts, facets: Facets, *, slot: Callable[[str], Any], templates: Path | None = None
+) -> Rendering:
+    """Render a template. `slot` gives what to write for a slot: a word that stands for it, or a sample value.
+
+    Raises ContentError, one line for each fault, with file and line.
+    """
+    context = _context(facts, facets, slot)
+    source = _rendered(kind, HTML, context, templates)
+    return Rendering(
+        subject=" ".join(_rendered(kind, SUBJECT, context, templates).split()),
+        text=plain.tidy(_rendered(kind, TEXT, context, templates)),
+        html=_inlined(source, path(kind, HTML, templates)),
+    )
+
+
+def kinds(templates: Path | None = None) -> list[str]:
+    """The kinds there is a template for, in our folder or in the staff's."""
+    names = environment(templates).list_templates()
+    return sorted({name.partition("/")[0] for name in names if name.count("/") == 1 and not name.startswith("_")})
+
+
+def path(kind: str, file: str, templates: Path | None) -> str:
+    """The file of a template, for errors about it. Raises ContentError where there is none."""
+    return shown(_template(kind, file, templates).filename or f"{kind}/{file}")
+
+
+def _context(facts: Facts, facets: Facets, slot: Callable[[str], Any]) -> dict[str, Any]:
+    groups = {
+        group: {name: slot(filled) for name, filled in names.items()} for group, names in slots.IN_TEMPLATES.items()
+    }
+    return {
+        "constellation": facts.constellation,
+        "event": facts.event,
+        "previous": facts.previous,
+        "upcoming": facts.upcoming,
+        "note": facts.note,
+        "public_url": facts.public_url,
+        "confirm_days": facts.confirm_days,
+        "brand": colours.palette(facts.constellation.brand),
+        "locale": dates.locale(facets.locale),
+        "timezone": _zone(facets.timezone, facts.constellation.timezone),
+        "person": SimpleNamespace(named=facets.named, **groups["person"]),
+        "links": SimpleNamespace(**groups["links"], join=f"{facts.public_url}/join"),
+    }
+
+
+def _zone(name: str, otherwise: str) -> str:
+    # A reader whose time zone this machine does not know reads the constellation's: no reason to write to nobody.
+    try:
+        return ZoneInfo(name).key if name else otherwise
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return otherwise
+
+
+def _template(kind: str, file: str, templates: Path | None) -> jinja2.Template:
+    try:
+        return environment(templates).get_template(f"{kind}/{file}")
+    except jinja2.TemplateNotFound as error:
+        known = kinds(templates)
+        if kind not in known:
+            raise ContentError(f"there is no template for {kind}{hint(kind, known)}") from error
+        raise ContentError(f"the template {kind} needs a file {file} beside its others") from error
+    except jinja2.TemplateSyntaxError as error:
+        raise ContentError(f"{shown(error.filename or file)}:{error.lineno}: {error.message}") from error
+
+
+def _rendered(kind: str, file: str, context: dict[str, Any], templates: Path | None) -> str:
+    template = _template(kind, file, templates)
+    try:
+        return template.render(context)
+    except jinja2.TemplateSyntaxError as error:
+        raise ContentError(f"{shown(error.filename or file)}:{error.lineno}: {error.message}") from error
+    except jinja2.TemplateNotFound as error:
+        raise ContentError(f"{_where(error, template)}: there is no template {error.name} to include") from error
+    except ContentError as error:
+        # A file that was loaded on the way names itself; what was raised inside a template does not.
+        raise error if _is_placed(error) else ContentError(f"{_where(error, template)}: {error}") from error
+    except Exception as error:  # whatever a template calls may raise anything: its author wants the line
+        raise ContentError(f"{_where(error, template)}: {error}") from error
+
+
+def _is_placed(error: ContentError) -> bool:
+    return ".mjml:" in str(error).partition(" ")[0]
+
+
+def _where(error: Exception, template: jinja2.Template) -> str:
+    """File and line of the innermost template in the traceback, which Jinja has rewritten to name templates."""
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in frames if frame.filename.endswith((".mjml", ".txt"))]
+    if not own:
+        return shown(template.filename or "")
+    return f"{shown(own[-1].filename)}:{own[-1].lineno}"
+
+
+def _inlined(source: str, file: str) -> str:
+    try:
+        html = mjml.mjml2html(source, fonts={})  # MRML would else link a font from another host
+    except ValueError as error:
+        raise ContentError(f"{file}: cannot be read as MJML: {error}") from error
+    try:
+        return _INLINER.inline(html)
+    except css_inline.InlineError as error:
+        raise ContentError(f"{file}: its styles cannot be inlined: {error}") from error
+
+
+_INLINER = css_inline.CSSInliner(keep_at_rules=True, load_remote_stylesheets=False)
+"""At-rules stay in the head: media queries are what dark mode and narrow screens are made of."""

@@ -1,0 +1,176 @@
+"""What is each person's own: the names a template may write, and the words that stand for them until they are known.
+
+A slot is written as it is or not at all. A template cannot look into it, because at the time it runs nobody's value
+is known: whatever would (a condition, a filter, a concatenation) raises Misused.
+"""
+
+import re
+import secrets
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, NoReturn
+
+from newsletter.content import quoting
+from newsletter.content.errors import ContentError
+
+
+class Sort(StrEnum):
+    """What a slot's value is, which decides how it is checked and where it may stand."""
+
+    WORDS = "words"
+    ADDRESS = "address"
+    TOKEN = "token"  # noqa: S105 # a sort of slot, no secret
+    URL = "url"
+
+
+SLOTS = {
+    "address": Sort.ADDRESS,
+    "first_name": Sort.WORDS,
+    "last_name": Sort.WORDS,
+    "token": Sort.TOKEN,
+    "preferences_url": Sort.URL,
+    "unsubscribe_url": Sort.URL,
+    "one_click_url": Sort.URL,
+    "confirm_url": Sort.URL,
+    "archive_url": Sort.URL,
+}
+"""Every slot and its sort; the keys of the values that fill a skeleton."""
+
+IN_TEMPLATES = {
+    "person": {"first_name": "first_name", "last_name": "last_name", "address": "address"},
+    "links": {
+        "preferences": "preferences_url",
+        "unsubscribe": "unsubscribe_url",
+        "confirm": "confirm_url",
+        "archive": "archive_url",
+    },
+}
+"""How templates name them: {{ person.first_name }}, {{ links.preferences }}."""
+
+
+class Misused(ContentError):
+    """A template does something with a slot other than writing it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """One place where a template wrote a slot."""
+
+    slot: str
+    file: str
+    line: int
+
+
+@dataclass(slots=True)
+class Marks:
+    """The words that stand for slots in one rendering, and where each was written.
+
+    A word is plain ASCII, since MRML refuses control characters and an HTML parser would escape brackets, and has no
+    hyphen at which a line could be broken. It is different each time, so that no fact can contain it by accident.
+    """
+
+    prefix: str = field(default_factory=lambda: f"zq{secrets.token_hex(4)}x")
+    found: list[Mark] = field(default_factory=list)
+
+    def slot(self, name: str) -> "Slot":
+        """The value that stands for the slot in a template."""
+        return Slot(name, self._written)
+
+    def split(self, text: str, *, file: str) -> list[str | Mark]:
+        """The text cut at its words: text at even places, marks at odd ones."""
+        parts = re.split(rf"{self.prefix}([0-9]+)q", text)
+        for part in parts[::2]:
+            if self.prefix[:-1] in part.lower():
+                raise ContentError(
+                    f"{file}: a block that holds a slot was changed by a filter; write the slot as it is"
+                )
+        return [self.found[int(part)] if odd % 2 else part for odd, part in enumerate(parts)]
+
+    def _written(self, name: str) -> str:
+        self.found.append(Mark(name, *_template_place()))
+        return f"{self.prefix}{len(self.found) - 1}q"
+
+
+class Slot:
+    """A value nobody knows yet. The environment's `finalize` writes its word; all else is refused."""
+
+    __slots__ = ("_name", "_write")
+
+    def __init__(self, name: str, write: Callable[[str], str]) -> None:
+        """`write` gives the word for one more place of the slot."""
+        self._name = name
+        self._write = write
+
+    def word(self) -> str:
+        """The word for the place that is being written now."""
+        return self._write(self._name)
+
+    def refuse(self, *_: object, **__: object) -> NoReturn:
+        """Say that a template may only write it."""
+        raise Misused(
+            f"{self._name} is each reader's own and can only be written as it is: no condition, filter, or joining;"
+            " to greet by name, ask {% if person.named %}"
+        )
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        self.refuse()
+
+    __bool__ = __len__ = __iter__ = __contains__ = __getitem__ = __call__ = refuse
+    __str__ = __format__ = __int__ = __float__ = refuse
+    __add__ = __radd__ = __mod__ = __rmod__ = __mul__ = __rmul__ = refuse
+    __eq__ = __ne__ = __lt__ = __le__ = __gt__ = __ge__ = __hash__ = refuse
+
+
+def checker(name: str) -> Callable[[str], str]:
+    """What makes a slot's value fit to stand in a mail, or raises ContentError where it is not what the slot is for."""
+    return _CHECKS[SLOTS[name]]
+
+
+def address(text: str) -> str:
+    """A bare address, with nothing in it that could end a header or an SMTP command."""
+    if len(text) > 320 or not _ADDRESS.fullmatch(text):
+        raise ContentError(f"{text[:80]!r} is no address to write to; it should look like zoe@example.org")
+    return text
+
+
+def token(text: str) -> str:
+    """A delivery token."""
+    if not _TOKEN.fullmatch(text):
+        raise ContentError(f"{text[:80]!r} is no delivery token; it has up to 64 of a-z, 0-9, '.', '_' and '-'")
+    return text
+
+
+def url(text: str) -> str:
+    """One of our own links: http(s), ASCII, with nothing that HTML would escape (`&` and quotes).
+
+    Short enough that List-Unsubscribe stays one line (RFC 5322 2.1.1).
+    """
+    if len(text) > 800 or not _URL.fullmatch(text):
+        raise ContentError(f"{text[:80]!r} is no link for a mail; it should look like https://news.example.org/…")
+    return text
+
+
+_ADDRESS = re.compile(r'[^\s\x00-\x1f\x7f-\x9f"(),:;<>@\[\\\]]+@[^\s\x00-\x1f\x7f-\x9f"(),:;<>@\[\\\]]+')
+_TOKEN = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+_URL = re.compile(r"https?://[!#-%(-;=?-\[\]_a-z~]+")
+_CHECKS: dict[Sort, Callable[[str], str]] = {
+    Sort.WORDS: quoting.one_line,
+    Sort.ADDRESS: address,
+    Sort.TOKEN: token,
+    Sort.URL: url,
+}
+
+
+def _template_place() -> tuple[str, int]:
+    """The file and line of the template that is running; how Jinja finds them for its own tracebacks."""
+    frame = sys._getframe(1)
+    while frame.f_back is not None:
+        template = frame.f_globals.get("__jinja_template__")
+        if template is not None:
+            return template.filename or "a template", template.get_corresponding_lineno(frame.f_lineno)
+        frame = frame.f_back
+    return "a template", 1

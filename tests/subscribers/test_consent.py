@@ -1,0 +1,40 @@
+"""Evidence: complete, in order, and never changed."""
+
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import delete, update
+from sqlalchemy.exc import DBAPIError
+
+from subscribers import consent
+from subscribers.tables import consent as consent_table
+
+
+async def test_a_step_is_kept_with_all_that_proves_it(people, database, now):
+    person = await people.pending(
+        "ana@example.org", text_version="2021-01", text_shown="Yes, write to me", ip="192.0.2.1"
+    )
+    await people.confirm(person, now=now + timedelta(hours=1))
+    async with database.read() as connection:
+        requested, confirmed = await consent.evidence(connection, person)
+    assert (requested.action, requested.actor, requested.at) == ("requested", "person", now)
+    assert (requested.text_version, requested.text_shown) == ("2021-01", "Yes, write to me")
+    assert (requested.source, requested.ip) == ("form", "192.0.2.1")
+    assert requested.detail == {"everything": True, "followed": [], "muted": []}
+    assert (confirmed.action, confirmed.ip, confirmed.at) == ("confirmed", "192.0.2.7", now + timedelta(hours=1))
+    assert (confirmed.text_version, confirmed.text_shown) == ("2021-01", "Yes, write to me")
+
+
+@pytest.mark.parametrize("change", [update(consent_table).values(ip="203.0.113.1"), delete(consent_table)])
+async def test_evidence_is_neither_changed_nor_deleted_while_its_subscriber_is_there(people, database, change):
+    await people.active("ana@example.org")
+    with pytest.raises(DBAPIError, match="append-only"):
+        async with database.begin() as connection:
+            await connection.execute(change)
+
+
+async def test_an_action_there_is_not_is_refused(people, database, now):
+    person = await people.pending("ana@example.org")
+    async with database.begin() as connection:
+        with pytest.raises(ValueError, match="joined"):
+            await consent.record(connection, person, "joined", actor="person", now=now)

@@ -81,8 +81,7 @@ def _assembled(parts: _Parts, kind: str, envelope: Envelope) -> Skeleton:
     boundary = b"=_" + parts.digest().hex().encode()  # quoted-printable never holds "=_"
     joint = _Joint()
     joint.add(headers.fixed(envelope, kind))
-    for filler in headers.personal(envelope):
-        joint.add(filler)
+    joint.add(headers.personal(envelope))
     joint.add(headers.subject([part.slot if isinstance(part, Mark) else part for part in parts.subject]))
     joint.add(b'MIME-Version: 1.0\r\nContent-Type: multipart/alternative;\r\n boundary="' + boundary + b'"\r\n')
     joint.add(b"\r\n--" + boundary + _PART % b"plain")

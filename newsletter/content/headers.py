@@ -87,14 +87,27 @@ def fixed(envelope: Envelope, kind: str) -> bytes:
     )
 
 
-def personal(envelope: Envelope) -> list[Filler]:
+def personal(envelope: Envelope) -> Filler:
     """What makes the header lines that are each person's own, apart from Subject."""
-    fillers: list[Filler] = [_to, _message_id(envelope)]
+    lines = [f"Message-ID: <%(token)s@{envelope.domain}>"]
+    ways_out = ["<%(one_click)s>"]
     if envelope.bounce:
-        fillers.append(_complaint_token)
+        lines.append("CFBL-Feedback-ID: %(token)s")
+        ways_out.append(f"<mailto:unsubscribe+%(token)s@{_ascii_domain(envelope.bounce)}>")
     if envelope.campaign:
-        fillers.append(_unsubscribe(envelope))
-    return fillers
+        # One line, however long: relays that meet a folded List-Unsubscribe refold it, and DKIM breaks.
+        lines.append("List-Unsubscribe: " + ", ".join(ways_out))
+    pattern = "".join(f"{line}\r\n" for line in lines)
+    one_click = slots.checker("one_click_url")
+
+    def fill(values: Mapping[str, str]) -> bytes:
+        own = {"token": slots.token(values["token"])}
+        if envelope.campaign:
+            own["one_click"] = one_click(values["one_click_url"])
+        name = f"{values.get('first_name', '')} {values.get('last_name', '')}"
+        return _mailbox("To", name, values["address"]) + (pattern % own).encode()
+
+    return fill
 
 
 def subject(parts: list[str]) -> Filler:
@@ -112,37 +125,6 @@ def subject(parts: list[str]) -> Filler:
 def join(parts: list[str], values: Mapping[str, str]) -> str:
     """The text of parts that alternate between text and names of slots."""
     return "".join(slots.checker(part)(values[part]) if odd % 2 else part for odd, part in enumerate(parts))
-
-
-def _to(values: Mapping[str, str]) -> bytes:
-    name = f"{values.get('first_name', '')} {values.get('last_name', '')}"
-    return _mailbox("To", name, values["address"])
-
-
-def _message_id(envelope: Envelope) -> Filler:
-    end = f"@{envelope.domain}>\r\n"
-
-    def fill(values: Mapping[str, str]) -> bytes:
-        return f"Message-ID: <{slots.token(values['token'])}{end}".encode()
-
-    return fill
-
-
-def _complaint_token(values: Mapping[str, str]) -> bytes:
-    return f"CFBL-Feedback-ID: {slots.token(values['token'])}\r\n".encode()
-
-
-def _unsubscribe(envelope: Envelope) -> Filler:
-    # One line, however long: relays that meet a folded List-Unsubscribe refold it, and DKIM breaks.
-    domain = _ascii_domain(envelope.bounce) if envelope.bounce else ""
-
-    def fill(values: Mapping[str, str]) -> bytes:
-        line = f"List-Unsubscribe: <{slots.url(values['one_click_url'])}>"
-        if domain:
-            line += f", <mailto:unsubscribe+{slots.token(values['token'])}@{domain}>"
-        return f"{line}\r\n".encode()
-
-    return fill
 
 
 def _mailbox(field: str, name: str, address: str) -> bytes:

@@ -11,7 +11,6 @@ SOFT_BREAK = b"=\r\n"
 _UNSAFE = re.compile(rb"[^\t -<>-~]")
 _SAFE = re.compile(rb"[!-\-/-<>-EG-~][!-<>-~ ]*")  # needs no escape, begins with no "." and no "F"
 _CHUNK = re.compile(rb".{1,%d}" % WIDTH)
-_READY = re.compile(rb"[!-\-/-<>-EG-~][!-<>-~ ]{0,74}")  # the same in one row
 _GUARDED = (b".", b"From ")  # a dot would have to be stuffed (RFC 5321 4.5.2); mbox files turn "From " into ">From "
 
 
@@ -29,15 +28,13 @@ def body(text: str, *, before_slot: bool) -> bytes:
 def value(text: str) -> bytes:
     """Quoted-printable of one value without line breaks, as complete rows: each ends in a soft break."""
     raw = text.encode()
-    if _READY.fullmatch(raw):
-        return raw + SOFT_BREAK
-    if not raw:
-        return b""
     if _SAFE.fullmatch(raw):
-        cut = SOFT_BREAK.join(_CHUNK.findall(raw))
+        cut = raw if len(raw) <= WIDTH else SOFT_BREAK.join(_CHUNK.findall(raw))
         if b"\n." not in cut and b"\nF" not in cut:
             return cut + SOFT_BREAK
-    return SOFT_BREAK.join(_rows(_UNSAFE.sub(_hex, raw))) + SOFT_BREAK
+    if len(raw) * 3 <= WIDTH and raw[:1] not in (b"", b".", b"F"):
+        return binascii.b2a_qp(raw) + SOFT_BREAK  # one row whatever it holds, and made in C
+    return SOFT_BREAK.join(_rows(_UNSAFE.sub(_hex, raw))) + SOFT_BREAK if raw else b""
 
 
 def header(field: str, text: str) -> bytes:

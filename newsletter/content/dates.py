@@ -46,6 +46,11 @@ def time(moment: datetime, where: Locale) -> str:
     return format_time(moment.timetz(), "short", locale=where).translate(_SPACES)
 
 
+def clock(moment: datetime, where: Locale) -> str:
+    """`3:00 PM Eastern Time`."""
+    return f"{time(moment, where)} {zone_name(moment, where)}"
+
+
 def days(event: Event, where: Locale) -> str:
     """`Wednesday, February 3, 2021`, or from the first day to the last."""
     if event.days == 1:
@@ -69,8 +74,7 @@ def hours(event: Event, where: Locale, zone: str = "") -> str:
     elsewhere = starts.date() != event.starts.date()
     name = zone_name(starts, where)
     if starts == ends:
-        moment = _with_weekday(starts, where) if elsewhere else time(starts, where)
-        return f"{moment} {name}"
+        return f"{_with_weekday(starts, where)} {name}" if elsewhere else clock(starts, where)
     if event.days > 1 or elsewhere or (ends - timedelta(microseconds=1)).date() != starts.date():
         return f"{_with_weekday(starts, where)} – {_with_weekday(ends, where)} {name}"
     skeleton = "Hm" if re.search("[Hk]", str(where.time_formats["short"])) else "hm"
@@ -79,10 +83,12 @@ def hours(event: Event, where: Locale, zone: str = "") -> str:
 
 def hours_for_reader(event: Event, where: Locale, zone: str) -> str:
     """The hours by the reader's clock; "" where it shows the same as the event's, all along."""
-    there = ZoneInfo(zone)
-    if all(moment.astimezone(there).utcoffset() == moment.utcoffset() for moment in (event.starts, event.ends)):
-        return ""
-    return hours(event, where, zone)
+    return "" if _same_clock(event, zone) else hours(event, where, zone)
+
+
+def start_for_reader(event: Event, where: Locale, zone: str) -> str:
+    """`9:00 PM Central European Time`; "" where the reader's clock shows the same as the event's."""
+    return "" if _same_clock(event, zone) else clock(event.starts.astimezone(ZoneInfo(zone)), where)
 
 
 def when(event: Event, where: Locale) -> str:
@@ -99,6 +105,11 @@ def zone_name(moment: datetime, where: Locale) -> str:
 
 
 _UNIVERSAL = {"UTC", "Etc/UTC", "Etc/UCT", "Etc/Universal", "Etc/Zulu", "UCT", "Universal", "Zulu", "Etc/GMT", "GMT"}
+
+
+def _same_clock(event: Event, zone: str) -> bool:
+    there = ZoneInfo(zone)
+    return all(moment.astimezone(there).utcoffset() == moment.utcoffset() for moment in (event.starts, event.ends))
 
 
 def _last(event: Event) -> datetime:

@@ -2,12 +2,14 @@
 
 import functools
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import jinja2
+from babel import Locale
+from babel.numbers import format_decimal
 from jinja2.runtime import Context
 
 from newsletter import assets
@@ -100,9 +102,21 @@ def _in_locale(function: Callable[..., str]) -> Callable[..., str]:
     return filtered
 
 
+def _by_reader(function: Callable[[Event, Locale, str], str]) -> Callable[..., str]:
+    @jinja2.pass_context
+    def filtered(context: Context, event: Event) -> str:
+        return function(event, context["locale"], context["timezone"])
+
+    return filtered
+
+
 @jinja2.pass_context
-def _hours_for_reader(context: Context, event: Event) -> str:
-    return dates.hours_for_reader(event, context["locale"], context["timezone"])
+def _number(context: Context, value: int) -> str:
+    return format_decimal(value, locale=context["locale"])
+
+
+def _listed(names: Sequence[str]) -> str:
+    return " and ".join([", ".join(names[:-1]), names[-1]]) if len(names) > 1 else "".join(names)
 
 
 def _host(url: str) -> str:
@@ -113,11 +127,15 @@ _FILTERS: Mapping[str, Callable[..., Any]] = {
     "day": _in_locale(dates.day),
     "full_day": _in_locale(dates.full_day),
     "month": _in_locale(dates.month),
+    "clock": _in_locale(dates.clock),
     "time": _in_locale(dates.time),
     "days": _in_locale(dates.days),
     "hours": _in_locale(dates.hours),
     "when": _in_locale(dates.when),
     "day_numbers": dates.day_numbers,
-    "hours_for_reader": _hours_for_reader,
+    "hours_for_reader": _by_reader(dates.hours_for_reader),
+    "start_for_reader": _by_reader(dates.start_for_reader),
+    "number": _number,
+    "listed": _listed,
     "host": _host,
 }

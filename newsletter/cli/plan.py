@@ -1,0 +1,95 @@
+"""`newsletter plan`: which mail fires when, and for how many."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Annotated
+from zoneinfo import ZoneInfo
+
+import typer
+
+from newsletter.cli import edge
+from newsletter.constellation import outlook, store
+from newsletter.constellation.outlook import Prospect
+from newsletter.constellation.schedule import PlanState
+
+app = typer.Typer(rich_markup_mode=None)
+
+
+@app.command()
+def plan(
+    at: Annotated[
+        str,
+        typer.Option(
+            metavar="TIME", help="Look from this moment instead of now: 2021-02-03T09:00, by the constellation's clock."
+        ),
+    ] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Show which mail fires when, by the constellation's clock, and for how many.
+
+    People are those it went to, or those who would get it as things stand.
+
+    Example: newsletter plan --at 2021-02-03T09:00
+    """
+    asked = _moment(at) if at else edge.now()
+    moment, zone, prospects = edge.run(_plan(edge.settings().database, asked))
+    if as_json:
+        edge.emit_json([_plain(prospect, moment) for prospect in prospects])
+        return
+    if not prospects:
+        edge.say("No mails are planned.")
+        return
+    rows = [
+        (
+            f"{p.mail.due_at.astimezone(zone):%a %Y-%m-%d %H:%M}",
+            p.mail.slug,
+            p.mail.kind.value,
+            "" if p.mail.state is PlanState.SKIPPED else f"{p.people:,}",
+            _state(p, moment),
+        )
+        for p in prospects
+    ]
+    edge.table([f"due ({zone.key})", "event", "mail", "people", "state"], rows, numbers=["people"])
+
+
+def _moment(text: str) -> datetime:
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError as error:
+        raise typer.BadParameter(f"{text} is no moment; write one as in 2021-02-03T09:00", param_hint="--at") from error
+
+
+async def _plan(url: str, asked: datetime) -> tuple[datetime, ZoneInfo, list[Prospect]]:
+    async with edge.opened(url) as database, database.read() as connection:
+        zone = ZoneInfo((await store.current(connection)).timezone)
+        moment = (asked if asked.tzinfo else asked.replace(tzinfo=zone)).astimezone(UTC)
+        return moment, zone, await outlook.read(connection, moment)
+
+
+def _state(prospect: Prospect, moment: datetime) -> str:
+    if prospect.mail.state is not PlanState.PLANNED:
+        return prospect.mail.state.value
+    wait = prospect.mail.due_at - moment
+    return f"in {_span(wait)}" if wait > timedelta() else "due"
+
+
+def _span(wait: timedelta) -> str:
+    """A stretch of time in its largest unit."""
+    for unit, length in (("day", timedelta(days=1)), ("hour", timedelta(hours=1)), ("minute", timedelta(minutes=1))):
+        if wait >= length:
+            count = wait // length
+            return f"{count} {unit}{'' if count == 1 else 's'}"
+    return "a minute"
+
+
+def _plain(prospect: Prospect, moment: datetime) -> dict[str, object]:
+    mail = prospect.mail
+    return {
+        "event": mail.slug,
+        "title": mail.title,
+        "kind": mail.kind,
+        "due_at": mail.due_at,
+        "state": mail.state,
+        "is_due": mail.state is PlanState.PLANNED and mail.due_at <= moment,
+        "campaign_id": mail.campaign_id,
+        "people": prospect.people,
+    }

@@ -1,0 +1,56 @@
+# Everything a checkout needs. Python 3.11 or newer and make must be there; the rest is installed into VENV.
+#   PYTHON=/path/to/python   use this interpreter (3.11, 3.12, 3.13), and rebuild VENV if it has another
+#   VENV=DIR                 build the environment somewhere else than in .venv
+
+VENV ?= .venv
+PYTHON ?=
+BIN := $(VENV)/bin
+SYNCED := $(VENV)/.synced
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help setup demo test serve check bench browser smtp-sink
+
+help: ## List these commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+setup: $(SYNCED) ## Build .venv with the locked dependencies and the newsletter command
+
+demo: setup ## Play a whole season on this machine and check it
+	$(BIN)/newsletter demo
+
+test: setup browser check ## Run every check and every test
+	$(BIN)/python -m pytest
+
+serve: setup ## Serve a site of your own from this folder
+	@test -e newsletter.toml || $(BIN)/newsletter init
+	$(BIN)/newsletter db upgrade
+	$(BIN)/newsletter constellation load constellation.toml
+	$(BIN)/newsletter serve
+
+check: setup ## Lint, types, imports and migrations
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	@scratch=$$(mktemp -d) && trap 'rm -rf "$$scratch"' EXIT && \
+	export NEWSLETTER_DATABASE="sqlite:///$$scratch/check.sqlite3" && \
+	$(BIN)/alembic upgrade head && $(BIN)/alembic check
+
+bench: setup smtp-sink ## Measure the speed against well-known yardsticks
+	PATH="$$PATH:/usr/sbin" $(BIN)/python -m benchmarks
+
+# What only a system's package brings. A test must fail, not skip, where it is missing.
+browser:
+	@.ci/need chromium chromium sh -c 'command -v chromium'
+
+smtp-sink:
+	@.ci/need smtp-sink postfix sh -c 'command -v smtp-sink'
+
+# A named interpreter is compared with the environment's each time; else only a changed lock is a reason to work.
+$(SYNCED): uv.lock pyproject.toml .ci/setup $(if $(PYTHON),always)
+	@.ci/setup $(VENV) $(PYTHON)
+	@touch $@
+
+.PHONY: always
+always:

@@ -3,22 +3,23 @@
 import random
 from datetime import datetime, timedelta
 
+from newsletter.delivery.ledger import State
 from newsletter.settings import Delivery
 
 _JITTER = 0.2
 _random = random.SystemRandom()
 
 
-def retry_at(attempts: int, first_at: datetime, now: datetime, settings: Delivery) -> datetime | None:
-    """The moment of the next attempt, or None when the message has been tried for `give_up_after` since `first_at`.
+def later(attempts: int, first_at: datetime, now: datetime, settings: Delivery) -> tuple[State, datetime | None]:
+    """`deferred` until its next attempt, or `expired` when it has been tried for `give_up_after` since `first_at`.
 
     Exponential from `retry_first` to `retry_longest`, each ±20 % so that what failed together does not return together.
     """
     if now - first_at >= settings.give_up_after:
-        return None
+        return State.EXPIRED, None
     doublings = min(max(attempts, 1) - 1, 20)
     wait = min(settings.retry_first * float(2**doublings), settings.retry_longest)
-    return now + wait * _random.uniform(1 - _JITTER, 1 + _JITTER)
+    return State.DEFERRED, now + wait * _random.uniform(1 - _JITTER, 1 + _JITTER)
 
 
 def reconnect_after(failures: int) -> timedelta:

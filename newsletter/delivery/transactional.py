@@ -119,7 +119,21 @@ async def claim(connection: AsyncConnection, *, limit: int, now: datetime) -> li
         .where(transactional.c.id.in_(claimed))
         .order_by(transactional.c.id)
     )
-    return [Waiting(row.id, Kind(row.kind), *row[2:]) for row in rows]
+    return [
+        Waiting(
+            id=row.id,
+            kind=Kind(row.kind),
+            created_at=row.created_at,
+            attempts=row.attempts,
+            subscriber_id=row.subscriber_id,
+            address=row.address,
+            first_name=row.first_name,
+            last_name=row.last_name,
+            locale=row.locale,
+            timezone=row.timezone,
+        )
+        for row in rows
+    ]
 
 
 async def settle(connection: AsyncConnection, settled: Sequence[Settlement], now: datetime) -> None:

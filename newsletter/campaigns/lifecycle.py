@@ -1,0 +1,96 @@
+"""The life of a campaign: draft → scheduled → sending ⇄ paused → finished, or cancelled on the way.
+
+Each step is one UPDATE that names the states it may come from, so that two people at two terminals cannot both do it.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+
+from sqlalchemy import select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from newsletter.campaigns import store
+from newsletter.campaigns.store import Campaign, CampaignError
+from newsletter.constellation import store as constellations
+from newsletter.content import compiler
+from newsletter.content.facts import Facets, Facts
+from newsletter.content.headers import Envelope
+from newsletter.delivery import ledger
+from newsletter.settings import Settings
+from newsletter.tables import campaign
+from subscribers import audience
+from subscribers.tables import subscriber
+
+
+async def facts(connection: AsyncConnection, settings: Settings, draft: Campaign) -> Facts:
+    """What the campaign's mails state: frozen since its start, or as things stand now."""
+    if draft.facts is not None:
+        return draft.facts
+    constellation = await constellations.current(connection)
+    about = next((one for one in constellation.events if one.slug == draft.topic), None)
+    if draft.topic is not None and about is None:
+        raise CampaignError(f"{draft.slug}: the event {draft.topic} is not in the constellation any more")
+    note = await connection.scalar(select(campaign.c.note).where(campaign.c.id == draft.id))
+    return Facts(constellation=constellation, event=about, note=note or "", public_url=settings.public_url)
+
+
+async def start(connection: AsyncConnection, settings: Settings, draft: Campaign, *, now: datetime) -> int:
+    """Freeze the facts, write the audience into the ledger and begin to send; answer how many are in it.
+
+    Everything is compiled once before: raises ContentError, and nothing has changed, when a template is wrong.
+    """
+    stated = await facts(connection, settings, draft)
+    check(stated, draft, now, settings.bounces.address, settings.templates)
+    await _step(
+        connection,
+        draft,
+        ("draft", "scheduled"),
+        "sending",
+        started_at=now,
+        scheduled_at=None,
+        document={"facts": stated.to_document()},
+    )
+    people = select(subscriber.c.id).where(audience.mailable(now), audience.following(draft.topic))
+    added = await ledger.enrol(connection, draft.id, people, shard_size=settings.delivery.shard, now=now)
+    if not added:
+        await ledger.finish(connection, draft.id, now)
+    return added
+
+
+def check(stated: Facts, draft: Campaign, now: datetime, bounce_address: str, templates: Path | None) -> None:
+    """Compile the mail as most readers get it; raises ContentError with file and line."""
+    envelope = Envelope.of(stated.constellation, date=now, campaign=draft.slug, bounce=bounce_address)
+    for named in (True, False):
+        facets = Facets(locale=stated.constellation.language, named=named)
+        compiler.compile(draft.kind, stated, facets, envelope=envelope, templates=templates)
+
+
+async def schedule(connection: AsyncConnection, draft: Campaign, at: datetime) -> None:
+    """Have the engine start a draft at a moment."""
+    await _step(connection, draft, ("draft", "scheduled"), "scheduled", scheduled_at=at)
+
+
+async def pause(connection: AsyncConnection, running: Campaign) -> None:
+    """Claim nothing more; the windows in flight are settled."""
+    await _step(connection, running, ("sending",), "paused")
+
+
+async def resume(connection: AsyncConnection, paused: Campaign) -> None:
+    """Go on where it was paused."""
+    await _step(connection, paused, ("paused",), "sending")
+
+
+async def cancel(connection: AsyncConnection, running: Campaign, now: datetime) -> int:
+    """End it for good; answer how many will not get it."""
+    await _step(connection, running, ("draft", "scheduled", "sending", "paused"), "cancelled", finished_at=now)
+    return await ledger.cancel(connection, running.id, now)
+
+
+async def _step(connection: AsyncConnection, of: Campaign, allowed: Sequence[str], to: str, **values: object) -> None:
+    done = await connection.execute(
+        update(campaign).where(campaign.c.id == of.id, campaign.c.status.in_(allowed)).values(status=to, **values)
+    )
+    if done.rowcount != 1:
+        found = (await store.find(connection, of.slug)).status
+        raise CampaignError(f"{of.slug} is {found}; only a campaign that is {' or '.join(allowed)} can become {to}")

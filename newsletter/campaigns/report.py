@@ -1,0 +1,81 @@
+"""What became of a campaign, counted from the ledger, and who was not reached and why."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from newsletter.campaigns.store import Campaign
+from newsletter.delivery import ledger
+from newsletter.delivery.ledger import State
+from newsletter.tables import delivery
+from subscribers.tables import subscriber
+
+
+@dataclass(frozen=True, slots=True)
+class Unreached:
+    """One person who did not get the mail; `address` is empty for someone who has been erased since."""
+
+    subscriber_id: int
+    address: str
+    state: State
+    attempts: int
+    reply: str
+    at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """The counts of a campaign: `states` sum up to `audience`; `feedback` is what was heard of those sent."""
+
+    slug: str
+    status: str
+    started_at: datetime | None
+    finished_at: datetime | None
+    audience: int
+    states: dict[State, int]
+    feedback: dict[str, int]
+
+    @property
+    def waiting(self) -> int:
+        """How many may still be sent."""
+        return sum(self.states.get(state, 0) for state in (*ledger.WAITING, State.SENDING))
+
+
+async def read(connection: AsyncConnection, of: Campaign) -> Report:
+    """Count one campaign."""
+    states = await ledger.counts(connection, of.id)
+    heard = await connection.execute(
+        select(delivery.c.feedback, func.count())
+        .where(delivery.c.campaign_id == of.id, delivery.c.feedback.is_not(None))
+        .group_by(delivery.c.feedback)
+    )
+    return Report(
+        slug=of.slug,
+        status=of.status,
+        started_at=of.started_at,
+        finished_at=of.finished_at,
+        audience=sum(states.values()),
+        states=states,
+        feedback={kind or "": count for kind, count in heard},
+    )
+
+
+async def unreached(connection: AsyncConnection, of: Campaign, limit: int = 1000) -> list[Unreached]:
+    """Who has not got it, by number, at most `limit` of them."""
+    rows = await connection.execute(
+        select(
+            delivery.c.subscriber_id,
+            func.coalesce(subscriber.c.address, "").label("address"),
+            delivery.c.state,
+            delivery.c.attempts,
+            delivery.c.reply,
+            delivery.c.at,
+        )
+        .outerjoin(subscriber, subscriber.c.id == delivery.c.subscriber_id)
+        .where(delivery.c.campaign_id == of.id, delivery.c.state != State.SENT)
+        .order_by(delivery.c.subscriber_id)
+        .limit(limit)
+    )
+    return [Unreached(row[0], row[1], State(row[2]), row[3], row[4] or "", row[5]) for row in rows]

@@ -1,0 +1,114 @@
+"""Campaigns as rows: found by slug, listed, drafted."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row, Select, insert, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from newsletter.constellation import store as constellations
+from newsletter.content.facts import Facts
+from newsletter.errors import NewsletterError
+from newsletter.suggest import hint
+from newsletter.tables import campaign, event
+
+
+class CampaignError(NewsletterError):
+    """A campaign does not exist, or cannot do what was asked of it now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Campaign:
+    """One mailing. `topic` is the slug of its event, whose followers are its audience (None: everyone)."""
+
+    id: int
+    slug: str
+    kind: str
+    status: str
+    topic: str | None
+    event_id: int | None
+    facts: Facts | None
+    created_at: datetime
+    scheduled_at: datetime | None
+    started_at: datetime | None
+    finished_at: datetime | None
+
+
+def _select() -> Select[Any]:
+    return select(
+        campaign.c.id,
+        campaign.c.slug,
+        campaign.c.kind,
+        campaign.c.status,
+        event.c.slug.label("topic"),
+        campaign.c.event_id,
+        campaign.c.document,
+        campaign.c.created_at,
+        campaign.c.scheduled_at,
+        campaign.c.started_at,
+        campaign.c.finished_at,
+    ).outerjoin(event, event.c.id == campaign.c.event_id)
+
+
+def _read(row: Row[Any]) -> Campaign:
+    facts = row.document.get("facts")
+    return Campaign(
+        id=row.id,
+        slug=row.slug,
+        kind=row.kind,
+        status=row.status,
+        topic=row.topic,
+        event_id=row.event_id,
+        facts=None if facts is None else Facts.from_document(facts),
+        created_at=row.created_at,
+        scheduled_at=row.scheduled_at,
+        started_at=row.started_at,
+        finished_at=row.finished_at,
+    )
+
+
+async def find(connection: AsyncConnection, slug: str) -> Campaign:
+    """The campaign of that slug. Raises CampaignError with the nearest right one."""
+    row = (await connection.execute(_select().where(campaign.c.slug == slug))).first()
+    if row is None:
+        slugs = list(await connection.scalars(select(campaign.c.slug)))
+        raise CampaignError(
+            f"there is no campaign {slug}{hint(slug, slugs) if slugs else '; `newsletter campaign draft` makes one'}"
+        )
+    return _read(row)
+
+
+async def listed(connection: AsyncConnection) -> list[Campaign]:
+    """Every campaign, oldest first."""
+    return [_read(row) for row in await connection.execute(_select().order_by(campaign.c.id))]
+
+
+async def due(connection: AsyncConnection, now: datetime) -> list[Campaign]:
+    """The scheduled campaigns whose time has come."""
+    statement = _select().where(campaign.c.status == "scheduled", campaign.c.scheduled_at <= now)
+    return [_read(row) for row in await connection.execute(statement.order_by(campaign.c.scheduled_at))]
+
+
+async def draft(
+    connection: AsyncConnection, event_slug: str, kind: str, *, now: datetime, note: str = "", suffix: str = ""
+) -> Campaign:
+    """Write a draft about an event: `EVENT/KIND`, or `EVENT/KIND-SUFFIX` for a second one of its kind.
+
+    Raises CampaignError when there is one of that name, NoSuchEvent when there is no such event.
+    """
+    stored = await constellations.find(connection, event_slug)
+    slug = f"{event_slug}/{kind}" + (f"-{suffix}" if suffix else "")
+    taken = await connection.scalar(select(campaign.c.status).where(campaign.c.slug == slug))
+    if taken is not None:
+        raise CampaignError(f"there is a campaign {slug} already ({taken}); name another with --as")
+    await connection.execute(
+        insert(campaign).values(slug=slug, event_id=stored.id, kind=kind, created_at=now, note=note)
+    )
+    return await find(connection, slug)
+
+
+async def drafted(connection: AsyncConnection, event_slug: str, kind: str, *, now: datetime) -> Campaign:
+    """The campaign `EVENT/KIND`, whatever its state; a new draft when staff have not made one."""
+    row = (await connection.execute(_select().where(campaign.c.slug == f"{event_slug}/{kind}"))).first()
+    return await draft(connection, event_slug, kind, now=now) if row is None else _read(row)

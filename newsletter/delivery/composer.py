@@ -1,0 +1,123 @@
+"""From a person and a mailing to one message on the wire: the links, the envelope and the skeleton come together."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Protocol
+
+from newsletter.content import compiler
+from newsletter.content.facts import Facets, Facts
+from newsletter.content.headers import Envelope
+from newsletter.content.skeleton import Skeleton
+from newsletter.delivery.session import Item
+from newsletter.delivery.transactional import Kind, Waiting
+from subscribers.links import DeliveryRef, Links, Purpose
+
+
+class Reader(Protocol):
+    """What a mail may say of the person it goes to."""
+
+    @property
+    def subscriber_id(self) -> int: ...
+    @property
+    def address(self) -> str: ...
+    @property
+    def first_name(self) -> str: ...
+    @property
+    def last_name(self) -> str: ...
+    @property
+    def locale(self) -> str: ...
+    @property
+    def timezone(self) -> str: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Stationery:
+    """What every mail of this service needs: where the pages are, what signs links, where bounces go."""
+
+    public_url: str
+    links: Links
+    bounce_address: str
+    templates: Path | None = None
+
+    def values(self, reader: Reader, token: str, *, campaign_id: int, issued_at: datetime) -> dict[str, str]:
+        """The slots of one person's mail. Links are signed for `issued_at`, so that a repeat has the same ones."""
+        sign = self.links.token
+        number = reader.subscriber_id
+        leave = sign(Purpose.UNSUBSCRIBE, number, campaign_id, issued_at=issued_at)
+        choose = sign(Purpose.PREFERENCES, number, campaign_id, issued_at=issued_at)
+        return {
+            "address": reader.address,
+            "first_name": reader.first_name,
+            "last_name": reader.last_name,
+            "token": token,
+            "preferences_url": f"{self.public_url}/preferences/{choose}",
+            "unsubscribe_url": f"{self.public_url}/unsubscribe/{leave}",
+            "one_click_url": f"{self.public_url}/one-click/{leave}",
+        }
+
+    def return_path(self, token: str, sender: str) -> bytes:
+        """The envelope sender of one mail: VERP where an address for bounces is configured."""
+        if not self.bounce_address:
+            return sender.encode()
+        local, _, domain = self.bounce_address.rpartition("@")
+        return f"{local}+{token}@{domain}".encode()
+
+
+class Mailing:
+    """A campaign's mails: one skeleton for each combination of facets, filled for each person."""
+
+    def __init__(
+        self, stationery: Stationery, campaign_id: int, slug: str, kind: str, facts: Facts, started_at: datetime
+    ) -> None:
+        """`started_at` dates every mail of the campaign: what is sent twice is the same message twice."""
+        envelope = Envelope.of(facts.constellation, date=started_at, campaign=slug, bounce=stationery.bounce_address)
+        self._stationery = stationery
+        self._campaign_id = campaign_id
+        self._started_at = started_at
+        self._sender = facts.constellation.sender.email
+        self._variants = compiler.Variants(kind, facts, envelope=envelope, templates=stationery.templates)
+
+    def values(self, reader: Reader) -> Mapping[str, str]:
+        """The slots of one person's mail."""
+        token = self._stationery.links.delivery_token(DeliveryRef("campaign", self._campaign_id, reader.subscriber_id))
+        return self._stationery.values(reader, token, campaign_id=self._campaign_id, issued_at=self._started_at)
+
+    def skeleton(self, reader: Reader) -> Skeleton:
+        """The variant of the mail that this person gets."""
+        return self._variants.skeleton(facets_of(reader))
+
+    def item(self, reader: Reader) -> Item:
+        """One person's message and its envelope. Raises ContentError for a value that no mail may carry."""
+        values = self.values(reader)
+        return Item(
+            key=reader.subscriber_id,
+            mail_from=self._stationery.return_path(values["token"], self._sender),
+            rcpt_to=reader.address.encode(),
+            body=self.skeleton(reader).fill(values),
+        )
+
+
+def transactional_item(stationery: Stationery, waiting: Waiting, facts: Facts) -> Item:
+    """The message of one transactional mail. Raises ContentError for a value that no mail may carry."""
+    token = stationery.links.delivery_token(DeliveryRef("transactional", 0, waiting.id))
+    values = stationery.values(waiting, token, campaign_id=0, issued_at=waiting.created_at)
+    if waiting.kind is Kind.CONFIRM:
+        confirm = stationery.links.token(Purpose.CONFIRM, waiting.subscriber_id, issued_at=waiting.created_at)
+        values["confirm_url"] = f"{stationery.public_url}/confirm/{confirm}"
+    envelope = Envelope.of(facts.constellation, date=waiting.created_at, bounce=stationery.bounce_address)
+    skeleton = compiler.compile(
+        waiting.kind, facts, facets_of(waiting), envelope=envelope, templates=stationery.templates
+    )
+    return Item(
+        key=waiting.id,
+        mail_from=stationery.return_path(token, facts.constellation.sender.email),
+        rcpt_to=waiting.address.encode(),
+        body=skeleton.fill(values),
+    )
+
+
+def facets_of(reader: Reader) -> Facets:
+    """What a template may decide on about this person."""
+    return Facets(locale=reader.locale, timezone=reader.timezone, named=bool(reader.first_name))

@@ -1,0 +1,203 @@
+"""The sender: workers that take shards, offer their people to the relay window by window, and settle each answer."""
+
+import asyncio
+import os
+import socket
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import structlog
+from sqlalchemy import select
+
+from newsletter.content.errors import ContentError
+from newsletter.content.facts import Facts
+from newsletter.database import Database
+from newsletter.delivery import backoff, ledger
+from newsletter.delivery.composer import Mailing, Stationery
+from newsletter.delivery.ledger import Due, Hold, Settlement, State, Window
+from newsletter.delivery.outcome import Accepted, Deferred, Outcome, Refused, Stage, Uncertain
+from newsletter.delivery.refusal import OnRefused, Refusal
+from newsletter.delivery.relay import Relay, RelayUnreachable
+from newsletter.delivery.session import Item, Session
+from newsletter.settings import Settings
+from newsletter.tables import campaign, event
+from subscribers.links import DeliveryRef
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(slots=True)
+class Tally:
+    """What this process has settled since it began, by state."""
+
+    settled: dict[State, int] = field(default_factory=dict)
+
+    def add(self, settlements: Sequence[Settlement]) -> None:
+        """Count a window."""
+        for one in settlements:
+            self.settled[one.state] = self.settled.get(one.state, 0) + 1
+
+
+class Dispatcher:
+    """Delivers what the ledger says is due, over one relay."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        database: Database,
+        relay: Relay,
+        stationery: Stationery,
+        *,
+        clock: Callable[[], datetime],
+        on_refused: OnRefused,
+    ) -> None:
+        self.tally = Tally()
+        self._settings = settings
+        self._policy = settings.delivery
+        self._database = database
+        self._relay = relay
+        self._stationery = stationery
+        self._clock = clock
+        self._on_refused = on_refused
+        self._owner = f"{socket.gethostname()}:{os.getpid()}"
+        self._mailings: dict[int, tuple[Mailing, datetime, str | None]] = {}
+        self._failures = 0
+
+    async def deliver(self, stop: asyncio.Event, *, campaign_id: int | None = None) -> None:
+        """Work until nothing is due at this moment, or `stop` is set: then what is in flight is settled first."""
+        workers = [self._worker(stop, campaign_id) for _ in range(self._settings.smtp.connections)]
+        async with asyncio.TaskGroup() as group:
+            for worker in workers:
+                group.create_task(worker)
+        self._mailings.clear()
+
+    async def _worker(self, stop: asyncio.Event, campaign_id: int | None) -> None:
+        while not stop.is_set():
+            async with self._database.begin() as connection:
+                hold = await ledger.take(
+                    connection,
+                    self._owner,
+                    self._clock(),
+                    on_uncertain=self._policy.on_uncertain,
+                    campaign_id=campaign_id,
+                )
+            if hold is None:
+                return
+            try:
+                await self._work(hold, stop)
+            except ledger.Fenced as error:
+                log.warning("shard lost", reason=str(error))
+
+    async def _work(self, hold: Hold, stop: asyncio.Event) -> None:
+        not_before = None
+        try:
+            async with self._relay.session() as session:
+                offered = await self._send_shard(session, hold, stop)
+                if session.lost:
+                    log.warning("connection lost", reason=session.lost, campaign=hold.campaign_id)
+                    not_before = self._left_alone(failed=not offered)
+                else:
+                    self._failures = 0
+        except RelayUnreachable as error:
+            log.warning("relay unreachable", reason=str(error))
+            not_before = self._left_alone(failed=True)
+        async with self._database.begin() as connection:
+            await ledger.let_go(connection, hold, self._clock(), not_before=not_before)
+            if await ledger.finish(connection, hold.campaign_id, self._clock()):
+                log.info("campaign finished", campaign=hold.campaign_id)
+
+    def _left_alone(self, *, failed: bool) -> datetime | None:
+        """Until when to leave the relay alone: not at all when it took something before it closed."""
+        if not failed:
+            self._failures = 0
+            return None
+        self._failures += 1
+        return self._clock() + backoff.reconnect_after(self._failures)
+
+    async def _send_shard(self, session: Session, hold: Hold, stop: asyncio.Event) -> bool:
+        """Send the shard window by window; whether the relay answered anything."""
+        mailing, started_at, topic = await self._mailing(hold.campaign_id)
+        limit = self._policy.window
+        answered = False
+        async with self._database.begin() as connection:
+            window = await ledger.claim(
+                connection, hold, after_id=hold.first_id - 1, limit=limit, topic=topic, now=self._clock()
+            )
+        while True:
+            failures: list[tuple[int, Outcome]] = []
+            outcomes = dict(await session.send(_items(mailing, window, failures)))
+            answered = answered or bool(outcomes) or not window.due
+            outcomes.update(failures)
+            now = self._clock()
+            settled = [self._settlement(due, outcomes.get(due.subscriber_id), started_at, now) for due in window.due]
+            refused = _refusals(hold.campaign_id, window.due, outcomes)
+            async with self._database.begin() as connection:
+                await ledger.settle(connection, hold, settled, now)
+                if refused:
+                    await self._on_refused(connection, refused, now)
+                last = window.exhausted or bool(session.lost) or stop.is_set()
+                if not last:
+                    window = await ledger.claim(
+                        connection, hold, after_id=window.last_id, limit=limit, topic=topic, now=now
+                    )
+            self.tally.add(settled)
+            if last:
+                return answered
+
+    async def _mailing(self, campaign_id: int) -> tuple[Mailing, datetime, str | None]:
+        if campaign_id not in self._mailings:
+            async with self._database.read() as connection:
+                row = (
+                    await connection.execute(
+                        select(
+                            campaign.c.slug, campaign.c.kind, campaign.c.document, campaign.c.started_at, event.c.slug
+                        )
+                        .outerjoin(event, event.c.id == campaign.c.event_id)
+                        .where(campaign.c.id == campaign_id)
+                    )
+                ).one()
+            slug, kind, document, started_at, topic = row
+            assert started_at is not None  # noqa: S101 - the table's CHECK: what is sending has started
+            mailing = Mailing(
+                self._stationery, campaign_id, slug, kind, Facts.from_document(document["facts"]), started_at
+            )
+            self._mailings[campaign_id] = mailing, started_at, topic
+        return self._mailings[campaign_id]
+
+    def _settlement(self, due: Due, outcome: Outcome | None, first_at: datetime, now: datetime) -> Settlement:
+        number = due.subscriber_id
+        match outcome:
+            case Accepted(reply):
+                return Settlement(number, State.SENT, reply)
+            case Refused(reply):
+                return Settlement(number, State.REFUSED, reply)
+            case Deferred(reply):
+                state, due_at = backoff.later(due.attempts + 1, first_at, now, self._policy)
+                return Settlement(number, state, reply, due_at)
+            case Uncertain(reason) if self._policy.on_uncertain == "hold":
+                return Settlement(number, State.UNCERTAIN, reason)
+            case Uncertain(reason):
+                state, due_at = backoff.later(due.attempts + 1, first_at, now, self._policy)
+                return Settlement(number, state, reason, due_at)
+            case None:
+                return Settlement(number, State.QUEUED)
+
+
+def _items(mailing: Mailing, window: Window, failures: list[tuple[int, Outcome]]) -> Iterator[Item]:
+    """Make each message when its turn comes, so that a window holds one at a time."""
+    for due in window.due:
+        try:
+            yield mailing.item(due)
+        except ContentError as error:
+            failures.append((due.subscriber_id, Refused(str(error), Stage.LOCAL)))
+
+
+def _refusals(campaign_id: int, people: Sequence[Due], outcomes: dict[int, Outcome]) -> list[Refusal]:
+    """The refusals that say something about the person: those of a recipient or of the message, not of ourselves."""
+    told = (Stage.RCPT, Stage.BODY)
+    return [
+        Refusal(DeliveryRef("campaign", campaign_id, due.subscriber_id), due.address, outcome.reply)
+        for due in people
+        if isinstance(outcome := outcomes.get(due.subscriber_id), Refused) and outcome.stage in told
+    ]

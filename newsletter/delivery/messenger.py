@@ -1,0 +1,108 @@
+"""The sender of transactional mails: few, urgent, each one composed for its person."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+import structlog
+
+from newsletter.constellation import store
+from newsletter.content.errors import ContentError
+from newsletter.content.facts import Facts
+from newsletter.database import Database
+from newsletter.delivery import backoff, composer, transactional
+from newsletter.delivery.composer import Stationery
+from newsletter.delivery.ledger import State
+from newsletter.delivery.outcome import Accepted, Deferred, Outcome, Refused, Stage, Uncertain
+from newsletter.delivery.refusal import OnRefused, Refusal
+from newsletter.delivery.relay import Relay, RelayUnreachable
+from newsletter.delivery.session import Item
+from newsletter.delivery.transactional import Settlement, Waiting
+from newsletter.settings import Settings
+from subscribers.links import DeliveryRef
+
+log = structlog.get_logger(__name__)
+
+_WINDOW = 50
+
+
+class Messenger:
+    """Delivers the transactional mails that are due, over one relay."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        database: Database,
+        relay: Relay,
+        stationery: Stationery,
+        *,
+        clock: Callable[[], datetime],
+        on_refused: OnRefused,
+    ) -> None:
+        self._settings = settings
+        self._policy = settings.delivery
+        self._database = database
+        self._relay = relay
+        self._stationery = stationery
+        self._clock = clock
+        self._on_refused = on_refused
+
+    async def deliver(self, stop: asyncio.Event) -> int:
+        """Send the confirmations, links and goodbyes that are due; answer how many were settled."""
+        done = 0
+        while not stop.is_set():
+            async with self._database.begin() as connection:
+                waiting = await transactional.claim(connection, limit=_WINDOW, now=self._clock())
+                if not waiting:
+                    break
+                constellation = await store.current(connection)
+            facts = Facts(
+                constellation=constellation,
+                upcoming=tuple(one for one in constellation.events if one.ends > self._clock())[:3],
+                public_url=self._settings.public_url,
+                confirm_days=self._settings.joining.confirm_within.days,
+            )
+            outcomes = await self._offer(waiting, facts)
+            now = self._clock()
+            settled = [self._settlement(one, outcomes.get(one.id), now) for one in waiting]
+            refused = [
+                Refusal(DeliveryRef("transactional", 0, one.id), one.address, outcome.reply)
+                for one in waiting
+                if isinstance(outcome := outcomes.get(one.id), Refused) and outcome.stage is Stage.RCPT
+            ]
+            async with self._database.begin() as connection:
+                await transactional.settle(connection, settled, now)
+                if refused:
+                    await self._on_refused(connection, refused, now)
+            done += len(settled)
+            if not outcomes:
+                break
+        return done
+
+    async def _offer(self, waiting: Sequence[Waiting], facts: Facts) -> dict[int, Outcome]:
+        items: list[Item] = []
+        outcomes: dict[int, Outcome] = {}
+        for one in waiting:
+            try:
+                items.append(composer.transactional_item(self._stationery, one, facts))
+            except ContentError as error:
+                outcomes[one.id] = Refused(str(error), Stage.LOCAL)
+        try:
+            async with self._relay.session() as session:
+                outcomes.update(await session.send(items))
+        except RelayUnreachable as error:
+            log.warning("relay unreachable", reason=str(error))
+        return outcomes
+
+    def _settlement(self, one: Waiting, outcome: Outcome | None, now: datetime) -> Settlement:
+        match outcome:
+            case Accepted(reply):
+                return Settlement(one.id, State.SENT, reply)
+            case Refused(reply):
+                return Settlement(one.id, State.REFUSED, reply)
+            case Deferred(reply) | Uncertain(reply):
+                state, due_at = backoff.later(one.attempts, one.created_at, now, self._policy)
+                return Settlement(one.id, state, reply, due_at)
+            case None:
+                again = now + backoff.reconnect_after(one.attempts)
+                return Settlement(one.id, State.DEFERRED, "not offered yet", again)

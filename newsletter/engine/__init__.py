@@ -1,0 +1,1 @@
+"""Who runs work: today the embedded engine, one process on one database."""

@@ -1,0 +1,217 @@
+"""The embedded engine: one process that applies reports, fires the plan and delivers, under a lock of its own.
+
+`tick` does one round of everything, in order: what a simulated clock needs. `run` does the same rounds side by side,
+so that a confirmation never waits behind a campaign.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import structlog
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from newsletter import feedback
+from newsletter.campaigns import lifecycle
+from newsletter.campaigns import store as campaigns
+from newsletter.constellation import schedule
+from newsletter.database import Database
+from newsletter.delivery import ledger, transactional
+from newsletter.delivery.composer import Stationery
+from newsletter.delivery.dispatch import Dispatcher
+from newsletter.delivery.messenger import Messenger
+from newsletter.delivery.refusal import Refusal
+from newsletter.delivery.relay import Relay
+from newsletter.errors import NewsletterError
+from newsletter.settings import Settings
+from subscribers.errors import SubscribersError
+from subscribers.links import Links
+from webhooks import mailbox, reports
+
+log = structlog.get_logger(__name__)
+
+_PAUSE_SECONDS = 0.5
+
+Clock = Callable[[], datetime]
+
+
+def wall_clock() -> datetime:
+    """The time it is."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """The parts that do the work, over one database and one relay."""
+
+    settings: Settings
+    database: Database
+    clock: Clock
+    links: Links
+    relay: Relay
+    dispatcher: Dispatcher
+    messenger: Messenger
+    stop: asyncio.Event
+
+    async def tick(self) -> None:
+        """One round of everything that is due at this moment, to its end."""
+        await self.collect_mail()
+        await self.apply_reports()
+        await self.messenger.deliver(self.stop)
+        await self.fire_plan()
+        await self.start_scheduled()
+        await self.dispatcher.deliver(self.stop)
+        await self.apply_reports()
+
+    async def run(self) -> None:
+        """Do rounds side by side until `stop` is set; what is in flight then is settled before it returns."""
+        await asyncio.gather(
+            self._rounds("reports", self.collect_mail, self.apply_reports),
+            self._rounds("transactional", self.messenger_round),
+            self._rounds("plan", self.fire_plan, self.start_scheduled),
+            self._rounds("campaigns", self.campaign_round),
+        )
+
+    async def _rounds(self, name: str, *steps: Callable[[], Awaitable[None]]) -> None:
+        """Repeat the steps; a fault of the moment (a database that is away) is said and tried again."""
+        while not self.stop.is_set():
+            for step in steps:
+                try:
+                    await step()
+                except (NewsletterError, SubscribersError, DBAPIError, OSError) as error:
+                    log.error("round failed", work=name, reason=" ".join(str(error).split())[:300])
+            try:
+                await asyncio.wait_for(self.stop.wait(), _PAUSE_SECONDS)
+            except TimeoutError:
+                continue
+
+    async def messenger_round(self) -> None:
+        """Send the transactional mails that are due."""
+        await self.messenger.deliver(self.stop)
+
+    async def campaign_round(self) -> None:
+        """Deliver what the ledger says is due."""
+        await self.dispatcher.deliver(self.stop)
+
+    async def collect_mail(self) -> None:
+        """Take what came back by mail from the Maildir into the inbox; a message leaves only when it is stored."""
+        folder = self.settings.bounces.maildir
+        if folder is None:
+            return
+        source = mailbox.Maildir(folder)
+        for key, raw in source.messages():
+            events = reports.events(raw, key, now=self.clock())
+            async with self.database.begin() as connection:
+                await feedback.store(connection, events, self.clock())
+            source.done(key)
+
+    async def apply_reports(self) -> None:
+        """Apply what waits in the inbox, batch by batch."""
+        applier = feedback.Applier(self.links, self.settings.bounces)
+        while not self.stop.is_set():
+            async with self.database.begin() as connection:
+                if not await applier.apply_due(connection, self.clock()):
+                    return
+
+    async def fire_plan(self) -> None:
+        """Start a campaign for each planned mail whose time has come; one that cannot start is said and left."""
+        async with self.database.read() as connection:
+            waiting = await schedule.due(connection, self.clock())
+        if not waiting:
+            return
+        async with self.database.begin() as connection:
+            late = await schedule.expire(connection, self.clock())
+            due = await schedule.due(connection, self.clock())
+        for mail in late:
+            log.warning("planned mail skipped", event=mail.slug, kind=mail.kind, reason="it would come too late")
+        for mail in due:
+            try:
+                async with self.database.begin() as connection:
+                    await self._fire(connection, mail)
+            except NewsletterError as error:
+                log.error("planned mail not sent", event=mail.slug, kind=mail.kind, reason=str(error))
+
+    async def _fire(self, connection: AsyncConnection, mail: schedule.DueMail) -> None:
+        now = self.clock()
+        planned = await campaigns.drafted(connection, mail.slug, mail.kind, now=now)
+        await schedule.mark_started(connection, mail.event_id, mail.kind, planned.id)
+        if planned.status in ("draft", "scheduled"):  # else staff have sent it by hand before its time
+            people = await lifecycle.start(connection, self.settings, planned, now=now)
+            log.info("campaign started", campaign=planned.slug, people=people)
+
+    async def start_scheduled(self) -> None:
+        """Start the campaigns that staff scheduled for a moment that has come."""
+        async with self.database.read() as connection:
+            due = await campaigns.due(connection, self.clock())
+        for draft in due:
+            try:
+                async with self.database.begin() as connection:
+                    people = await lifecycle.start(connection, self.settings, draft, now=self.clock())
+                log.info("campaign started", campaign=draft.slug, people=people)
+            except NewsletterError as error:
+                log.error("scheduled campaign not started", campaign=draft.slug, reason=str(error))
+
+
+@asynccontextmanager
+async def opened(settings: Settings, database: Database, clock: Clock = wall_clock) -> AsyncIterator[Engine]:
+    """An engine that holds the lock, what a dead one left in flight taken over. Raises DatabaseBusy.
+
+    Leaving the block closes the connections to the relay and lets go of the lock.
+    """
+    async with database.engine_lock():
+        async with database.begin() as connection:
+            orphans = await ledger.adopt_orphans(connection, clock())
+            orphans += await transactional.adopt_orphans(connection, clock())
+        if orphans:
+            log.warning("taken over from an engine that died", pieces=orphans)
+        engine = _assemble(settings, database, clock)
+        try:
+            yield engine
+        finally:
+            await engine.relay.close()
+
+
+def stationery(settings: Settings) -> Stationery:
+    """What every mail needs, from the settings."""
+    return Stationery(settings.public_url, links(settings), settings.bounces.address, settings.templates)
+
+
+def links(settings: Settings) -> Links:
+    """The signer of every link, from the settings."""
+    return Links([key.get_secret_value() for key in settings.secrets.signing_keys])
+
+
+def _assemble(settings: Settings, database: Database, clock: Clock) -> Engine:
+    signer = links(settings)
+
+    async def on_refused(connection: AsyncConnection, refusals: Sequence[Refusal], now: datetime) -> None:
+        await feedback.store_refusals(connection, signer, refusals, now)
+
+    hostname = settings.public_url.partition("://")[2].partition("/")[0].partition(":")[0]
+    relay = Relay(settings.smtp, hostname)
+    paper = stationery(settings)
+    return Engine(
+        settings=settings,
+        database=database,
+        clock=clock,
+        links=signer,
+        relay=relay,
+        dispatcher=Dispatcher(settings, database, relay, paper, clock=clock, on_refused=on_refused),
+        messenger=Messenger(settings, database, relay, paper, clock=clock, on_refused=on_refused),
+        stop=asyncio.Event(),
+    )
+
+
+@asynccontextmanager
+async def running(settings: Settings, database: Database, clock: Clock = wall_clock) -> AsyncIterator[Engine]:
+    """An engine at work for as long as the block runs; leaving drains it. Raises DatabaseBusy."""
+    async with opened(settings, database, clock) as engine:
+        task = asyncio.create_task(engine.run())
+        try:
+            yield engine
+        finally:
+            engine.stop.set()
+            await task

@@ -1,0 +1,113 @@
+"""The web application: its routes, the order of its layers, and what is opened for as long as it runs."""
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any, Protocol
+from urllib.parse import urlsplit
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from newsletter import database as databases
+from newsletter.database import Database
+from newsletter.settings import Settings
+from newsletter.web import confirm, files, health, join, preferences, refusals, security, unsubscribe, webhooks
+from newsletter.web.look import Looks
+from newsletter.web.pages import FOLDER, Pages
+from newsletter.web.site import Clock, Site
+from subscribers.links import LinkInvalid, Links
+
+_LIMITS = (
+    security.Limit("/webhooks/", security.WEBHOOK_LIMIT),
+    security.Limit("/", security.PAGE_LIMIT),
+)
+
+
+class Endpoint(Protocol):
+    """What answers a request: the site first, then the request."""
+
+    async def __call__(self, site: Site, request: Request) -> Response:
+        """The response."""
+
+
+def utc_now() -> datetime:
+    """The clock of a service that is not a rehearsal."""
+    return datetime.now(UTC)
+
+
+def create_app(
+    settings: Settings, *, database: Database | None = None, clock: Clock = utc_now, run_engine: bool
+) -> Starlette:
+    """The application. A `database` that is given stays open when it ends; the caller closes it.
+
+    Starting it raises DatabaseError when the database is not at this program's schema.
+    """
+    opened = database or databases.connect(settings.database)
+    base = urlsplit(settings.public_url).path
+    site = Site(
+        settings=settings,
+        database=opened,
+        links=Links([key.get_secret_value() for key in settings.secrets.signing_keys]),
+        pages=Pages.open(settings.templates, base=base),
+        looks=Looks(FOLDER / "style.css"),
+        clock=clock,
+    )
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[dict[str, Any]]:
+        async with AsyncExitStack() as stack:
+            if database is None:
+                stack.push_async_callback(opened.close)
+            await databases.require_current(settings.database)
+            engine = None
+            if run_engine:
+                from newsletter.engine import embedded  # the pages alone need nothing of SMTP
+
+                engine = await stack.enter_async_context(embedded.running(settings, opened, clock))
+            yield {"engine": engine}
+
+    app = Starlette(
+        routes=_routes(site),
+        middleware=[
+            Middleware(security.SecurityHeaders, https=settings.public_url.startswith("https://")),
+            Middleware(security.ClientAddress, trusted=settings.web.trusted_proxies),
+            Middleware(security.BodyLimit, limits=_LIMITS),
+        ],
+        exception_handlers={
+            HTTPException: partial(refusals.http, site),
+            LinkInvalid: partial(refusals.dead_link, site),
+            Exception: partial(refusals.failure, site),
+        },
+        lifespan=lifespan,
+    )
+    app.router.redirect_slashes = False  # it would build an address from the Host header, which anyone may write
+    return app
+
+
+def _routes(site: Site) -> list[Route]:
+    def route(path: str, **by_method: Endpoint) -> Route:
+        async def endpoint(request: Request) -> Response:
+            # HEAD is served as GET is, and neither changes anything: link scanners follow both.
+            return await by_method["GET" if request.method == "HEAD" else request.method](site, request)
+
+        return Route(path, endpoint, methods=list(by_method))
+
+    return [
+        route("/", GET=join.enter),
+        route("/join", GET=join.show, POST=join.join),
+        route("/join/sent", GET=join.sent),
+        route("/confirm/{token}", GET=confirm.show, POST=confirm.confirm),
+        route("/preferences/{token}", GET=preferences.show, POST=preferences.save),
+        route("/unsubscribe/{token}", GET=unsubscribe.show, POST=unsubscribe.act),
+        route("/one-click/{token}", GET=unsubscribe.show, POST=unsubscribe.one_click),
+        route("/webhooks/{provider}", POST=webhooks.receive),
+        route("/health", GET=health.show),
+        route("/style.css", GET=files.stylesheet),
+        route("/icon.svg", GET=files.icon),
+    ]

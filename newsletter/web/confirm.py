@@ -1,0 +1,80 @@
+"""The second half of the double opt-in: the link in the mail shows a button, and only the button confirms."""
+
+from datetime import datetime
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from newsletter.delivery import transactional
+from newsletter.web import forms, join
+from newsletter.web.look import Look
+from newsletter.web.site import Site, holder, visitor
+from subscribers import signup
+from subscribers.addresses import parse
+from subscribers.links import LinkExpired, Purpose
+from subscribers.preferences import Preferences
+
+
+async def show(site: Site, request: Request) -> Response:
+    """The button; for someone who is in already, the welcome; for a link that is too old, the offer of a new one."""
+    token = request.path_params["token"]
+    async with site.read() as (connection, look):
+        try:
+            person = await holder(connection, _open(site, token))
+        except LinkExpired as expired:
+            person = await holder(connection, expired.subscriber_id)
+            return _expired(site, look, person, token, expired.expired_at)
+        if person.status == "active":
+            return site.show(
+                "confirmed", look, person=person, token=site.token(Purpose.PREFERENCES, person.subscriber_id)
+            )
+        return site.show("confirm", look, person=person, token=token)
+
+
+async def confirm(site: Site, request: Request) -> Response:
+    """Confirm, or ask for a new link; pressing twice is harmless."""
+    token = request.path_params["token"]
+    form = await forms.read(request)
+    try:
+        subscriber_id = _open(site, token)
+    except LinkExpired as expired:
+        return await _renew(site, request, expired) if form.has("renew") else await show(site, request)
+    now = site.clock()
+    async with site.database.begin() as connection:
+        if await signup.confirm(connection, subscriber_id, ip=visitor(request), now=now):
+            most_a_day = site.settings.joining.confirmations_a_day
+            welcome = transactional.Kind.WELCOME
+            await transactional.enqueue(connection, subscriber_id, welcome, now=now, most_a_day=most_a_day)
+        person = await holder(connection, subscriber_id)
+    if person.status == "active":
+        return site.redirect(f"/confirm/{token}")
+    async with site.read() as (_, look):
+        return site.show("confirm-void", look, status=410)
+
+
+def _open(site: Site, token: str) -> int:
+    within = site.settings.joining.confirm_within
+    return site.links.open(Purpose.CONFIRM, token, now=site.clock(), within=within).subscriber_id
+
+
+def _expired(site: Site, look: Look, person: Preferences, token: str, at: datetime) -> Response:
+    values = {"person": person, "token": token, "expired_at": at, "joining": site.settings.joining}
+    return site.show("confirm-expired", look, status=410, **values)
+
+
+async def _renew(site: Site, request: Request, expired: LinkExpired) -> Response:
+    """Ask again as the same person would by the form, for the same events."""
+    async with site.database.read() as connection:
+        person = await holder(connection, expired.subscriber_id)
+    joining = site.settings.joining
+    wanted = signup.Request(
+        address=parse(person.address),
+        source="renewal",
+        locale=person.locale,
+        topics=() if person.everything else tuple(sorted(person.followed)),
+        ip=visitor(request),
+        text_version=joining.consent_version,
+        text_shown=joining.consent_text,
+    )
+    await join.admit(site, wanted)
+    return site.redirect("/join/sent")

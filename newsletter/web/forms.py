@@ -1,0 +1,70 @@
+"""What was sent to a page, urlencoded, multipart or JSON, as one kind of value."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+
+_MOST_FIELDS = 400
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """The fields that were sent, each with its values in order. What is not there is empty."""
+
+    fields: Mapping[str, tuple[str, ...]]
+    is_json: bool = False
+
+    def text(self, name: str) -> str:
+        """The first value of a field, trimmed."""
+        return next(iter(self.fields.get(name, ())), "").strip()
+
+    def many(self, name: str) -> tuple[str, ...]:
+        """Every value of a field that says anything."""
+        return tuple(value.strip() for value in self.fields.get(name, ()) if value.strip())
+
+    def has(self, name: str) -> bool:
+        """Whether the field was sent at all, empty or not."""
+        return name in self.fields
+
+
+def kind(request: Request) -> str:
+    """The media type of the body, without its parameters."""
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+async def read(request: Request) -> Form:
+    """Read the body; one of another kind counts as empty. Raises HTTPException 400 for one that is broken."""
+    if kind(request) == "application/json":
+        return _of_json(await request.body())
+    # Files are never wanted; a part that claims to be one is refused before it is kept.
+    async with request.form(max_files=0, max_fields=_MOST_FIELDS) as form:
+        fields: dict[str, tuple[str, ...]] = {}
+        for name, value in form.multi_items():
+            if isinstance(value, str):
+                fields[name] = (*fields.get(name, ()), value)
+    return Form(fields)
+
+
+def _of_json(body: bytes) -> Form:
+    try:
+        document = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise HTTPException(400, "The body is not JSON.") from error
+    if not isinstance(document, dict):
+        raise HTTPException(400, 'Send a JSON object, as in {"email": "ana@example.org"}.')
+    return Form({name: _values(name, value) for name, value in document.items()}, is_json=True)
+
+
+def _values(name: str, value: object) -> tuple[str, ...]:
+    match value:
+        case None:
+            return ()
+        case str():
+            return (value,)
+        case list() if all(isinstance(item, str) for item in value):
+            return tuple(value)
+        case _:
+            raise HTTPException(400, f"“{name}” must be text, or a list of texts.")

@@ -1,0 +1,100 @@
+"""How the pages look for the constellation that is loaded: its name, colours and events, kept until it is reloaded."""
+
+import hashlib
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from newsletter import tables
+from newsletter.constellation import store
+from newsletter.constellation.model import Brand, Constellation, Event
+from newsletter.web import colours
+
+_PLAIN_BRAND = Brand(color="#3b3a5c", accent="#d9a441")
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What every page shows around its own content. Before a constellation is loaded, `constellation` is None."""
+
+    constellation: Constellation | None
+    stylesheet: str = field(repr=False)
+    icon: str = field(repr=False)
+    version: str
+    """Names these very files, so that browsers may keep them for good."""
+
+    @property
+    def name(self) -> str:
+        """The name of the series."""
+        return self.constellation.name if self.constellation else "Newsletter"
+
+    @property
+    def timezone(self) -> str:
+        """The zone of the series, for people who named none."""
+        return self.constellation.timezone if self.constellation else "UTC"
+
+    @property
+    def language(self) -> str:
+        """The language of the series, as its pages are marked up."""
+        return self.constellation.language if self.constellation else "en"
+
+    @property
+    def events(self) -> tuple[Event, ...]:
+        """Every event that takes place, in the order in which they start."""
+        return tuple(event for event in self.constellation.events if not event.cancelled) if self.constellation else ()
+
+    def upcoming(self, now: datetime) -> tuple[Event, ...]:
+        """The events that are not over."""
+        return tuple(event for event in self.events if event.ends.astimezone(UTC) > now)
+
+
+class Looks:
+    """Gives the look of the moment; reads the constellation again only after it was loaded again."""
+
+    def __init__(self, stylesheet: Path) -> None:
+        self._stylesheet = stylesheet.read_text(encoding="utf-8")
+        self._known: tuple[datetime | None, Look] | None = None
+
+    async def current(self, connection: AsyncConnection) -> Look:
+        """The look of the constellation that is loaded, or a plain one before there is any."""
+        loaded_at = await connection.scalar(select(tables.constellation.c.loaded_at))
+        if self._known is None or self._known[0] != loaded_at:
+            constellation = None if loaded_at is None else await store.current(connection)
+            self._known = loaded_at, look(constellation, self._stylesheet)
+        return self._known[1]
+
+    def plain(self) -> Look:
+        """The last look known, for pages that must appear even when the database does not answer."""
+        return self._known[1] if self._known else look(None, self._stylesheet)
+
+
+def look(constellation: Constellation | None, stylesheet: str) -> Look:
+    """The look of a constellation."""
+    brand = constellation.brand if constellation else _PLAIN_BRAND
+    palette = colours.palette(brand)
+    styled = f"{_properties(palette)}\n{stylesheet}"
+    icon = _ICON.format(sky=palette.sky, star=palette.star)
+    version = hashlib.blake2b((styled + icon).encode(), digest_size=6).hexdigest()
+    return Look(constellation, styled, icon, version)
+
+
+def _properties(palette: colours.Palette) -> str:
+    sky = f"--sky: {palette.sky}; --sky-deep: {palette.sky_deep}; --star: {palette.star};"
+    light = f":root {{ color-scheme: light dark; {sky} {_scheme(palette.light)} }}"
+    return f"{light}\n@media (prefers-color-scheme: dark) {{ :root {{ {_scheme(palette.dark)} }} }}"
+
+
+def _scheme(scheme: colours.Scheme) -> str:
+    return (
+        f"--paper: {scheme.paper}; --brand: {scheme.brand}; --button: {scheme.button}; "
+        f"--on-button: {scheme.on_button}; --accent: {scheme.accent};"
+    )
+
+
+_ICON = (
+    '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32"><rect width="32" height="32" rx="7" fill="{sky}"/>'
+    '<path d="M16 4q1.6 10.4 12 12q-10.4 1.6-12 12q-1.6-10.4-12-12q10.4-1.6 12-12z" fill="{star}"/></svg>\n'
+)

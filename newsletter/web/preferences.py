@@ -1,0 +1,191 @@
+"""The one page of a subscriber: what they get, when, under which name, and the way out."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from newsletter.web import forms, zones
+from newsletter.web.forms import Form
+from newsletter.web.look import Look
+from newsletter.web.site import Site, holder, visitor
+from subscribers import names, preferences
+from subscribers.links import Purpose
+from subscribers.preferences import Preferences
+
+LONGEST_PAUSE = timedelta(days=366)
+PAUSES = {"two-weeks": timedelta(days=14), "month": timedelta(days=30)}
+
+
+class NotSaved(Exception):
+    """Something in the form cannot be; `field` is where, the text says what would be right."""
+
+    def __init__(self, field: str, text: str) -> None:
+        super().__init__(text)
+        self.field = field
+
+
+async def show(site: Site, request: Request) -> Response:
+    """Everything that was chosen, each part with its own button."""
+    token = request.path_params["token"]
+    subscriber_id = _open(site, token)
+    async with site.read() as (connection, look):
+        person = await holder(connection, subscriber_id)
+        saved = request.query_params.get("saved", "")
+        return _page(site, look, person, token, saved=saved if saved in _SAVERS else "")
+
+
+async def save(site: Site, request: Request) -> Response:
+    """Save the part whose button was pressed, and show that it is saved."""
+    token = request.path_params["token"]
+    subscriber_id = _open(site, token)
+    form = await forms.read(request)
+    part = form.text("part")
+    if part not in _SAVERS:
+        raise HTTPException(400, "This form is not one of the page's own.")
+    now = site.clock()
+    async with site.database.begin() as connection:
+        look = await site.looks.current(connection)
+        person = await holder(connection, subscriber_id)
+        try:
+            if person.status == "active":
+                await _SAVERS[part](_Change(connection, person, form, look, visitor(request), now))
+        except NotSaved as error:
+            return _page(site, look, person, token, errors={error.field: str(error)}, status=422)
+    return site.redirect(f"/preferences/{token}?saved={part}#saved")
+
+
+def _open(site: Site, token: str) -> int:
+    return site.links.open(Purpose.PREFERENCES, token, now=site.clock()).subscriber_id
+
+
+def _page(
+    site: Site,
+    look: Look,
+    person: Preferences,
+    token: str,
+    *,
+    saved: str = "",
+    errors: dict[str, str] | None = None,
+    status: int = 200,
+) -> Response:
+    if person.status != "active":
+        return site.show("left" if person.status == "left" else "unconfirmed", look, person=person)
+    today = site.clock().astimezone(zone(person, look))
+    return site.show(
+        "preferences",
+        look,
+        status=status,
+        person=person,
+        token=token,
+        saved=saved,
+        errors=errors or {},
+        paused_until=pausing(person, look, site.clock()),
+        pauses={name: today + length for name, length in PAUSES.items()},
+        earliest=(today + timedelta(days=1)).date(),
+        latest=(today + LONGEST_PAUSE).date(),
+    )
+
+
+def zone(person: Preferences, look: Look) -> ZoneInfo:
+    """The clock a person lives by: their own, or the series'."""
+    return ZoneInfo(person.timezone or look.timezone)
+
+
+def pausing(person: Preferences, look: Look, now: datetime) -> datetime | None:
+    """Until when a person gets nothing, by their own clock; None when they are not taking a pause now."""
+    if person.paused_until is None or person.paused_until <= now:
+        return None
+    return person.paused_until.astimezone(zone(person, look))
+
+
+def pause_end(day: date, clock: ZoneInfo) -> datetime:
+    """A pause until a day ends as that day begins."""
+    return datetime.combine(day, time(), clock)
+
+
+@dataclass(frozen=True, slots=True)
+class _Change:
+    """One button pressed: by whom, with what beside it, from where and when."""
+
+    connection: AsyncConnection
+    person: Preferences
+    form: Form
+    look: Look
+    ip: str
+    now: datetime
+
+
+async def _choose(change: _Change) -> None:
+    """What is ticked is wanted. Events that the page did not offer stay as they were."""
+    person, form = change.person, change.form
+    offered = {event.slug for event in change.look.upcoming(change.now)}
+    ticked = offered & set(form.many("events"))
+    everything = form.text("scope") == "everything"
+    if not everything and not ticked:
+        raise NotSaved("events", "Please tick at least one event. For none at all, take a pause or leave below.")
+    await preferences.choose(
+        change.connection,
+        person.subscriber_id,
+        everything=everything,
+        followed=(person.followed - offered) | (set() if everything else ticked),
+        muted=(person.muted - offered) | (offered - ticked if everything else set()),
+        ip=change.ip,
+        now=change.now,
+    )
+
+
+async def _settle(change: _Change) -> None:
+    form, timezone = change.form, change.form.text("timezone")
+    if timezone and timezone not in zones.known() | {change.person.timezone}:
+        raise NotSaved("timezone", "Please choose a time zone from the list.")
+    await preferences.settle(
+        change.connection,
+        change.person.subscriber_id,
+        first_name=names.clean(form.text("first_name")) if form.has("first_name") else None,
+        last_name=names.clean(form.text("last_name")) if form.has("last_name") else None,
+        timezone=timezone if form.has("timezone") else None,
+        ip=change.ip,
+        now=change.now,
+    )
+
+
+async def _pause(change: _Change) -> None:
+    clock = zone(change.person, change.look)
+    today = change.now.astimezone(clock).date()
+    length = change.form.text("length")
+    until = today + PAUSES[length] if length in PAUSES else _day(change.form.text("until"))
+    if not today < until <= today + LONGEST_PAUSE:
+        raise NotSaved("until", "Please choose a day from tomorrow on, and within a year.")
+    await preferences.pause(
+        change.connection, change.person.subscriber_id, until=pause_end(until, clock), ip=change.ip, now=change.now
+    )
+
+
+def _day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise NotSaved("until", "Please choose a day, as in 2021-03-31.") from error
+
+
+async def _resume(change: _Change) -> None:
+    await preferences.pause(change.connection, change.person.subscriber_id, until=None, ip=change.ip, now=change.now)
+
+
+async def _leave(change: _Change) -> None:
+    await preferences.leave(change.connection, change.person.subscriber_id, source="page", ip=change.ip, now=change.now)
+
+
+_SAVERS: dict[str, Callable[[_Change], Awaitable[None]]] = {
+    "choices": _choose,
+    "details": _settle,
+    "pause": _pause,
+    "resume": _resume,
+    "leave": _leave,
+}

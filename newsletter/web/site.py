@@ -1,0 +1,63 @@
+"""What every page works with, opened once and handed to each endpoint as its first argument."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, RedirectResponse
+
+from newsletter.database import Database
+from newsletter.settings import Settings
+from newsletter.web.look import Look, Looks
+from newsletter.web.pages import Pages
+from subscribers import preferences
+from subscribers.links import LinkInvalid, Links, Purpose
+from subscribers.preferences import Preferences
+
+Clock = Callable[[], datetime]
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """The collaborators of the pages."""
+
+    settings: Settings
+    database: Database
+    links: Links
+    pages: Pages
+    looks: Looks
+    clock: Clock
+
+    def show(self, name: str, look: Look, *, status: int = 200, **values: object) -> HTMLResponse:
+        """A page, now."""
+        return self.pages.show(name, look, now=self.clock(), status=status, **values)
+
+    def redirect(self, path: str) -> RedirectResponse:
+        """Go on to another page of ours by GET, so that reloading it sends nothing again."""
+        return RedirectResponse(f"{self.pages.base}{path}", status_code=303)
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[tuple[AsyncConnection, Look]]:
+        """A connection to look with, and the look of the pages."""
+        async with self.database.read() as connection:
+            yield connection, await self.looks.current(connection)
+
+    def token(self, purpose: Purpose, subscriber_id: int) -> str:
+        """A fresh link's token."""
+        return self.links.token(purpose, subscriber_id, issued_at=self.clock())
+
+
+async def holder(connection: AsyncConnection, subscriber_id: int) -> Preferences:
+    """The subscriber whose link this is. Raises LinkInvalid when they have been erased since it was made."""
+    found = await preferences.read(connection, subscriber_id)
+    if found is None:
+        raise LinkInvalid("this link belongs to nobody any more")
+    return found
+
+
+def visitor(request: Request) -> str:
+    """The visitor's address, as evidence keeps it."""
+    return request.client.host if request.client else ""

@@ -8,7 +8,6 @@ from newsletter.constellation.model import Brand
 
 WHITE = "#ffffff"
 INK = "#1d1b24"
-PAPER = "#ffffff"
 NIGHT = "#211d2b"
 """The cards of a mail in dark mode."""
 
@@ -21,7 +20,8 @@ class Palette:
     """What templates know as `brand`: each colour as #rrggbb.
 
     `on_color` and `on_accent` are for text upon the brand's colours, `accent_on_color` for the accent upon the brand's
-    colour; `link` is legible on paper and `link_dark` on a dark card; `tint` is a breath of the brand's colour.
+    colour; `tint` is a breath of the brand's colour on paper, `tint_dark` on a dark card; `link` and `link_dark` are
+    legible on them, and so on what lies beneath.
     """
 
     color: str
@@ -38,16 +38,17 @@ class Palette:
 @lru_cache(maxsize=16)
 def palette(brand: Brand) -> Palette:
     """All colours of a mail, from the brand's two."""
+    tint, tint_dark = mixed(brand.color, WHITE, 0.06), mixed(brand.color, NIGHT, 0.24)
     return Palette(
         color=brand.color,
         accent=brand.accent,
         on_color=text_upon(brand.color),
         on_accent=text_upon(brand.accent),
         accent_on_color=legible(brand.accent, upon=brand.color),
-        link=legible(brand.color, upon=PAPER),
-        link_dark=legible(brand.color, upon=NIGHT),
-        tint=mixed(brand.color, WHITE, 0.06),
-        tint_dark=mixed(brand.color, NIGHT, 0.24),
+        link=legible(brand.color, upon=tint),
+        link_dark=legible(brand.color, upon=tint_dark),
+        tint=tint,
+        tint_dark=tint_dark,
     )
 
 

@@ -69,8 +69,8 @@ def hours(event: Event, where: Locale, zone: str = "") -> str:
 
     Weekdays are named where the days are not plain from `days`: the event has several, or it is another day there.
     """
-    clock = ZoneInfo(zone or event.timezone)
-    starts, ends = event.starts.astimezone(clock), event.ends.astimezone(clock)
+    there = ZoneInfo(zone or event.timezone)
+    starts, ends = event.starts.astimezone(there), event.ends.astimezone(there)
     elsewhere = starts.date() != event.starts.date()
     name = zone_name(starts, where)
     if starts == ends:
@@ -78,7 +78,7 @@ def hours(event: Event, where: Locale, zone: str = "") -> str:
     if event.days > 1 or elsewhere or (ends - timedelta(microseconds=1)).date() != starts.date():
         return f"{_with_weekday(starts, where)} – {_with_weekday(ends, where)} {name}"
     skeleton = "Hm" if re.search("[Hk]", str(where.time_formats["short"])) else "hm"
-    return f"{format_interval(starts, ends, skeleton, tzinfo=clock, locale=where)} {name}".translate(_SPACES)
+    return f"{format_interval(starts, ends, skeleton, tzinfo=there, locale=where)} {name}".translate(_SPACES)
 
 
 def hours_for_reader(event: Event, where: Locale, zone: str) -> str:

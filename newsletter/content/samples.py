@@ -1,0 +1,101 @@
+"""Made-up facts and people that templates are checked and shown with."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from newsletter.constellation.model import Brand, Constellation, Event, EventKind, Place, Sender
+from newsletter.content.facts import Facets, Facts
+
+TRANSACTIONAL = frozenset({"confirm", "welcome", "link", "goodbye"})
+"""The mails to one person because of what that person just did; all other kinds are about an event."""
+
+_LONDON, _TOKYO = "Europe/London", "Asia/Tokyo"
+
+GATHERING = Event(
+    slug="lanterns",
+    title="An evening of lanterns: what we learned this year",
+    kind=EventKind.EVENT,
+    starts=datetime(2031, 10, 8, 18, 0, tzinfo=ZoneInfo(_LONDON)),
+    ends=datetime(2031, 10, 8, 20, 0, tzinfo=ZoneInfo(_LONDON)),
+    timezone=_LONDON,
+    place=Place(online="https://meet.example.org/lanterns"),
+    summary="Pupils and teachers show each other what they are proud of, and what they would do differently.",
+    url="https://orchard.example.org/lanterns",
+    capacity=1200,
+)
+
+WALK = Event(
+    slug="walk",
+    title="A walk through three classrooms",
+    kind=EventKind.EXPERIENCE,
+    starts=datetime(2031, 11, 20, 10, 0, tzinfo=ZoneInfo(_TOKYO)),
+    ends=datetime(2031, 11, 21, 16, 30, tzinfo=ZoneInfo(_TOKYO)),
+    timezone=_TOKYO,
+    place=Place(name="Orchard School", address="1 Example Lane, Tokyo 100-0001, Japan"),
+    capacity=1,
+)
+
+STORY = Event(
+    slug="apples",
+    title="Story: the girl who marked her own apples",
+    kind=EventKind.STORY,
+    starts=datetime(2031, 10, 15, 8, 0, tzinfo=ZoneInfo(_LONDON)),
+    ends=datetime(2031, 10, 15, 8, 0, tzinfo=ZoneInfo(_LONDON)),
+    timezone=_LONDON,
+    summary="How a school let its pupils say what good work is, and what came of it.",
+    url="https://orchard.example.org/stories/apples",
+)
+
+CONSTELLATION = Constellation(
+    slug="orchard",
+    name="The Orchard Gatherings",
+    tagline="A season of evenings, walks and stories",
+    timezone=_LONDON,
+    language="en",
+    website="https://orchard.example.org",
+    contact="hello@orchard.example.org",
+    postal_address="The Orchard Gatherings, 2 Example Street, Bristol BS1 1AA, United Kingdom",
+    organisers=("Orchard School", "The Lantern Trust", "Friends & Neighbours"),
+    sender=Sender(
+        name="The Orchard Gatherings", email="news@orchard.example.org", reply_to="hello@orchard.example.org"
+    ),
+    brand=Brand(color="#1f5a4c", accent="#f4b942"),
+    events=(GATHERING, STORY, WALK),
+)
+
+FACETS = (
+    Facets(locale="en", timezone=_LONDON, named=True),
+    Facets(locale="en-GB", timezone="America/Los_Angeles", named=False),
+)
+"""Readers that differ in every facet."""
+
+VALUES: Mapping[str, str] = {
+    "address": "zoe@example.org",
+    "first_name": "Zoë",
+    "last_name": "O’Neil",
+    "token": "abcdefghijklmnopqrstuvwxyz234567",
+    "preferences_url": "https://news.example.org/preferences/AQAAAAAAAAAqAAAABwAAAABgGzqA.Zm9yIHNob3csIG5vdCBmb3IgdXNl",
+    "unsubscribe_url": "https://news.example.org/unsubscribe/AQAAAAAAAAAqAAAABwAAAABgGzqA.Zm9yIHNob3csIG5vdCBmb3IgdXNl",
+    "one_click_url": "https://news.example.org/one-click/AQAAAAAAAAAqAAAABwAAAABgGzqA.Zm9yIHNob3csIG5vdCBmb3IgdXNl",
+    "confirm_url": "https://news.example.org/confirm/AQAAAAAAAAAqAAAABwAAAABgGzqA.Zm9yIHNob3csIG5vdCBmb3IgdXNl",
+    "archive_url": "https://news.example.org/archive/lanterns-invitation",
+}
+"""A person's own."""
+
+
+def facts(kind: str) -> list[Facts]:
+    """What a template of this kind might have to state: online and in a place, on one day and several, and so on."""
+    base = Facts(CONSTELLATION, public_url="https://news.example.org")
+    if kind in TRANSACTIONAL:
+        return [replace(base, upcoming=(GATHERING, STORY, WALK)), replace(base, confirm_days=1)]
+    if kind == "story":
+        return [replace(base, event=STORY), replace(base, event=replace(STORY, summary=""), note="One word more.")]
+    both = replace(WALK, place=replace(WALK.place, online="https://meet.example.org/walk"))
+    note = "It is the weather, and nothing else.\n\nThank you for your patience."
+    return [
+        replace(base, event=GATHERING, previous=replace(GATHERING, place=WALK.place), upcoming=(STORY, WALK)),
+        replace(base, event=WALK, previous=GATHERING, note=note),
+        replace(base, event=both),
+    ]

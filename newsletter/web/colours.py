@@ -1,5 +1,6 @@
 """A brand's two colours on the pages: whatever they are, what is read keeps the contrast that WCAG 2.2 AA asks for."""
 
+import colorsys
 from dataclasses import dataclass
 
 from newsletter.constellation.model import Brand
@@ -61,6 +62,18 @@ def _scheme(brand: Brand, paper: str, *, away: str) -> Scheme:
 
 
 def _until(color: str, ratio: float, *, against: str, towards: str) -> str:
-    """The nearest shade of a colour on the way to black or white that has this contrast."""
-    shades = (mixed(towards, color, step / _STEPS) for step in range(_STEPS + 1))
-    return next((shade for shade in shades if contrast(shade, against) >= ratio), towards)
+    """The nearest shade of a colour, lighter or darker by steps, that has this contrast; its hue stays."""
+    hue, lightness, saturation = colorsys.rgb_to_hls(*(channel / 255 for channel in bytes.fromhex(_six_digits(color))))
+    target = 1.0 if towards == _WHITE else 0.0
+    for step in range(_STEPS + 1):
+        share = step / _STEPS
+        shade = colorsys.hls_to_rgb(hue, lightness + (target - lightness) * share, saturation)
+        candidate = "#" + bytes(round(channel * 255) for channel in shade).hex()
+        if contrast(candidate, against) >= ratio:
+            return candidate
+    return towards
+
+
+def _six_digits(color: str) -> str:
+    digits = color.removeprefix("#")
+    return "".join(2 * digit for digit in digits) if len(digits) == 3 else digits

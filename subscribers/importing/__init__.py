@@ -1,0 +1,22 @@
+"""Bringing people in from a file, with the proof of their consent, and nobody who is gone.
+
+`run` is the import. Layouts: ours (`email`, `first_name`, `events`, `consented_at`, …), Wix' contacts, Mailchimp's
+audience, or any columns with a mapping. A row becomes
+
+- *active* if it proves consent: a readable `consented_at` that is not in the future; for Wix, a subscribed contact
+  who came by a form; for Mailchimp, a confirmation with the address on the net it came from;
+- *pending* if it does not: such a person is asked, never mailed as a subscriber;
+- a *suppression* if they unsubscribed, complained or bounced where the file comes from, unless they have joined
+  here by themselves;
+- *refused* if the address cannot be written to, the row is broken, the person never subscribed, or none of the
+  events it names exists (one unknown event among known ones is left out, and remarked on).
+"""
+
+from subscribers.importing.errors import ImportFailed
+from subscribers.importing.layout import Field
+from subscribers.importing.person import Fault, Remark
+from subscribers.importing.rejects import writing as writing_rejects
+from subscribers.importing.report import Counts, Rejected, Report
+from subscribers.importing.run import run
+
+__all__ = ["Counts", "Fault", "Field", "ImportFailed", "Rejected", "Remark", "Report", "run", "writing_rejects"]

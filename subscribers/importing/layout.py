@@ -1,0 +1,138 @@
+"""Which column holds what: our own layout, Wix', Mailchimp's, or whatever the person says with a mapping."""
+
+import difflib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from subscribers.importing.errors import ImportFailed
+
+
+class Field(StrEnum):
+    """What a column may hold."""
+
+    EMAIL = "email"
+    FIRST_NAME = "first_name"
+    LAST_NAME = "last_name"
+    NAME = "name"
+    LOCALE = "locale"
+    TIMEZONE = "timezone"
+    EVENTS = "events"
+    ROLE = "role"
+    TAGS = "tags"
+    STATUS = "status"
+    JOINED_AT = "joined_at"
+    CONSENTED_AT = "consented_at"
+    CONSENT_SOURCE = "consent_source"
+    CONSENT_IP = "consent_ip"
+    REQUESTED_AT = "requested_at"
+    REQUEST_IP = "request_ip"
+    UNSUBSCRIBED_AT = "unsubscribed_at"
+    CLEANED_AT = "cleaned_at"
+
+
+class Kind(StrEnum):
+    """Whose export a file is; it decides what counts as evidence of consent."""
+
+    GENERIC = "generic"
+    WIX = "Wix"
+    MAILCHIMP = "Mailchimp"
+
+
+_NAMES = {
+    Field.EMAIL: "email, e-mail, mail, email address, e-mail address, email 1, e-mail-adresse, correo,"
+    " correo electrónico, adresse e-mail, courriel",
+    Field.FIRST_NAME: "first name, firstname, given name, forename, vorname, prénom, nombre",
+    Field.LAST_NAME: "last name, lastname, surname, family name, nachname, nom, apellido, apellidos",
+    Field.NAME: "name, full name, display name",
+    Field.LOCALE: "locale, language, sprache, langue, idioma",
+    Field.TIMEZONE: "timezone, time zone, zeitzone",
+    Field.EVENTS: "events, topics",
+    Field.ROLE: "role",
+    Field.TAGS: "tags, labels",
+    Field.STATUS: "status, email subscriber status, subscriber status",
+    Field.JOINED_AT: "joined at, created at (utc+0), created at",
+    Field.CONSENTED_AT: "consented at, confirm_time, confirmed at",
+    Field.CONSENT_SOURCE: "consent source, source",
+    Field.CONSENT_IP: "consent ip, confirm_ip",
+    Field.REQUESTED_AT: "requested at, optin_time",
+    Field.REQUEST_IP: "request ip, optin_ip",
+    Field.UNSUBSCRIBED_AT: "unsubscribed at, unsub_time",
+    Field.CLEANED_AT: "cleaned at, clean_time",
+}
+
+
+def _key(column: str) -> str:
+    return re.sub(r"[\W_]+", "", column.casefold())
+
+
+_FIELDS = {_key(name): field for field, names in _NAMES.items() for name in names.split(",")}
+_SIGNS = {
+    Kind.WIX: {_key("Email subscriber status"), _key("Email 1")},
+    Kind.MAILCHIMP: {_key("CONFIRM_TIME"), _key("OPTIN_TIME")},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """The place of each field in a row, counted from 0, and the columns nobody reads."""
+
+    kind: Kind
+    width: int
+    places: dict[Field, int]
+    extra: dict[str, int]
+    ignored: tuple[str, ...]
+
+
+def recognise(path: Path, header: tuple[str, ...], mapping: Mapping[str, str]) -> Layout:
+    """Find the fields. `mapping` is column → field (or `field:NAME` to keep it by that name, or `-` to ignore it).
+
+    Raises ImportFailed for a column or field there is not, and for a file without addresses.
+    """
+    keys = [_key(column) for column in header]
+    said = {_place(path, header, keys, column): _target(field) for column, field in mapping.items()}
+    kind = next((kind for kind, signs in _SIGNS.items() if signs <= set(keys)), Kind.GENERIC)
+    places: dict[Field, int] = {}
+    extra: dict[str, int] = {}
+    for place, target in said.items():
+        if isinstance(target, Field):
+            places[target] = place
+        elif target:
+            extra[target] = place
+    for place, key in enumerate(keys):
+        if place not in said and (field := _FIELDS.get(key)) is not None:
+            places.setdefault(field, place)
+    if Field.EMAIL not in places:
+        columns = ", ".join(column or "(no name)" for column in header)
+        raise ImportFailed(
+            f"{path}: no column holds addresses; the columns are {columns};"
+            f" say which one with --map “{next(filter(None, header), 'COLUMN')}=email”"
+        )
+    read = {*places.values(), *extra.values()}
+    ignored = tuple(column for place, column in enumerate(header) if place not in read and column)
+    return Layout(kind, len(header), places, extra, ignored)
+
+
+def _place(path: Path, header: tuple[str, ...], keys: list[str], column: str) -> int:
+    if column in header:
+        return header.index(column)
+    if _key(column) in keys:
+        return keys.index(_key(column))
+    near = difflib.get_close_matches(column, header, n=1)
+    hint = f"did you mean {near[0]}?" if near else f"the columns are {', '.join(header)}"
+    raise ImportFailed(f"--map {column}=…: {path} has no such column; {hint}")
+
+
+def _target(field: str) -> Field | str:
+    """A field, the name of an extra one, or nothing for a column to ignore."""
+    if field == "-":
+        return ""
+    if field.startswith("field:") and re.fullmatch(r"[a-z][a-z0-9_]{0,39}", field[6:]):
+        return field[6:]
+    try:
+        return Field(field)
+    except ValueError as error:
+        known = ", ".join(Field)
+        raise ImportFailed(f"--map …={field}: there is no such field; known: {known}, field:NAME, -") from error

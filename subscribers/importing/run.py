@@ -1,0 +1,174 @@
+"""The import itself: read, clean, decide, write, batch by batch, each batch a transaction of its own.
+
+Killed in the middle and started again, it finds what it wrote and goes on: a second run changes nothing.
+"""
+
+import json
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import AbstractAsyncContextManager
+from datetime import datetime
+from itertools import islice
+from pathlib import Path
+
+from sqlalchemy import update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from subscribers.audience import EVERYTHING
+from subscribers.consent import Action, Actor
+from subscribers.importing import layout as layouts
+from subscribers.importing import plan as plans
+from subscribers.importing import report as reports
+from subscribers.importing import seen, source, store
+from subscribers.importing.errors import ImportFailed
+from subscribers.importing.person import Person, Reader, Refused, Stop
+from subscribers.importing.plan import Named, Plan
+from subscribers.importing.report import Rejected, Report
+from subscribers.suppression import address_hash
+from subscribers.tables import choice, consent, subscriber, suppression
+
+BATCH = 2000
+"""Rows of a transaction: few enough that on SQLite, where it holds the one write lock, nobody waits for long."""
+
+_TRIES = 8
+_SOURCE = "import"
+
+Begin = Callable[[], AbstractAsyncContextManager[AsyncConnection]]
+
+
+async def run(
+    path: Path,
+    *,
+    begin: Begin,
+    hash_key: str,
+    now: datetime,
+    mapping: Mapping[str, str] | None = None,
+    events: Collection[str] | None = None,
+    dry_run: bool = False,
+    rejected: Callable[[Rejected], None] | None = None,
+    progressed: Callable[[int, int], None] | None = None,
+) -> Report:
+    """Import a file. Raises ImportFailed for what is no CSV file of people.
+
+    `begin` opens a transaction (for a dry run, one to read with will do). `mapping` is column → field. `events` are
+    the slugs that may be followed (None: any). `rejected` is given each refused row, `progressed` how many rows are
+    done and roughly of how many.
+    """
+    file = source.look(path)
+    layout = layouts.recognise(path, file.header, mapping or {})
+    report = reports.begin(file, layout, dry_run=dry_run)
+    reader = Reader(layout, events=events, now=now)
+    rows = source.rows(file)
+    with seen.remembering() as seen_before:
+        while batch := list(islice(rows, BATCH)):
+            read = list(_read(batch, reader, report, rejected))
+            hashes = [address_hash(one.address.normal, hash_key) for one in read]
+            named = list(map(Named, hashes, seen_before.add(hashes), read))
+            if named:
+                await _take(named, begin=begin, now=now, report=report)
+            if progressed is not None:
+                progressed(report.counts.rows, max(report.counts.rows, file.lines))
+    return report
+
+
+def _read(
+    batch: Iterable[source.Row], reader: Reader, report: Report, rejected: Callable[[Rejected], None] | None
+) -> Iterator[Person | Stop]:
+    for row in batch:
+        try:
+            one = reader.read(row)
+        except Refused as refusal:
+            report.counts.refused[refusal.fault] += 1
+            if rejected is not None:
+                rejected(Rejected(row.number, refusal.fault, str(refusal), tuple(row.cells)))
+        else:
+            if isinstance(one, Person) and one.remarks:
+                report.remarks.update(one.remarks)
+            yield one
+
+
+async def _take(named: list[Named], *, begin: Begin, now: datetime, report: Report) -> None:
+    """Decide on a batch and write it. Someone may join just now by the form: then it is decided afresh."""
+    for _ in range(_TRIES):
+        try:
+            async with begin() as connection:
+                plan = await _decide(connection, named)
+                if not report.dry_run:
+                    await _write(connection, plan, now=now, file=Path(report.file).name)
+        except store.Conflict:
+            continue
+        report.counts.add(plan.counts)
+        return
+    raise ImportFailed(f"{report.file}: the database kept changing underneath; import the file again to go on")
+
+
+async def _decide(connection: AsyncConnection, named: list[Named]) -> Plan:
+    known = await store.known(connection, [one.hash for one in named])
+    stopped = {one.hash for one in named if isinstance(one.row, Stop)} & known.subscribers.keys()
+    ids = [known.subscribers[one][0] for one in stopped]
+    return plans.decide(named, known, await store.asked_us(connection, ids) if ids else ())
+
+
+async def _write(connection: AsyncConnection, plan: Plan, *, now: datetime, file: str) -> None:
+    ids = await store.reserve(connection, len(plan.new)) if plan.new else ()
+    new = [(number, hashed, person) for number, (hashed, person) in zip(ids, plan.new, strict=True)]
+    await _add(connection, new, now=now)
+    for number, person in plan.promoted:
+        await connection.execute(
+            update(subscriber)
+            .where(subscriber.c.id == number, subscriber.c.status == "pending")
+            .values(status="active", confirmed_at=person.consented_at)
+        )
+    at = store.instant(now)
+    evidence: list[tuple[store.Value, ...]] = [
+        (number, at, Action.IMPORTED.value, Actor.STAFF.value, _SOURCE, person.ip, _document(file, person))
+        for number, person in [*((number, person) for number, _, person in new), *plan.promoted]
+    ]
+    evidence += [
+        (number, at, Action.SUPPRESSED.value, Actor.STAFF.value, _SOURCE, "", _json({"file": file, "row": stop.row}))
+        for number, stop in plan.stopped.values()
+        if number is not None
+    ]
+    columns = ("subscriber_id", "at", "action", "actor", "source", "ip", "detail")
+    await store.append(connection, consent, columns, evidence)
+    stopped: list[tuple[store.Value, ...]] = [
+        (hashed, stop.reason.value, store.instant(stop.at or now), _SOURCE, f"{file}, row {stop.row}")
+        for hashed, (_, stop) in plan.stopped.items()
+    ]
+    await store.append(connection, suppression, ("hash", "reason", "at", "source", "detail"), stopped)
+
+
+async def _add(connection: AsyncConnection, new: list[tuple[int, str, Person]], *, now: datetime) -> None:
+    columns = "id,address,normal,hash,first_name,last_name,locale,timezone,fields,status,joined_at,confirmed_at"
+    people: list[tuple[store.Value, ...]] = [
+        (
+            number,
+            person.address.given,
+            person.address.normal,
+            hashed,
+            person.first_name,
+            person.last_name,
+            person.locale,
+            person.timezone,
+            _json(person.fields),
+            "pending" if person.consented_at is None else "active",
+            store.instant(person.joined_at or person.consented_at or now),
+            store.instant(person.consented_at),
+        )
+        for number, hashed, person in new
+    ]
+    await store.append(connection, subscriber, columns.split(","), people)
+    choices: list[tuple[store.Value, ...]] = [
+        (number, topic, "follow") for number, _, person in new for topic in person.topics or (EVERYTHING,)
+    ]
+    await store.append(connection, choice, ("subscriber_id", "topic", "stance"), choices)
+
+
+def _document(file: str, person: Person) -> str:
+    return _json({"file": file, "row": person.row, **person.evidence})
+
+
+_encoder = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+
+
+def _json(value: dict[str, object]) -> str:
+    return _encoder.encode(value) if value else "{}"

@@ -1,0 +1,195 @@
+"""A CSV file as people save it: its encoding and delimiter are found out, its rows come one by one."""
+
+import codecs
+import csv
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TextIO
+
+from subscribers.importing.errors import ImportFailed
+
+LONGEST_CELL = 131_072
+"""Characters; the csv module's own limit. More is a quotation mark that was never closed."""
+
+_DELIMITERS = ",;\t|"
+_CHUNK = 1 << 20
+_STRAY = "subscribers.stray-windows-1252"
+
+_FORMATS = {
+    b"PK\x03\x04": "a workbook or an archive, not a CSV file; open it and save the sheet as “CSV UTF-8”",
+    b"\xd0\xcf\x11\xe0": "an old Excel workbook, not a CSV file; open it and save the sheet as “CSV UTF-8”",
+    b"%PDF": "a PDF, not a CSV file",
+    b"\x1f\x8b": "a gzip archive, not a CSV file; unpack it first",
+    b"SQLite format 3": "a SQLite database, not a CSV file",
+}
+_BOMS = {
+    codecs.BOM_UTF8: ("utf-8-sig", "UTF-8 with a byte order mark"),
+    codecs.BOM_UTF16_LE: ("utf-16", "UTF-16"),
+    codecs.BOM_UTF16_BE: ("utf-16", "UTF-16"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One record. `number` is what a spreadsheet shows: the header is 1. `is_long` if it takes several lines."""
+
+    number: int
+    cells: list[str]
+    is_long: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A file that was looked at once: how to read it, and roughly how many rows it has (its line ends)."""
+
+    path: Path
+    encoding: str
+    errors: str
+    encoding_name: str
+    delimiter: str
+    header: tuple[str, ...]
+    header_row: int
+    lines: int
+
+
+def look(path: Path) -> Source:
+    """Find out how to read a file. Raises ImportFailed for what is no CSV file with a header."""
+    try:
+        start, lines, is_utf8 = _scan(path)
+    except OSError as error:
+        raise ImportFailed(f"{path}: {error.strerror or error}") from error
+    if not start.strip(b"\0 \t\r\n"):
+        raise ImportFailed(f"{path}: the file is empty")
+    for magic, what in _FORMATS.items():
+        if start.startswith(magic):
+            raise ImportFailed(f"{path}: this is {what}")
+    encoding, errors, name = _encoding(path, start, is_utf8=is_utf8)
+    with _text(path, encoding, errors) as file:
+        delimiter, header, row = _header(path, file)
+    return Source(path, encoding, errors, name, delimiter, header, row, lines)
+
+
+def rows(source: Source) -> Iterator[Row]:
+    """The records below the header, empty ones left out. Raises ImportFailed where the file stops being CSV."""
+    with _text(source.path, source.encoding, source.errors) as file:
+        reader = csv.reader(file, delimiter=source.delimiter)
+        number, line = 0, 0
+        while True:
+            try:
+                cells = next(reader)
+            except StopIteration:
+                return
+            except csv.Error as error:
+                raise ImportFailed(
+                    f"{source.path}:{line + 1}: a quotation mark opens about here and is never closed ({error});"
+                    " what came before is imported, so mend this and import the file again"
+                ) from error
+            number += 1
+            is_long = reader.line_num > line + 1
+            line = reader.line_num
+            if number > source.header_row and any(cells):
+                yield Row(number, cells, is_long)
+
+
+@contextmanager
+def _text(path: Path, encoding: str, errors: str) -> Iterator[TextIO]:
+    with path.open(encoding=encoding, errors=errors, newline="") as file:
+        yield file
+
+
+def _scan(path: Path) -> tuple[bytes, int, bool]:
+    """The first bytes, the number of line ends, and whether it is UTF-8 from beginning to end."""
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    start, lines, is_utf8 = b"", 0, True
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK):
+            start = start or chunk
+            lines += chunk.count(b"\n") or chunk.count(b"\r")
+            if is_utf8:
+                try:
+                    decoder.decode(chunk)
+                except UnicodeDecodeError:
+                    is_utf8 = False
+    if is_utf8:
+        try:
+            decoder.decode(b"", final=True)
+        except UnicodeDecodeError:
+            is_utf8 = False
+    return start, lines, is_utf8
+
+
+def _encoding(path: Path, start: bytes, *, is_utf8: bool) -> tuple[str, str, str]:
+    """Codec, error handler, and the name to tell people."""
+    for mark, (codec, name) in _BOMS.items():
+        if start.startswith(mark):
+            return codec, "replace" if codec == "utf-16" else _STRAY, name
+    sample = start[:4096]
+    if (zeros := sample.count(0)) > 0:
+        if sample[1::2].count(0) > len(sample) // 5 and sample[0::2].count(0) == 0:
+            return "utf-16-le", "replace", "UTF-16"
+        if sample[0::2].count(0) > len(sample) // 5 and sample[1::2].count(0) == 0:
+            return "utf-16-be", "replace", "UTF-16"
+        if zeros > 8 or zeros > len(sample) // 100:
+            raise ImportFailed(f"{path}: this is a binary file, not a CSV file")
+    if is_utf8:
+        return "utf-8", "strict", "UTF-8"
+    kept = start.decode("utf-8", "ignore")
+    proper = sum(1 for sign in kept if sign > "\x7f")
+    stray = len(start) - len(kept.encode())
+    if proper > stray:
+        return "utf-8", _STRAY, "UTF-8 with stray Windows-1252 letters"
+    return (
+        ("cp1252", _STRAY, "Windows-1252")
+        if any(0x80 <= byte < 0xA0 for byte in start)
+        else (
+            "latin-1",
+            "strict",
+            "Latin-1 (Windows-1252)",
+        )
+    )
+
+
+def _decode_stray(error: UnicodeError) -> tuple[str, int]:
+    """Read bytes that are not UTF-8 as Windows-1252, and what that does not know as Latin-1."""
+    if not isinstance(error, UnicodeDecodeError):
+        raise error
+    wrong = error.object[error.start : error.end]
+    try:
+        text = wrong.decode("cp1252")
+    except UnicodeDecodeError:
+        text = wrong.decode("latin-1")
+    return text, error.end
+
+
+codecs.register_error(_STRAY, _decode_stray)
+
+
+def _header(path: Path, file: TextIO) -> tuple[str, tuple[str, ...], int]:
+    """The delimiter, the names of the columns, and the number of the row they stand in."""
+    number = 0
+    told = ""
+    while line := file.readline(LONGEST_CELL):
+        number += 1
+        if line.strip()[:4].lower() == "sep=" and len(line.strip()) == 5:
+            told = line.strip()[4]  # Excel's own way of telling the delimiter
+        elif line.strip(' \t\r\n,;|"'):
+            break
+    best = max(told or _DELIMITERS, key=lambda delimiter: len(_cells(line, delimiter)))
+    header = tuple(cell.strip().strip("\ufeff") for cell in _cells(line, best))
+    if any("@" in cell for cell in header):
+        raise ImportFailed(
+            f"{path}:{number}: the first row must name the columns, and it holds an address;"
+            " write a row such as email,first_name,last_name above it"
+        )
+    if not all(cell.isprintable() for cell in header):
+        raise ImportFailed(f"{path}: this is no CSV file: its first row is not text")
+    return best, header, number
+
+
+def _cells(line: str, delimiter: str) -> list[str]:
+    try:
+        return next(csv.reader([line], delimiter=delimiter), [])
+    except csv.Error:
+        return []

@@ -1,0 +1,120 @@
+"""Batches on their way into the database: what is known of them first, then everything at once.
+
+Rows go in by the driver itself, since a million people must not each pay for a statement's construction: COPY on
+PostgreSQL, executemany on SQLite. Both take the same text, in the columns' own form.
+"""
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+
+from sqlalchemy import Table, select, text
+from sqlalchemy.dialects import sqlite
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from subscribers.columns import Instant
+from subscribers.consent import Action, Actor
+from subscribers.suppression import Reason
+from subscribers.tables import consent, subscriber, suppression
+
+_CONFLICTS = frozenset({"23505", "23503", "40P01", "40001"})
+"""PostgreSQL's codes: unique or foreign key violated, deadlock, serialization."""
+
+Value = str | int | None
+
+_INSTANT = Instant()
+_TEXT = sqlite.dialect()
+
+
+class Conflict(Exception):
+    """Somebody else wrote the same row just now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the database knows of a batch: subscribers by hash (id, status), suppressed hashes with the reason."""
+
+    subscribers: dict[str, tuple[int, str]]
+    suppressed: dict[str, Reason]
+
+
+@lru_cache(maxsize=8192)
+def instant(moment: datetime | None) -> str | None:
+    """A moment as text that both databases read."""
+    return None if moment is None else str(_INSTANT.process_bind_param(moment, _TEXT))
+
+
+async def known(connection: AsyncConnection, hashes: Collection[str]) -> Known:
+    """What is known of these addresses."""
+    people = await connection.execute(
+        select(subscriber.c.hash, subscriber.c.id, subscriber.c.status).where(subscriber.c.hash.in_(hashes))
+    )
+    stopped = await connection.execute(
+        select(suppression.c.hash, suppression.c.reason).where(suppression.c.hash.in_(hashes))
+    )
+    return Known({row.hash: (row.id, row.status) for row in people}, {row.hash: Reason(row.reason) for row in stopped})
+
+
+async def asked_us(connection: AsyncConnection, ids: Collection[int]) -> set[int]:
+    """Those of these subscribers who have asked, or confirmed, to be written to by us."""
+    rows = await connection.execute(
+        select(consent.c.subscriber_id)
+        .where(
+            consent.c.subscriber_id.in_(ids),
+            consent.c.actor == Actor.PERSON,
+            consent.c.action.in_([Action.REQUESTED, Action.CONFIRMED]),
+        )
+        .distinct()
+    )
+    return set(rows.scalars())
+
+
+async def reserve(connection: AsyncConnection, count: int) -> Iterable[int]:
+    """Ids for that many new subscribers, ascending."""
+    if connection.dialect.name == "postgresql":
+        numbers = text("SELECT nextval(pg_get_serial_sequence('subscriber', 'id')) FROM generate_series(1, :count)")
+        return (await connection.execute(numbers, {"count": count})).scalars().all()
+    # The transaction holds SQLite's only write lock, and the inserts themselves move the sequence on.
+    last = await connection.scalar(text("SELECT seq FROM sqlite_sequence WHERE name = 'subscriber'")) or 0
+    return range(last + 1, last + 1 + count)
+
+
+async def append(
+    connection: AsyncConnection, table: Table, columns: Sequence[str], rows: Sequence[tuple[Value, ...]]
+) -> None:
+    """Insert rows whose values stand in the order of `columns`."""
+    if not rows:
+        return
+    names = ", ".join(columns)
+    if connection.dialect.name != "postgresql":
+        marks = ", ".join("?" * len(columns))
+        statement = f"INSERT INTO {table.name} ({names}) VALUES ({marks})"  # noqa: S608 - our own names
+        await connection.exec_driver_sql(statement, list(rows))
+        return
+    driver = (await connection.get_raw_connection()).driver_connection
+    assert driver is not None  # noqa: S101 - it is open: a transaction runs on it
+    try:
+        async with driver.cursor() as cursor, cursor.copy(f"COPY {table.name} ({names}) FROM STDIN") as copy:
+            await copy.write("".join(map(_line, rows)))
+    except Exception as error:
+        if getattr(error, "sqlstate", None) in _CONFLICTS:
+            raise Conflict from error
+        raise
+
+
+_ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
+
+
+def _line(row: tuple[Value, ...]) -> str:
+    """A row in COPY's text format."""
+    line = "\t".join(map(_cell, row))
+    return f"{line}\n"
+
+
+def _cell(value: Value) -> str:
+    if value is None:
+        return "\\N"
+    if isinstance(value, int) or value.isalnum():
+        return str(value)
+    return value.translate(_ESCAPES)

@@ -12,7 +12,7 @@ import typer
 from newsletter.cli import edge
 from newsletter.constellation import file as files
 from newsletter.constellation import loading
-from newsletter.constellation.difference import Difference, FieldChange
+from newsletter.constellation.difference import Difference, FieldChange, What
 from newsletter.constellation.loading import Loaded
 from newsletter.constellation.model import Constellation
 from newsletter.constellation.schedule import DueMail, Replanned
@@ -126,6 +126,8 @@ def _difference_lines(difference: Difference) -> Iterator[str]:
         yield f"{change.what:<10} {title}"
         for field in change.fields:
             yield from _field_lines(field, indent=" " * 11, label="")
+    if {What.ADDED, What.REMOVED} <= {change.what for change in difference.events}:
+        yield "note       A slug is for good: who chose a removed event has not chosen an added one."
 
 
 def _field_lines(field: FieldChange, *, indent: str, label: str) -> Iterator[str]:

@@ -45,4 +45,4 @@ async def _told(connection: AsyncConnection, campaigns: set[int]) -> dict[int, i
         .where(delivery.c.campaign_id.in_(sorted(campaigns)))
         .group_by(delivery.c.campaign_id)
     )
-    return dict((await connection.execute(statement)).tuples().all())
+    return dict((await connection.execute(statement)).all())

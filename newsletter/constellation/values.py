@@ -6,6 +6,7 @@ The text of Wrong says what is wrong and what would be right; where it stands is
 import re
 import unicodedata
 from datetime import date, datetime, time, timedelta
+from functools import cache
 from typing import Any
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, available_timezones
@@ -113,11 +114,16 @@ def slug(value: Any) -> str:
 def zone(value: Any) -> str:
     """An IANA time zone's name."""
     text = line(value)
-    if text not in available_timezones():
-        near = nearest(text, available_timezones())
+    if text not in _zones():
+        near = nearest(text, _zones())
         better = f"did you mean {near}?" if near else "write one as in America/New_York"
         raise Wrong(f"there is no time zone {shown(text)}; {better}")
     return text
+
+
+@cache
+def _zones() -> frozenset[str]:
+    return frozenset(available_timezones())  # it walks the folders of the zone database each time
 
 
 def language(value: Any) -> str:

@@ -1,5 +1,39 @@
-"""The base of this package's errors."""
+"""The errors of this package; each carries the HTTP status that tells the sender what to do next."""
+
+from typing import ClassVar
 
 
 class WebhookError(Exception):
     """A report that cannot be believed or read, in one line."""
+
+    status: ClassVar[int] = 400
+
+
+class MalformedReport(WebhookError):
+    """The report is authentic but not what its provider documents."""
+
+    status: ClassVar[int] = 400
+
+
+class NotAuthentic(WebhookError):
+    """The report is not signed, or not by whom it claims, or it was signed too long ago."""
+
+    status: ClassVar[int] = 401
+
+
+class NotConfigured(WebhookError):
+    """No key is set for this provider, so nothing it sends can be believed."""
+
+    status: ClassVar[int] = 403
+
+
+class UnknownProvider(WebhookError):
+    """There is no provider of that name."""
+
+    status: ClassVar[int] = 404
+
+
+class TooLarge(WebhookError):
+    """The body, or the number of events in it, is over the cap."""
+
+    status: ClassVar[int] = 413

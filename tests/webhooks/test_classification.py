@@ -1,0 +1,186 @@
+import pytest
+
+from webhooks.classification import Reading, classify
+from webhooks.events import BounceClass, Reason
+
+HARD, SOFT, BLOCK = BounceClass.HARD, BounceClass.SOFT, BounceClass.BLOCK
+
+REPLIES = [
+    # Google
+    (
+        "5.1.1",
+        "550-5.1.1 The email account that you tried to reach does\n550-5.1.1 not exist. http://support.google.com/?p=NoSuchUser",
+        HARD,
+        Reason.NO_SUCH_USER,
+    ),
+    ("5.2.1", "550 5.2.1 The email account that you tried to reach is disabled.", HARD, Reason.MAILBOX_DISABLED),
+    ("4.2.2", "452-4.2.2 The email account that you tried to reach is over quota", SOFT, Reason.MAILBOX_FULL),
+    ("5.2.2", "552-5.2.2 The recipient's inbox is out of storage space.", SOFT, Reason.MAILBOX_FULL),
+    (
+        "4.2.1",
+        "450-4.2.1 The user you are trying to contact is receiving mail at a rate that prevents additional messages",
+        SOFT,
+        Reason.RATE_LIMITED,
+    ),
+    ("5.7.26", "550-5.7.26 This mail is unauthenticated, which poses a security risk", BLOCK, Reason.AUTHENTICATION),
+    (
+        "5.7.1",
+        "550-5.7.1 [192.0.2.1] Our system has detected that this message is likely unsolicited mail.",
+        BLOCK,
+        Reason.CONTENT,
+    ),
+    ("5.7.25", "550-5.7.25 The IP address does not have a PTR record", BLOCK, Reason.AUTHENTICATION),
+    # Microsoft
+    (
+        "5.4.1",
+        "550 5.4.1 Recipient address rejected: Access denied. AS(201806281) [x.prod.protection.outlook.com]",
+        HARD,
+        Reason.NO_SUCH_USER,
+    ),
+    (
+        "5.1.10",
+        "550 5.1.10 RESOLVER.ADR.RecipientNotFound; Recipient not found by SMTP lookup",
+        HARD,
+        Reason.NO_SUCH_USER,
+    ),
+    ("5.5.0", "550 5.5.0 Requested action not taken: mailbox unavailable (S2017062302).", HARD, Reason.NO_SUCH_USER),
+    ("5.7.606", "550 5.7.606 Access denied, banned sending IP [192.0.2.1]", BLOCK, Reason.REPUTATION),
+    ("5.7.1", "550 5.7.1 Unfortunately, messages from [192.0.2.1] weren't sent. (S3140).", BLOCK, Reason.REPUTATION),
+    (
+        "5.7.509",
+        "550 5.7.509 Access denied, sending domain does not pass DMARC verification",
+        BLOCK,
+        Reason.AUTHENTICATION,
+    ),
+    ("5.7.133", "550 5.7.133 RESOLVER.RST.SenderNotAuthenticatedForGroup; not accepted", BLOCK, Reason.POLICY),
+    ("5.2.3", "550 5.2.3 RESOLVER.RST.RecipSizeLimit; message too large for this recipient", BLOCK, Reason.TOO_BIG),
+    ("5.4.310", "550 5.4.310 DNS domain no.example does not exist", HARD, Reason.NO_SUCH_DOMAIN),
+    ("5.7.57", "530 5.7.57 Client not authenticated to send mail", BLOCK, Reason.RELAY_DENIED),
+    # Yahoo
+    (
+        "",
+        "554 delivery error: dd This user doesn't have a yahoo.com account (x@yahoo.com) [0]",
+        HARD,
+        Reason.NO_SUCH_USER,
+    ),
+    (
+        "",
+        "554 30 Sorry, your message cannot be delivered. This mailbox is disabled (554.30).",
+        HARD,
+        Reason.MAILBOX_DISABLED,
+    ),
+    (
+        "4.7.0",
+        "421 4.7.0 [TSS04] Messages from 192.0.2.1 temporarily deferred due to user complaints",
+        BLOCK,
+        Reason.REPUTATION,
+    ),
+    # Postfix, Exim, Sendmail, qmail, Dovecot
+    (
+        "5.1.1",
+        "550 5.1.1 <x@y.example>: Recipient address rejected: User unknown in virtual mailbox table",
+        HARD,
+        Reason.NO_SUCH_USER,
+    ),
+    (
+        "4.1.1",
+        "450 4.1.1 <x@y.example>: Recipient address rejected: unverified address: unknown user",
+        SOFT,
+        Reason.NO_SUCH_USER,
+    ),
+    (
+        "5.4.4",
+        "Host or domain name not found. Name service error for name=no.example type=AAAA: Host not found",
+        HARD,
+        Reason.NO_SUCH_DOMAIN,
+    ),
+    (
+        "4.4.3",
+        "Host or domain name not found. Name service error for name=x type=MX: Host not found, try again",
+        SOFT,
+        Reason.NETWORK,
+    ),
+    ("4.4.1", "connect to mx.y.example[192.0.2.9]:25: Connection timed out", SOFT, Reason.NETWORK),
+    (
+        "5.7.1",
+        "554 5.7.1 Service unavailable; Client host [192.0.2.1] blocked using zen.spamhaus.org",
+        BLOCK,
+        Reason.REPUTATION,
+    ),
+    ("5.7.1", "554 5.7.1 <x@y.example>: Relay access denied", BLOCK, Reason.RELAY_DENIED),
+    (
+        "4.2.0",
+        "450 4.2.0 <x@y.example>: Recipient address rejected: Greylisted, see http://postgrey.example/",
+        SOFT,
+        Reason.GREYLISTED,
+    ),
+    ("5.2.2", "<x@y.example> Quota exceeded (mailbox for user is full)", SOFT, Reason.MAILBOX_FULL),
+    ("5.3.4", "552 5.3.4 Message size exceeds fixed maximum message size", BLOCK, Reason.TOO_BIG),
+    ("", "550 Unrouteable address", HARD, Reason.NO_SUCH_USER),
+    ("", "retry timeout exceeded", SOFT, Reason.EXPIRED),
+    ("", "550 Sender verify failed", BLOCK, Reason.POLICY),
+    ("5.1.8", "553 5.1.8 <a@b.example>... Domain of sender address a@b.example does not exist", BLOCK, Reason.POLICY),
+    ("", "Sorry, no mailbox here by that name. (#5.1.1)", HARD, Reason.NO_SUCH_USER),
+    ("", "Sorry, I couldn't find any host named no.example. (#5.1.2)", HARD, Reason.NO_SUCH_DOMAIN),
+    ("", "553 sorry, that domain isn't in my list of allowed rcpthosts (#5.7.1)", BLOCK, Reason.RELAY_DENIED),
+    ("5.4.6", "554 5.4.6 Too many hops", SOFT, Reason.SYSTEM),
+    ("", "556 5.1.10 Recipient domain does not accept mail (nullMX)", HARD, Reason.NO_SUCH_DOMAIN),
+    # elsewhere
+    ("", "550 Ящик получателя не существует", HARD, Reason.NO_SUCH_USER),
+    ("5.2.2", "552 почтовый ящик переполнен", SOFT, Reason.MAILBOX_FULL),
+    ("", "550 5.1.1 用户不存在", HARD, Reason.NO_SUCH_USER),
+    ("", "552 收件人邮箱已满", SOFT, Reason.MAILBOX_FULL),
+    ("", "550 邮件被识别为垃圾邮件", BLOCK, Reason.CONTENT),
+    ("", "550 宛先不明です", HARD, Reason.NO_SUCH_USER),
+    ("", "550 Empfänger unbekannt", HARD, Reason.NO_SUCH_USER),
+    ("", "552 Das Postfach des Empfängers ist voll", SOFT, Reason.MAILBOX_FULL),
+    ("", "550 L'adresse n'existe pas", HARD, Reason.NO_SUCH_USER),
+    ("", "552 La boîte du destinataire est pleine", SOFT, Reason.MAILBOX_FULL),
+    ("", "550 El usuario no existe", HARD, Reason.NO_SUCH_USER),
+    ("", "552 A caixa de correio do destinatário está cheia", SOFT, Reason.MAILBOX_FULL),
+    ("", "550 Utente sconosciuto", HARD, Reason.NO_SUCH_USER),
+    ("", "550 Nie ma takiego użytkownika", HARD, Reason.NO_SUCH_USER),
+    # the status alone
+    ("5.1.1", "", HARD, Reason.NO_SUCH_USER),
+    ("5.1.2", "", HARD, Reason.NO_SUCH_DOMAIN),
+    ("5.1.6", "", HARD, Reason.MOVED),
+    ("5.7.1", "", BLOCK, Reason.POLICY),
+    ("5.6.1", "", BLOCK, Reason.CONTENT),
+    ("4.4.7", "", SOFT, Reason.EXPIRED),
+    ("5.0.0", "", SOFT, Reason.UNKNOWN),
+    ("", "", SOFT, Reason.UNKNOWN),
+]
+
+
+@pytest.mark.parametrize(("status", "text", "bounce", "reason"), REPLIES)
+def test_a_reply_is_read_by_its_status_and_its_words_together(status, text, bounce, reason):
+    reading = classify(status, text)
+    assert (reading.bounce, reading.reason) == (bounce, reason)
+
+
+def test_words_about_the_sender_outweigh_a_status_about_the_recipient():
+    assert classify("5.1.1", "550 5.1.1 Your IP is on our blocklist").bounce is BLOCK
+
+
+def test_what_the_receiver_answered_outweighs_what_the_relay_made_of_it():
+    assert classify("5.0.0", "450 4.1.1 user unknown").bounce is SOFT
+
+
+def test_a_suspended_account_may_come_back():
+    assert classify("5.2.1", "550 User suspended") == Reading(SOFT, Reason.MAILBOX_DISABLED, "5.2.1")
+
+
+def test_names_in_addresses_and_links_are_not_what_the_receiver_says():
+    assert (
+        classify("", "550 <spam-virus-quota@policy.example>: see https://help.example/blacklist/spf").reason
+        is Reason.UNKNOWN
+    )
+
+
+def test_the_telling_status_is_the_one_given():
+    assert classify("5.0.0", "smtp; 550 5.1.1 gone").status == "5.1.1"
+    assert classify("5.2.2", "550 5.1.1 gone").status == "5.2.2"
+
+
+def test_a_reply_of_any_length_is_read_quickly():
+    assert classify("", "mailbox " * 500_000).reason is Reason.UNKNOWN

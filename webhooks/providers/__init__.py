@@ -1,0 +1,62 @@
+"""One module for each provider: a frozen dataclass of its keys that can tell a true report and read it.
+
+To add one, write the module and its tests, and name it in `PROVIDERS`; the fields of the class are its settings, each
+called `NAME_FIELD` under `[webhooks]`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import fields
+from datetime import datetime
+from typing import Any, ClassVar, Protocol, runtime_checkable
+
+from webhooks.errors import UnknownProvider
+from webhooks.events import Event
+from webhooks.providers.generic import Generic
+from webhooks.providers.postmark import Postmark
+
+
+class Provider(Protocol):
+    """Who reports to us. `blocking` says that verifying may ask the network."""
+
+    name: ClassVar[str]
+    blocking: ClassVar[bool]
+
+    def verify(self, headers: Mapping[str, str], body: bytes, *, now: datetime) -> None:
+        """Return when the report is authentic. Raises NotAuthentic or NotConfigured."""
+
+    def parse(self, body: bytes, *, now: datetime) -> list[Event]:
+        """The events in the report. Raises MalformedReport."""
+
+
+@runtime_checkable
+class Answering(Protocol):
+    """A provider that wants more than an empty 200: a challenge echoed, a subscription confirmed."""
+
+    def answer(self, body: bytes) -> bytes:
+        """The body of the 200 that acknowledges this report."""
+
+
+@runtime_checkable
+class Sampling(Protocol):
+    """A provider whose reports we can sign ourselves, because the key is shared with us."""
+
+    def sample(self, address: str, token: str, *, now: datetime) -> tuple[dict[str, str], bytes]:
+        """The headers and body of a report that `address` bounced hard, as the provider would sign it."""
+
+
+PROVIDERS: dict[str, type[Provider]] = {
+    "generic": Generic,
+    "postmark": Postmark,
+}
+
+
+def build(name: str, values: Mapping[str, Any]) -> Provider:
+    """The provider of that name with its keys out of `values`, a flat mapping of `NAME_FIELD`.
+
+    A key that is missing is empty, and then nothing the provider sends is believed. Raises UnknownProvider.
+    """
+    if name not in PROVIDERS:
+        raise UnknownProvider(f"there is no provider {name}; known: {', '.join(sorted(PROVIDERS))}")
+    found = PROVIDERS[name]
+    wanted = {field.name: f"{name}_{field.name}" for field in fields(found)}  # type: ignore[arg-type]  # all are dataclasses; a Protocol cannot say so
+    return found(**{field: values[key] for field, key in wanted.items() if key in values})

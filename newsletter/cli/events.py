@@ -53,8 +53,8 @@ def show(slug: Annotated[str, typer.Argument(help="The event's slug.")], as_json
     edge.table([stored.event.slug, stored.event.title], _facts(stored))
     if mails:
         zone = ZoneInfo(stored.event.timezone)
-        rows = [(f"{m.due_at.astimezone(zone):%a %Y-%m-%d %H:%M %Z}", m.kind, m.state, _rule(m)) for m in mails]
-        edge.table(["due", "mail", "state", "rule"], rows)
+        rows = [(f"{m.due_at.astimezone(zone):%a %Y-%m-%d %H:%M}", m.kind, m.state, _rule(m)) for m in mails]
+        edge.table(["due there", "mail", "state", "rule"], rows)
 
 
 async def _events(url: str, *, removed: bool) -> list[StoredEvent]:

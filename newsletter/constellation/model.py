@@ -86,13 +86,13 @@ class Mail:
 
     @property
     def rule(self) -> str:
-        """The rule for people to read: `30d before the start, at 09:00`."""
+        """The rule for people to read: `30d before the start at 09:00`."""
         amount, unit = (abs(self.days), "d") if self.days else (abs(self.elapsed) // timedelta(minutes=1), "m")
         if unit == "m" and amount % 60 == 0:
             amount, unit = amount // 60, "h"
         side = "before" if self.days < 0 or self.elapsed < timedelta() else "after"
         moment = f"{amount}{unit} {side} the {self.anchor}" if amount else f"at the {self.anchor}"
-        return moment if self.at is None else f"{moment}, at {self.at:%H:%M}"
+        return moment if self.at is None else f"{moment} at {self.at:%H:%M}"
 
     def to_document(self) -> Document:
         """What JSON can hold."""

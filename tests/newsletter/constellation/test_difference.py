@@ -55,8 +55,8 @@ def test_a_mail_with_another_rule_is_named_and_the_others_are_not(season: Season
     mails = event().mails
     changed = event(mails=(replace(mails[0], days=-7), *mails[1:3]))
     assert compare(season(event()), season(changed)).events[0].fields == (
-        FieldChange("invitation", "14d before the start, at 09:00", "7d before the start, at 09:00"),
-        FieldChange("thanks", "1d after the end, at 10:00", ""),
+        FieldChange("invitation", "14d before the start at 09:00", "7d before the start at 09:00"),
+        FieldChange("thanks", "1d after the end at 10:00", ""),
     )
 
 

@@ -27,10 +27,10 @@ def test_a_repeated_hour_keeps_which_of_the_two_it_is(event: Callable[..., Event
 @pytest.mark.parametrize(
     ("mail", "rule"),
     [
-        (Mail(MailKind.INVITATION, days=-14, at=time(9)), "14d before the start, at 09:00"),
+        (Mail(MailKind.INVITATION, days=-14, at=time(9)), "14d before the start at 09:00"),
         (Mail(MailKind.STARTING_SOON, elapsed=timedelta(hours=-1)), "1h before the start"),
         (Mail(MailKind.STARTING_SOON, elapsed=timedelta(minutes=-90)), "90m before the start"),
-        (Mail(MailKind.THANKS, Anchor.END, days=1, at=time(10)), "1d after the end, at 10:00"),
+        (Mail(MailKind.THANKS, Anchor.END, days=1, at=time(10)), "1d after the end at 10:00"),
         (Mail(MailKind.STORY), "at the start"),
     ],
 )

@@ -1,0 +1,177 @@
+"""The commands about the season, run as a person runs them: what they print, and how they end."""
+
+import json
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from newsletter import cli
+
+SETTINGS = f'[secrets]\nsigning_keys = ["{"k" * 40}"]\nhash_key = "{"h" * 40}"\n'
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a command ended."""
+
+    status: int
+    out: str
+    err: str
+
+    @property
+    def data(self) -> Any:
+        """What it printed, read as JSON."""
+        return json.loads(self.out)
+
+
+Run = Callable[..., Ended]
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Run `newsletter …` in a folder with its settings and an upgraded database."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "80")
+    (tmp_path / "newsletter.toml").write_text(SETTINGS)
+
+    def run_command(*arguments: str) -> Ended:
+        monkeypatch.setattr(sys, "argv", ["newsletter", *arguments])
+        try:
+            cli.main()
+            status = 0
+        except SystemExit as ending:
+            status = ending.code if isinstance(ending.code, int) else 0
+        printed = capsys.readouterr()
+        return Ended(status, printed.out, printed.err)
+
+    run_command("db", "upgrade")
+    return run_command
+
+
+@pytest.fixture
+def season_file(tmp_path: Path, content: str) -> Path:
+    """The small constellation, far enough in the future that all its mails are still to come."""
+    path = tmp_path / "season.toml"
+    path.write_text(content.replace("2021-", "2150-"))
+    return path
+
+
+def test_a_right_file_is_summed_up_in_a_line(run: Run, season_file: Path) -> None:
+    ended = run("constellation", "check", "season.toml")
+    assert ended.status == 0
+    assert ended.out == "season.toml: The season: 2 events, 2150-02-03 to 2150-03-10, 5 mails.\n"
+
+
+def test_a_wrong_file_prints_its_faults_as_editors_read_them(run: Run, season_file: Path) -> None:
+    season_file.write_text(season_file.read_text().replace('kind = "event"', 'kind = "party"').replace('"-1h"', '"x"'))
+    ended = run("constellation", "check", "season.toml")
+    assert (ended.status, ended.out) == (1, "")
+    assert [line.split(": ")[0] for line in ended.err.splitlines()] == ["season.toml:16", "season.toml:22"]
+
+
+def test_a_wrong_file_says_its_faults_as_json(run: Run, season_file: Path) -> None:
+    season_file.write_text(season_file.read_text().replace('kind = "event"', 'kind = "party"'))
+    ended = run("constellation", "check", "season.toml", "--json")
+    assert (ended.status, ended.data["ok"]) == (1, False)
+    assert ended.data["faults"][0]["line"] == 22
+
+
+def test_a_load_shows_the_difference_and_the_same_again_says_that_nothing_changes(run: Run, season_file: Path) -> None:
+    first = run("constellation", "load", "season.toml")
+    assert first.status == 0
+    assert "added      opening: Opening\n" in first.out
+    assert "mails      5 planned\n" in first.out
+    assert run("constellation", "load", "season.toml").out == "Nothing changes: the database holds this already.\n"
+
+
+def test_a_move_is_shown_with_its_times_and_its_mails(run: Run, season_file: Path) -> None:
+    run("constellation", "load", "season.toml", "--yes")
+    season_file.write_text(season_file.read_text().replace("2150-02-03T15", "2150-02-03T14"))
+    ended = run("constellation", "load", "season.toml", "--yes")
+    assert "moved      opening: Opening\n" in ended.out
+    assert "           starts: 2150-02-03 15:00 EST → 2150-02-03 14:00 EST\n" in ended.out
+    assert "mails      1 planned\n" in ended.out
+
+
+def test_a_dry_run_changes_nothing(run: Run, season_file: Path) -> None:
+    assert run("constellation", "load", "season.toml", "--dry-run").out.endswith("this was a dry run.\n")
+    ended = run("events", "list")
+    assert ended.status == 1
+    assert ended.err == "newsletter: no constellation is loaded yet; run `newsletter constellation load FILE`\n"
+
+
+def test_a_load_refused_on_the_terminal_changes_nothing(
+    run: Run, season_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+    monkeypatch.setattr("typer.confirm", lambda question: False)
+    ended = run("constellation", "load", "season.toml")
+    assert (ended.status, ended.out.splitlines()[-1]) == (1, "Nothing was changed.")
+    assert run("plan").status == 1
+
+
+def test_another_constellation_is_one_line_and_no_traceback(run: Run, season_file: Path) -> None:
+    run("constellation", "load", "season.toml")
+    season_file.write_text(season_file.read_text().replace('slug = "season"', 'slug = "autumn"'))
+    ended = run("constellation", "load", "season.toml")
+    assert ended.status == 1
+    assert ended.err.startswith("newsletter: this database holds season; load autumn into a database of its own")
+    assert ended.err.count("\n") == 1
+
+
+def test_a_load_reports_as_json(run: Run, season_file: Path) -> None:
+    loaded = run("constellation", "load", "season.toml", "--json").data
+    assert loaded["loaded"] is True
+    assert [event["what"] for event in loaded["difference"]["events"]] == ["added", "added"]
+    assert loaded["plan"]["planned"][0] == {
+        "event": "opening",
+        "kind": "invitation",
+        "due_at": "2150-01-20T14:00:00+00:00",
+    }
+
+
+def test_events_are_listed_and_shown(run: Run, season_file: Path) -> None:
+    run("constellation", "load", "season.toml")
+    listed = run("events", "list")
+    assert "2150-02-03 15:00 EST   opening" in listed.out
+    assert max(map(len, listed.out.splitlines())) <= 80
+    assert [event["slug"] for event in run("events", "list", "--json").data] == ["opening", "a-story"]
+    shown = run("events", "show", "opening")
+    assert "https://meet.example.org/opening" in shown.out
+    assert "14d before the start at 09:00" in shown.out
+    assert run("events", "show", "a-story", "--json").data["plan"][0]["state"] == "planned"
+
+
+def test_an_event_that_is_not_there_is_answered_with_the_nearest(run: Run, season_file: Path) -> None:
+    run("constellation", "load", "season.toml")
+    ended = run("events", "show", "openin")
+    assert (ended.status, ended.err) == (1, "newsletter: there is no event openin; did you mean opening?\n")
+
+
+def test_the_plan_is_seen_from_any_moment(run: Run, season_file: Path) -> None:
+    run("constellation", "load", "season.toml")
+    seen = run("plan", "--at", "2150-01-20T08:00")
+    assert seen.status == 0
+    assert max(map(len, seen.out.splitlines())) <= 80
+    [line] = [line for line in seen.out.splitlines() if "invitation" in line]
+    assert line.split() == ["Tue", "2150-01-20", "09:00", "opening", "invitation", "0", "in", "1", "hour"]
+    rows = run("plan", "--at", "2150-01-20T14:00Z", "--json").data
+    assert [row["is_due"] for row in rows] == [True, False, False, False, False]
+
+
+def test_a_moment_that_is_none_is_a_matter_of_usage(run: Run, season_file: Path) -> None:
+    ended = run("plan", "--at", "tuesday")
+    assert ended.status == 2
+    assert "tuesday is no moment; write one as in 2021-02-03T09:00" in ended.err
+
+
+@pytest.mark.parametrize(
+    "command",
+    [("constellation", "check"), ("constellation", "load"), ("events", "list"), ("events", "show"), ("plan",)],
+)
+def test_every_command_has_help_with_an_example(run: Run, command: tuple[str, ...]) -> None:
+    assert f"Example: newsletter {' '.join(command)}" in run(*command, "--help").out

@@ -59,11 +59,11 @@ class Address:
 
 def parse(text: str) -> Address:
     """Read a bare address. Raises AddressError."""
+    if (plain := _PLAIN.match(text)) is not None:
+        return _plain(plain)
     text = text.strip().strip(_INVISIBLE).strip()
-    if (plain := _PLAIN.match(text)) is None:
-        return _parse_with_care(text)
-    domain = plain["domain"].lower()
-    return Address(f"{plain['local']}@{domain}", f"{plain['local'].lower()}@{domain}")
+    plain = _PLAIN.match(text)
+    return _parse_with_care(text) if plain is None else _plain(plain)
 
 
 def parse_mailbox(text: str) -> tuple[str, Address]:
@@ -71,6 +71,8 @@ def parse_mailbox(text: str) -> tuple[str, Address]:
 
     Answers the display name (empty if there is none) and the address. Raises AddressError.
     """
+    if (plain := _PLAIN.match(text)) is not None:
+        return "", _plain(plain)
     text = text.strip().strip(_INVISIBLE).strip()
     name = ""
     if text.endswith(">") and (mailbox := _MAILBOX.fullmatch(text)) is not None:
@@ -79,6 +81,12 @@ def parse_mailbox(text: str) -> tuple[str, Address]:
     if text[:7].lower() == "mailto:":
         text = text[7:]
     return name, parse(text)
+
+
+def _plain(found: re.Match[str]) -> Address:
+    local, domain = found.groups()
+    domain = domain.lower()
+    return Address(f"{local}@{domain}", f"{local.lower()}@{domain}")
 
 
 def _parse_with_care(text: str) -> Address:

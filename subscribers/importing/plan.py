@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from subscribers.importing.person import Person, Stop
 from subscribers.importing.report import Counts
@@ -9,8 +10,7 @@ from subscribers.importing.store import Known
 from subscribers.suppression import Reason
 
 
-@dataclass(frozen=True, slots=True)
-class Named:
+class Named(NamedTuple):
     """A row that was read, its address' hash, and whether it is the file's first with that address."""
 
     hash: str

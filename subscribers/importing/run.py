@@ -56,7 +56,7 @@ async def run(
     file = source.look(path)
     layout = layouts.recognise(path, file.header, mapping or {})
     report = reports.begin(file, layout, dry_run=dry_run)
-    reader = Reader(layout, events=events, now=now)
+    reader = Reader(layout, file=path.name, events=events, now=now)
     rows = source.rows(file)
     with seen.remembering() as seen_before:
         while batch := list(islice(rows, BATCH)):
@@ -120,11 +120,19 @@ async def _write(connection: AsyncConnection, plan: Plan, *, now: datetime, file
         )
     at = store.instant(now)
     evidence: list[tuple[store.Value, ...]] = [
-        (number, at, Action.IMPORTED.value, Actor.STAFF.value, _SOURCE, person.ip, _document(file, person))
+        (number, at, Action.IMPORTED.value, Actor.STAFF.value, _SOURCE, person.ip, person.evidence)
         for number, person in [*((number, person) for number, _, person in new), *plan.promoted]
     ]
     evidence += [
-        (number, at, Action.SUPPRESSED.value, Actor.STAFF.value, _SOURCE, "", _json({"file": file, "row": stop.row}))
+        (
+            number,
+            at,
+            Action.SUPPRESSED.value,
+            Actor.STAFF.value,
+            _SOURCE,
+            "",
+            json.dumps({"file": file, "row": stop.row}, ensure_ascii=False),
+        )
         for number, stop in plan.stopped.values()
         if number is not None
     ]
@@ -149,7 +157,7 @@ async def _add(connection: AsyncConnection, new: list[tuple[int, str, Person]], 
             person.last_name,
             person.locale,
             person.timezone,
-            _json(person.fields),
+            person.fields,
             "pending" if person.consented_at is None else "active",
             store.instant(person.joined_at or person.consented_at or now),
             store.instant(person.consented_at),
@@ -161,14 +169,3 @@ async def _add(connection: AsyncConnection, new: list[tuple[int, str, Person]], 
         (number, topic, "follow") for number, _, person in new for topic in person.topics or (EVERYTHING,)
     ]
     await store.append(connection, choice, ("subscriber_id", "topic", "stance"), choices)
-
-
-def _document(file: str, person: Person) -> str:
-    return _json({"file": file, "row": person.row, **person.evidence})
-
-
-_encoder = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
-
-
-def _json(value: dict[str, object]) -> str:
-    return _encoder.encode(value) if value else "{}"

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TextIO
+from typing import NamedTuple, TextIO
 
 from subscribers.importing.errors import ImportFailed
 
@@ -31,8 +31,7 @@ _BOMS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(NamedTuple):
     """One record. `number` is what a spreadsheet shows: the header is 1. `is_long` if it takes several lines."""
 
     number: int

@@ -1,5 +1,6 @@
 """The web application: its routes, the order of its layers, and what is opened for as long as it runs."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
@@ -7,6 +8,7 @@ from functools import partial
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
+import structlog
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
@@ -22,6 +24,8 @@ from newsletter.web.look import Looks
 from newsletter.web.pages import FOLDER, Pages
 from newsletter.web.site import Clock, Site
 from subscribers.links import LinkInvalid, Links
+
+log = structlog.get_logger(__name__)
 
 _LIMITS = (
     security.Limit("/webhooks/", security.WEBHOOK_LIMIT),
@@ -65,11 +69,7 @@ def create_app(
             if database is None:
                 stack.push_async_callback(opened.close)
             await databases.require_current(settings.database)
-            engine = None
-            if run_engine:
-                from newsletter.engine import embedded  # the pages alone need nothing of SMTP
-
-                engine = await stack.enter_async_context(embedded.running(settings, opened, clock))
+            engine = await stack.enter_async_context(_at_work(settings, opened, clock)) if run_engine else None
             yield {"engine": engine}
 
     app = Starlette(
@@ -88,6 +88,26 @@ def create_app(
     )
     app.router.redirect_slashes = False  # it would build an address from the Host header, which anyone may write
     return app
+
+
+@asynccontextmanager
+async def _at_work(settings: Settings, database: Database, clock: Clock) -> AsyncIterator[asyncio.Task[None] | None]:
+    """The engine, running beside the pages; None where another process has it. Leaving drains it."""
+    from newsletter.engine import embedded  # the pages alone need nothing of SMTP
+
+    async with AsyncExitStack() as stack:
+        try:
+            engine = await stack.enter_async_context(embedded.opened(settings, database, clock))
+        except databases.DatabaseBusy as busy:
+            log.warning("engine not started", reason=str(busy))
+            yield None
+            return
+        task = asyncio.create_task(engine.run())
+        try:
+            yield task
+        finally:
+            engine.stop.set()
+            await task
 
 
 def _routes(site: Site) -> list[Route]:

@@ -24,7 +24,7 @@ async def show(site: Site, request: Request) -> Response:
 
 
 def _engine(request: Request) -> str:
-    engine = request.state.engine
-    if engine is None:
+    task = request.state.engine
+    if task is None:
         return "elsewhere"
-    return "running" if engine.is_alive else "stopped"
+    return "stopped" if task.done() else "running"

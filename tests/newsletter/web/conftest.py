@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -97,8 +98,6 @@ Serve = Callable[..., Awaitable[httpx2.AsyncClient]]
 @pytest.fixture
 async def serve(database: Database, clock: Clock) -> AsyncIterator[Serve]:
     """Starts the application with these settings; answers a client that speaks to it."""
-    from contextlib import AsyncExitStack
-
     async with AsyncExitStack() as stack:
 
         async def start(settings: Settings, *, raising: bool = True) -> httpx2.AsyncClient:

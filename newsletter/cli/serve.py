@@ -1,0 +1,63 @@
+"""`newsletter serve`: the pages, the webhooks and the embedded engine, in one process."""
+
+import signal
+import socket
+import sys
+from typing import Annotated
+
+import typer
+import uvicorn
+
+from newsletter import database as databases
+from newsletter.cli import edge
+from newsletter.errors import NewsletterError
+from newsletter.settings import Settings
+from newsletter.web.app import create_app
+
+_DRAIN_SECONDS = 20
+
+app = typer.Typer(rich_markup_mode=None)
+
+
+class CannotListen(NewsletterError):
+    """The address is taken, is not this machine's, or needs more rights than we have."""
+
+
+@app.command()
+def serve(
+    host: Annotated[str | None, typer.Option(help="The address to listen at, instead of web.host.")] = None,
+    port: Annotated[int | None, typer.Option(help="The port, instead of web.port; 0 takes a free one.")] = None,
+) -> None:
+    """Serve the pages and webhooks, and deliver what is due, until Ctrl-C or SIGTERM.
+
+    Example: newsletter serve --port 8080
+    """
+    settings = edge.settings()
+    # What is in flight is settled first; the server raises the signal again when that is done, and then it is 0.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    edge.run(_serve(settings, host or settings.web.host, settings.web.port if port is None else port))
+
+
+async def _serve(settings: Settings, host: str, port: int) -> None:
+    await databases.require_current(settings.database)
+    with _listen(host, port) as listener:
+        shown = f"[{host}]" if ":" in host else host
+        edge.say(f"Serving http://{shown}:{listener.getsockname()[1]}, for visitors of {settings.public_url}/join.")
+        config = uvicorn.Config(
+            create_app(settings, run_engine=True),
+            lifespan="on",
+            log_level="warning",
+            access_log=False,  # paths hold people's tokens
+            proxy_headers=False,  # newsletter.web.security believes configured proxies only
+            server_header=False,
+            timeout_graceful_shutdown=_DRAIN_SECONDS,
+        )
+        await uvicorn.Server(config).serve(sockets=[listener])
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    try:
+        return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+    except (OSError, OverflowError) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        raise CannotListen(f"cannot listen at {host}:{port}: {reason}; choose another with --host or --port") from error

@@ -1,0 +1,115 @@
+"""Confirming: GET shows a button, POST confirms once, and a link that is too old offers a new one."""
+
+from datetime import timedelta
+
+import pytest
+
+from subscribers.links import Purpose
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+async def test_opening_the_link_confirms_nobody(client, desk, pending, method: str) -> None:
+    ana = await pending()
+    assert (await client.request(method, f"/confirm/{ana.confirm}")).status_code == 200
+    assert (await desk.person(ana.address)).status == "pending"
+
+
+async def test_the_button_confirms_and_a_welcome_goes_out(client, desk, pending, text) -> None:
+    ana = await pending(first_name="Ana")
+    response = await client.post(f"/confirm/{ana.confirm}")
+    assert response.status_code == 303
+    assert (await desk.person(ana.address)).status == "active"
+    assert await desk.mails() == [(ana.id, "confirm"), (ana.id, "welcome")]
+    welcome = await client.get(response.headers["location"])
+    assert "Welcome, Ana" in text(welcome)
+    assert "/preferences/" in welcome.text
+
+
+async def test_a_second_press_sends_no_second_welcome(client, desk, member) -> None:
+    ana = await member()
+    assert (await client.post(f"/confirm/{desk.link(Purpose.CONFIRM, ana.id)}")).status_code == 303
+    assert [kind for _, kind in await desk.mails()] == ["confirm", "welcome"]
+
+
+async def test_the_evidence_of_the_confirmation_names_where_it_came_from(client, desk, member) -> None:
+    ana = await member()
+    confirmed = (await desk.evidence(ana.id))[-1]
+    assert (confirmed.action, confirmed.ip) == ("confirmed", "192.0.2.1")
+
+
+async def test_an_old_link_says_so_and_offers_a_new_one_that_works(client, desk, pending, clock, text) -> None:
+    ana = await pending(scope="some", topics=["closing"])
+    clock.forward(timedelta(days=7, seconds=1))
+    page = await client.get(f"/confirm/{ana.confirm}")
+    assert page.status_code == 410
+    assert "It was good until Friday, January 22, 2021" in text(page)
+    assert (await client.post(f"/confirm/{ana.confirm}")).status_code == 410
+    assert (await desk.person(ana.address)).status == "pending"
+
+    assert (await client.post(f"/confirm/{ana.confirm}", data={"renew": "yes"})).status_code == 303
+    assert await desk.mails() == [(ana.id, "confirm"), (ana.id, "confirm")]
+    await client.post(f"/confirm/{desk.link(Purpose.CONFIRM, ana.id)}")
+    assert (await desk.person(ana.address)).followed == {"closing"}
+
+
+async def test_an_old_link_cannot_be_used_to_flood_its_owner(client, desk, pending, clock) -> None:
+    ana = await pending()
+    clock.forward(timedelta(days=8))
+    for _ in range(6):
+        await client.post(f"/confirm/{ana.confirm}", data={"renew": "yes"})
+    assert len(await desk.mails()) == 1 + 3
+
+
+async def test_a_link_from_before_somebody_left_does_not_bring_them_back(client, desk, member, clock, text) -> None:
+    ana = await member()
+    clock.forward(timedelta(hours=1))
+    await client.post(f"/unsubscribe/{ana.unsubscribe}")
+    response = await client.post(f"/confirm/{ana.confirm}")
+    assert response.status_code == 410
+    assert "join anew" in text(response)
+    assert (await desk.person(ana.address)).status == "left"
+
+
+async def test_somebody_who_left_comes_back_by_joining_and_confirming(client, desk, member, clock) -> None:
+    ana = await member()
+    await client.post(f"/unsubscribe/{ana.unsubscribe}")
+    clock.forward(timedelta(hours=1))
+    await client.post("/join", data={"email": ana.address})
+    assert (await desk.person(ana.address)).status == "left"
+    await client.post(f"/confirm/{desk.link(Purpose.CONFIRM, ana.id)}")
+    assert (await desk.person(ana.address)).status == "active"
+
+
+@pytest.mark.parametrize("token", ["x", "x" * 71, "%00", "..%2f..%2fetc", "é", "a.b", "%F0%9F%98%80"])
+@pytest.mark.parametrize("path", ["confirm", "preferences", "unsubscribe", "one-click"])
+async def test_a_link_that_is_not_ours_opens_no_door(client, path: str, token: str) -> None:
+    for method in ("GET", "POST"):
+        response = await client.request(
+            method,
+            f"/{path}/{token}",
+            data={"List-Unsubscribe": "One-Click", "part": "leave"} if method == "POST" else None,
+        )
+        assert response.status_code == 404
+
+
+@pytest.mark.parametrize("path", ["confirm", "preferences", "unsubscribe", "one-click"])
+async def test_a_link_opens_no_other_door_than_its_own(client, desk, member, path: str) -> None:
+    ana = await member()
+    own = {"confirm": Purpose.CONFIRM, "preferences": Purpose.PREFERENCES}.get(path, Purpose.UNSUBSCRIBE)
+    for purpose in set(Purpose) - {own}:
+        response = await client.post(
+            f"/{path}/{desk.link(purpose, ana.id)}", data={"List-Unsubscribe": "One-Click", "part": "leave"}
+        )
+        assert response.status_code == 404
+    assert (await desk.person(ana.address)).status == "active"
+
+
+async def test_a_link_of_somebody_who_was_erased_leads_nowhere(client, desk, pending, clock) -> None:
+    from subscribers import erasure
+
+    ana = await pending()
+    async with desk.database.begin() as connection:
+        await erasure.erase(connection, ana.id, now=clock())
+    for path, token in (("confirm", ana.confirm), ("preferences", ana.preferences), ("unsubscribe", ana.unsubscribe)):
+        assert (await client.get(f"/{path}/{token}")).status_code == 404
+        assert (await client.post(f"/{path}/{token}", data={"part": "leave"})).status_code == 404

@@ -1,0 +1,153 @@
+"""The page of a subscriber: each part is saved by its own button, shown as saved, and leaves evidence."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+
+async def save(client, ana, part: str, **fields: object):
+    response = await client.post(f"/preferences/{ana.preferences}", data={"part": part, **fields})
+    return await client.get(response.headers["location"].partition("#")[0]) if response.status_code == 303 else response
+
+
+async def test_not_this_event_keeps_everything_else(client, desk, member, text) -> None:
+    ana = await member()
+    page = await save(client, ana, "choices", scope="everything", events=["opening"])
+    assert "Saved." in text(page)
+    after = await desk.person(ana.address)
+    assert (after.everything, after.muted) == (True, {"closing"})
+    assert 'value="closing" checked' not in page.text
+    assert 'value="opening" checked' in page.text
+
+
+async def test_only_these_events(client, desk, member) -> None:
+    ana = await member()
+    await save(client, ana, "choices", scope="some", events=["closing"])
+    after = await desk.person(ana.address)
+    assert (after.everything, after.followed, after.muted) == (False, {"closing"}, set())
+
+
+async def test_what_the_page_no_longer_offers_stays_as_it_was(client, desk, member, clock) -> None:
+    ana = await member(scope="some", topics=["opening", "closing"])
+    clock.forward(timedelta(days=30))  # the opening is over
+    await save(client, ana, "choices", scope="some", events=["closing"])
+    assert (await desk.person(ana.address)).followed == {"opening", "closing"}
+
+
+async def test_an_event_that_does_not_exist_cannot_be_ticked(client, desk, member) -> None:
+    ana = await member()
+    await save(client, ana, "choices", scope="some", events=["closing", "*", "made-up", "lost"])
+    assert (await desk.person(ana.address)).followed == {"closing"}
+
+
+async def test_nothing_ticked_is_not_saved_and_less_is_offered(client, desk, member, text) -> None:
+    ana = await member()
+    page = await save(client, ana, "choices", scope="some")
+    assert page.status_code == 422
+    assert "take a pause or leave below" in text(page)
+    assert (await desk.person(ana.address)).everything
+
+
+async def test_every_change_leaves_evidence_and_no_change_leaves_none(client, desk, member) -> None:
+    ana = await member()
+    await save(client, ana, "choices", scope="some", events=["closing"])
+    await save(client, ana, "choices", scope="some", events=["closing"])
+    await save(client, ana, "details", first_name="Ana", last_name="", timezone="Europe/Paris")
+    await save(client, ana, "pause", length="month")
+    await save(client, ana, "resume")
+    await save(client, ana, "leave")
+    steps = [(step.action, step.actor, step.ip) for step in await desk.evidence(ana.id)]
+    person = ("person", "192.0.2.1")
+    actions = ["requested", "confirmed", "changed", "changed", "paused", "changed", "left"]
+    assert steps == [(action, *person) for action in actions]
+
+
+async def test_name_and_time_zone_are_kept(client, desk, member) -> None:
+    ana = await member()
+    page = await save(client, ana, "details", first_name="  Ána\u202e ", last_name="Ruiz", timezone="Europe/Paris")
+    after = await desk.person(ana.address)
+    assert (after.first_name, after.last_name, after.timezone) == ("Ána", "Ruiz", "Europe/Paris")
+    assert 'value="Europe/Paris" selected' in page.text
+
+
+async def test_a_time_zone_that_does_not_exist_is_refused(client, desk, member) -> None:
+    ana = await member()
+    assert (await save(client, ana, "details", first_name="Eve", timezone="Nowhere")).status_code == 422
+    assert (await desk.person(ana.address)).first_name == ""
+
+
+async def test_a_pause_ends_as_its_day_begins_by_the_clock_of_the_person(client, desk, member, text) -> None:
+    ana = await member(timezone="Asia/Tokyo")
+    page = await save(client, ana, "pause", until="2021-03-31")
+    assert (await desk.person(ana.address)).paused_until == datetime(2021, 3, 30, 15, tzinfo=UTC)
+    assert "until Wednesday, March 31, 2021" in text(page)
+
+
+async def test_a_pause_of_two_weeks_and_its_end(client, desk, member, text) -> None:
+    ana = await member()
+    await save(client, ana, "pause", length="two-weeks")
+    assert (await desk.person(ana.address)).paused_until == datetime(2021, 1, 29, 5, tzinfo=UTC)
+    page = await save(client, ana, "resume")
+    assert (await desk.person(ana.address)).paused_until is None
+    assert "goes on as before" in text(page)
+
+
+async def test_a_pause_that_is_over_is_not_shown(client, member, clock, text) -> None:
+    ana = await member()
+    await save(client, ana, "pause", length="two-weeks")
+    clock.forward(timedelta(days=20))
+    assert "You are taking a pause" not in text(await client.get(f"/preferences/{ana.preferences}"))
+
+
+@pytest.mark.parametrize(
+    "until", ["", "tomorrow", "2021-01-15", "2020-01-01", "2031-01-01", "9999-12-31", "2021-02-30", "0001-01-01"]
+)
+async def test_a_pause_until_no_possible_day_is_refused(client, desk, member, until: str) -> None:
+    ana = await member()
+    page = await save(client, ana, "pause", until=until)
+    assert page.status_code == 422
+    assert 'aria-describedby="until-error"' in page.text
+    assert (await desk.person(ana.address)).paused_until is None
+
+
+async def test_leaving_is_one_press_and_then_the_page_offers_the_way_back(client, desk, member, text) -> None:
+    ana = await member()
+    page = await save(client, ana, "leave")
+    assert "You have left" in text(page)
+    assert 'href="/join"' in page.text
+    assert (await desk.person(ana.address)).status == "left"
+
+
+async def test_somebody_who_left_or_never_confirmed_changes_nothing_here(client, desk, member, pending, text) -> None:
+    bo = await pending("bo@example.org")
+    assert "is not confirmed yet" in text(await save(client, bo, "pause", length="month"))
+    assert (await desk.person(bo.address)).paused_until is None
+    ana = await member()
+    await save(client, ana, "leave")
+    assert "You have left" in text(await save(client, ana, "choices", scope="some", events=["closing"]))
+    assert (await desk.person(ana.address)).everything
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+async def test_looking_changes_nothing_whatever_the_address_bar_says(client, desk, member, method: str) -> None:
+    ana = await member()
+    before = await desk.evidence(ana.id)
+    query = "?part=leave&saved=leave&scope=some&length=month&<script>"
+    assert (await client.request(method, f"/preferences/{ana.preferences}{query}")).status_code == 200
+    assert await desk.evidence(ana.id) == before
+
+
+async def test_a_form_that_is_not_the_pages_own_is_400(client, member) -> None:
+    ana = await member()
+    for part in ("", "erase", "__class__"):
+        assert (await client.post(f"/preferences/{ana.preferences}", data={"part": part})).status_code == 400
+
+
+async def test_a_link_signed_by_an_older_key_still_works(serve, settings, client, desk, member) -> None:
+    ana = await member()
+    keys = ["n" * 40, *(key.get_secret_value() for key in settings.secrets.signing_keys)]
+    secrets = settings.secrets.model_copy(
+        update={"signing_keys": tuple(type(settings.secrets.hash_key)(k) for k in keys)}
+    )
+    rotated = await serve(settings.model_copy(update={"secrets": secrets}))
+    assert (await rotated.get(f"/preferences/{ana.preferences}")).status_code == 200

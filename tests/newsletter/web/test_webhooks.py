@@ -1,0 +1,89 @@
+"""Reports by HTTP: believed when they prove themselves, stored before they are acknowledged, once."""
+
+import json
+
+import pytest
+from sqlalchemy import select
+
+from newsletter.tables import inbox
+from newsletter.web import webhooks
+from webhooks import providers
+
+
+@pytest.fixture
+def report(settings, clock):
+    """A correctly signed report of a hard bounce, by the provider's name."""
+
+    def sign(name: str) -> tuple[dict[str, str], bytes]:
+        provider = providers.build(name, webhooks.keys(settings.webhooks))
+        return provider.sample("ana@example.org", "a" * 40, now=clock())
+
+    return sign
+
+
+async def stored(desk) -> list[tuple[str, str]]:
+    async with desk.database.read() as connection:
+        rows = await connection.execute(select(inbox.c.provider, inbox.c.event))
+        return [(row.provider, row.event["address"]) for row in rows]
+
+
+@pytest.mark.parametrize("name", ["generic", "postmark"])
+async def test_a_true_report_is_stored_once_however_often_it_comes(client, desk, report, name: str) -> None:
+    headers, body = report(name)
+    for _ in range(2):
+        assert (await client.post(f"/webhooks/{name}", content=body, headers=headers)).status_code == 200
+    assert await stored(desk) == [(name, "ana@example.org")]
+
+
+@pytest.mark.parametrize("name", ["generic", "postmark"])
+async def test_a_report_that_proves_nothing_is_refused_and_changes_nothing(client, desk, report, name: str) -> None:
+    _, body = report(name)
+    response = await client.post(f"/webhooks/{name}", content=body, headers={"Authorization": "Basic eDp5"})
+    assert response.status_code in (400, 401)
+    assert response.json()["error"]
+    assert await stored(desk) == []
+
+
+async def test_a_body_that_was_altered_on_its_way_is_refused(client, desk, report) -> None:
+    headers, body = report("generic")
+    changed = body.replace(b"ana@", b"eve@")
+    assert (await client.post("/webhooks/generic", content=changed, headers=headers)).status_code == 401
+    assert await stored(desk) == []
+
+
+async def test_a_provider_whose_key_is_not_set_is_refused(serve, settings, loaded, report, desk) -> None:
+    empty = settings.webhooks.model_copy(update={"postmark_username": "", "postmark_password": ""})
+    headers, body = report("postmark")
+    client = await serve(settings.model_copy(update={"webhooks": empty}))
+    assert (await client.post("/webhooks/postmark", content=body, headers=headers)).status_code == 403
+    assert await stored(desk) == []
+
+
+async def test_a_true_report_that_cannot_be_read_is_400(client, desk, settings, report) -> None:
+    headers, _ = report("postmark")
+    for body in (b"", b"[", b"[]", b"\xff", b"[" * 100_000):
+        assert (await client.post("/webhooks/postmark", content=body, headers=headers)).status_code == 400
+    assert await stored(desk) == []
+
+
+async def test_a_report_with_a_nul_in_it_is_stored_like_any_other(client, desk, report) -> None:
+    headers, body = report("postmark")
+    document = json.loads(body) | {"Details": "550 \x00 no"}
+    assert (await client.post("/webhooks/postmark", json=document, headers=headers)).status_code == 200
+    assert len(await stored(desk)) == 1
+
+
+async def test_an_unknown_provider_is_404(client) -> None:
+    assert (await client.post("/webhooks/nobody", content=b"{}")).status_code == 404
+
+
+async def test_a_report_of_more_than_five_megabytes_is_413(client, report) -> None:
+    headers, _ = report("postmark")
+    response = await client.post("/webhooks/postmark", content=b" " * (5 * 1024 * 1024 + 1), headers=headers)
+    assert response.status_code == 413
+
+
+async def test_a_report_larger_than_a_page_may_be_is_read(client, report) -> None:
+    headers, body = report("postmark")
+    padded = body + b" " * (200 * 1024)
+    assert (await client.post("/webhooks/postmark", content=padded, headers=headers)).status_code == 200

@@ -7,6 +7,9 @@ PYTHON ?=
 BIN := $(VENV)/bin
 SYNCED := $(VENV)/.synced
 
+# smtp-sink and what PostgreSQL's tests call as root lie where `su` and an ordinary person's PATH do not look
+export PATH := $(PATH):/usr/local/sbin:/usr/sbin:/sbin
+
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help setup demo test serve check bench browser smtp-sink
@@ -25,7 +28,7 @@ test: setup browser check ## Run every check and every test
 serve: setup ## Serve a site of your own from this folder
 	@test -e newsletter.toml || $(BIN)/newsletter init
 	$(BIN)/newsletter db upgrade
-	$(BIN)/newsletter constellation load constellation.toml
+	$(BIN)/newsletter constellation load --yes constellation.toml
 	$(BIN)/newsletter serve
 
 check: setup ## Lint, types, imports and migrations
@@ -38,7 +41,7 @@ check: setup ## Lint, types, imports and migrations
 	$(BIN)/alembic upgrade head && $(BIN)/alembic check
 
 bench: setup smtp-sink ## Measure the speed against well-known yardsticks
-	PATH="$$PATH:/usr/sbin" $(BIN)/python -m benchmarks
+	$(BIN)/python -m benchmarks
 
 # What only a system's package brings. A test must fail, not skip, where it is missing.
 browser:

@@ -142,7 +142,7 @@ class Settings(BaseSettings):
         frozen=True, extra="forbid", env_prefix=PREFIX, env_nested_delimiter="__", env_ignore_empty=False
     )
 
-    database: Annotated[str, AfterValidator(_backend)] = "sqlite:///newsletter.sqlite3"
+    database: Annotated[str, AfterValidator(_backend)] = Field("sqlite:///newsletter.sqlite3", repr=False)
     public_url: Annotated[str, AfterValidator(_public_url)] = "http://127.0.0.1:8025"
     templates: Path | None = None
     secrets: Secrets
@@ -203,9 +203,9 @@ def _has_variables() -> bool:
 
 
 def _anchored(data: dict[str, Any], folder: Path) -> dict[str, Any]:
-    """Relative paths in the file are relative to the file, not to where the command was run."""
-    anchored = dict(data)
-    url = anchored.get("database")
+    """Relative paths, the default database's too, are relative to the file, not to where the command was run."""
+    anchored = {"database": Settings.model_fields["database"].default, **data}
+    url = anchored["database"]
     if isinstance(url, str) and url.startswith("sqlite:///") and not url.startswith("sqlite:////"):
         anchored["database"] = f"sqlite:///{folder / url.removeprefix('sqlite:///')}"
     if isinstance(anchored.get("templates"), str):
@@ -283,7 +283,11 @@ def _origin(name: str, value: Any, file: tomlfile.TomlFile) -> Origin:
         source = f"{file.path}:{file.lines[key]}"
     else:
         source = "default"
-    return Origin(name, _shown(value), source)
+    return Origin(name, _without_password(value) if name == "database" else _shown(value), source)
+
+
+def _without_password(url: str) -> str:
+    return database.parse(url).render_as_string(hide_password=True)
 
 
 def _shown(value: Any) -> str:

@@ -1,0 +1,192 @@
+"""Settings: a file, then variables; every fault is one line that says where and what would be right."""
+
+import json
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from newsletter import settings as reading
+from newsletter.settings import SettingsError
+from newsletter.tomlfile import UnreadableFile
+
+SIGNING_KEY = "signing-key-of-a-test-that-nobody-may-see"
+HASH_KEY = "hash-key-of-a-test-that-nobody-may-see-either"
+SECRETS = f'[secrets]\nsigning_keys = ["{SIGNING_KEY}"]\nhash_key = "{HASH_KEY}"\n'
+
+Write = Callable[[str], Path]
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Write:
+    """Write newsletter.toml with what is given, after the secrets (four lines in) and an empty line."""
+
+    def write(text: str) -> Path:
+        file = tmp_path / "newsletter.toml"
+        file.write_text(text, encoding="utf-8")
+        return file
+
+    return write
+
+
+def fault(file: Path) -> str:
+    with pytest.raises(SettingsError) as caught:
+        reading.read(file)
+    return str(caught.value).replace(f"{file.parent}/", "")
+
+
+def test_an_unknown_key_is_named_with_its_line_and_the_nearest_right_name(write: Write) -> None:
+    assert fault(write(f'{SECRETS}\n[smtp]\nhots = "mail.example.org"\n')) == (
+        "newsletter.toml:6: smtp.hots: there is no such setting; did you mean host?"
+    )
+
+
+def test_an_unknown_table_is_named_with_its_line_and_the_nearest_right_name(write: Write) -> None:
+    assert fault(write(f"{SECRETS}\n[bounce]\nsoft_days = 3\n")) == (
+        "newsletter.toml:5: bounce: there is no such setting; did you mean bounces?"
+    )
+
+
+def test_an_unknown_key_that_resembles_nothing_lists_the_names_there_are(write: Write) -> None:
+    assert fault(write(f"{SECRETS}\n[delivery]\nxyzzy = 1\n")) == (
+        "newsletter.toml:6: delivery.xyzzy: there is no such setting; known: give_up_after, on_uncertain, "
+        "retry_first, retry_longest, shard, window"
+    )
+
+
+def test_every_fault_is_told_at_once(write: Write) -> None:
+    lines = fault(write(f'public_url = "news"\n{SECRETS}\n[smtp]\nport = 70000\nhots = ""\n')).splitlines()
+    assert [line.split(": ")[:2] for line in lines] == [
+        ["newsletter.toml:1", "public_url"],
+        ["newsletter.toml:7", "smtp.port"],
+        ["newsletter.toml:8", "smtp.hots"],
+    ]
+
+
+def test_an_unknown_variable_is_named_with_the_nearest_right_name(
+    write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NEWSLETTER_SMTP__HOTS", "mail.example.org")
+    assert fault(write(SECRETS)) == (
+        "$NEWSLETTER_SMTP__HOTS: there is no such setting; did you mean NEWSLETTER_SMTP__HOST?"
+    )
+
+
+def test_a_missing_secret_says_what_makes_one(write: Write) -> None:
+    assert fault(write(f'[secrets]\nsigning_keys = ["{SIGNING_KEY}"]\n')) == (
+        "newsletter.toml:1: secrets.hash_key: this must be set; `newsletter init` writes a file with fresh secrets"
+    )
+    assert fault(write("")) == (
+        "newsletter.toml:1: secrets: this must be set; `newsletter init` writes a file with fresh secrets"
+    )
+
+
+@pytest.mark.parametrize("name", ["signing_keys", "hash_key"])
+def test_a_short_key_is_refused_without_repeating_it(write: Write, name: str) -> None:
+    good = {"signing_keys": f'["{SIGNING_KEY}"]', "hash_key": f'"{HASH_KEY}"'}
+    bad = {**good, name: '["hunter2"]' if name == "signing_keys" else '"hunter2"'}
+    text = fault(write("[secrets]\n" + "".join(f"{key} = {value}\n" for key, value in bad.items())))
+    assert "at least 32 characters" in text
+    assert "hunter2" not in text
+
+
+def test_a_value_of_the_wrong_type_is_shown_beside_what_is_wanted(write: Write) -> None:
+    text = fault(write(f'{SECRETS}\n[smtp]\nport = "submission"\n'))
+    assert text.startswith("newsletter.toml:6: smtp.port: input should be a valid integer")
+    assert text.endswith(", not 'submission'")
+
+
+def test_a_password_of_the_wrong_type_is_not_shown(write: Write) -> None:
+    text = fault(write(f"{SECRETS}\n[smtp]\npassword = 31337\n"))
+    assert text.startswith("newsletter.toml:6: smtp.password: ")
+    assert "31337" not in text
+
+
+def test_a_wrong_variable_is_named_instead_of_the_file(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NEWSLETTER_SMTP__PORT", "submission")
+    assert fault(write(f"{SECRETS}\n[smtp]\nport = 587\n")).startswith("$NEWSLETTER_SMTP__PORT: smtp.port: ")
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ('public_url = "news.example.org"', "give the address visitors see, as in https://news.example.org"),
+        ('database = "mysql://localhost/news"', "mysql is not supported"),
+        ('database = "newsletter.sqlite3"', "use sqlite:///FILE or postgresql://HOST/NAME"),
+        ('web.trusted_proxies = ["10.0.0.1/8"]', "10.0.0.1/8 is no network; write 10.0.0.0/8 or 192.0.2.7"),
+        ('smtp.timeout = "soon"', "not 'soon'"),
+        ('delivery.on_uncertain = "drop"', "'resend' or 'hold'"),
+    ],
+)
+def test_a_wrong_value_says_what_would_be_right(write: Write, line: str, message: str) -> None:
+    text = fault(write(f"{line}\n{SECRETS}"))
+    assert len(text.splitlines()) == 1
+    assert text.startswith("newsletter.toml:1: ")
+    assert message in text
+
+
+def test_a_missing_file_names_the_command_that_writes_one(tmp_path: Path) -> None:
+    assert fault(tmp_path / "newsletter.toml") == (
+        "newsletter.toml: there is no such file; run `newsletter init`, or name one with --settings"
+    )
+
+
+def test_a_file_that_is_not_toml_is_named_with_its_line(write: Write) -> None:
+    with pytest.raises(UnreadableFile, match=r"newsletter\.toml:2: not valid TOML"):
+        reading.read(write('public_url = "https://news.example.org"\nsmtp {\n'))
+
+
+def test_variables_win_over_the_file(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = write(f'public_url = "https://file.example.org"\n{SECRETS}\n[smtp]\nhost = "file"\nport = 587\n')
+    monkeypatch.setenv("NEWSLETTER_SMTP__HOST", "variable")
+    monkeypatch.setenv("NEWSLETTER_DELIVERY__GIVE_UP_AFTER", "3 days")
+    settings = reading.read(file)
+    assert (settings.smtp.host, settings.smtp.port) == ("variable", 587)
+    assert settings.public_url == "https://file.example.org"
+    assert settings.delivery.give_up_after == timedelta(days=3)
+
+
+def test_variables_alone_are_enough(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NEWSLETTER_SECRETS__SIGNING_KEYS", json.dumps([SIGNING_KEY]))
+    monkeypatch.setenv("NEWSLETTER_SECRETS__HASH_KEY", HASH_KEY)
+    monkeypatch.setenv("NEWSLETTER_DATABASE", "postgresql://db.example.org/news")
+    settings = reading.read(tmp_path / "newsletter.toml")
+    assert settings.secrets.hash_key.get_secret_value() == HASH_KEY
+    assert settings.database == "postgresql://db.example.org/news"
+
+
+def test_paths_begin_at_the_files_folder_wherever_the_command_runs(
+    write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = write(f'templates = "mine"\n{SECRETS}\n[bounces]\nmaildir = "mail"\n')
+    monkeypatch.chdir("/")
+    settings = reading.read(file)
+    assert settings.database == f"sqlite:///{tmp_path}/newsletter.sqlite3"
+    assert settings.templates == tmp_path / "mine"
+    assert settings.bounces.maildir == tmp_path / "mail"
+
+
+def test_each_setting_knows_where_it_comes_from(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = write(f'public_url = "https://news.example.org"\n{SECRETS}\n[smtp]\nhost = "mail.example.org"\nport = 25\n')
+    monkeypatch.setenv("NEWSLETTER_SMTP__PORT", "587")
+    sources = {origin.name: origin.source for origin in reading.origins(file, reading.read(file))}
+    assert sources["public_url"] == f"{file}:1"
+    assert sources["smtp.host"] == f"{file}:7"
+    assert sources["smtp.port"] == "$NEWSLETTER_SMTP__PORT"
+    assert sources["smtp.tls"] == "default"
+
+
+def test_secrets_are_in_no_repr_and_no_listing(write: Write) -> None:
+    file = write(f'{SECRETS}\n[smtp]\npassword = "hunter2"\n[webhooks]\ngeneric_secret = "whsec_tr0ub4dor"\n')
+    settings = reading.read(file)
+    shown = repr(settings) + str(settings) + repr(reading.origins(file, settings))
+    for secret in (SIGNING_KEY, HASH_KEY, "hunter2", "whsec_tr0ub4dor"):
+        assert secret not in shown
+
+
+def test_a_password_inside_the_databases_url_is_in_no_listing(write: Write) -> None:
+    file = write(f'database = "postgresql://news:hunter2@db.example.org/news"\n{SECRETS}')
+    settings = reading.read(file)
+    assert "hunter2" not in repr(reading.origins(file, settings))
+    assert "hunter2" not in repr(settings)

@@ -8,6 +8,7 @@ from newsletter.constellation.model import Brand
 
 WHITE = "#ffffff"
 INK = "#1d1b24"
+BLACK = "#000000"
 NIGHT = "#211d2b"
 """The cards of a mail in dark mode."""
 
@@ -46,7 +47,7 @@ def palette(brand: Brand) -> Palette:
         on_accent=text_upon(brand.accent),
         accent_on_color=legible(brand.accent, upon=brand.color),
         link=legible(brand.color, upon=tint),
-        link_dark=legible(brand.color, upon=tint_dark),
+        link_dark=legible(brand.color, upon=max((NIGHT, tint_dark), key=_luminance)),
         tint=tint,
         tint_dark=tint_dark,
     )
@@ -59,8 +60,9 @@ def contrast(one: str, other: str) -> float:
 
 
 def text_upon(colour: str) -> str:
-    """White or ink, whichever reads better upon the colour."""
-    return max((WHITE, INK), key=lambda text: contrast(text, colour))
+    """White or ink, whichever reads better upon the colour; black where it is so middling that neither would do."""
+    best = max((WHITE, INK), key=lambda text: contrast(text, colour))
+    return best if contrast(best, colour) >= ENOUGH else max((WHITE, BLACK), key=lambda text: contrast(text, colour))
 
 
 def legible(colour: str, *, upon: str) -> str:

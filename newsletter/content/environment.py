@@ -15,7 +15,7 @@ from jinja2.runtime import Context
 from newsletter import assets
 from newsletter.constellation.model import Event
 from newsletter.content import dates, markup
-from newsletter.content.errors import ContentError
+from newsletter.content.errors import ContentError, shown
 from newsletter.content.slots import Slot
 
 
@@ -38,14 +38,6 @@ def environment(templates: Path | None) -> jinja2.Environment:
     tests: dict[str, Any] = dict(made.tests)
     made.tests = {name: _blind(function) for name, function in tests.items()}
     return made
-
-
-def shown(path: str) -> str:
-    """A file's name as a person at this terminal would type it."""
-    try:
-        return str(Path(path).resolve().relative_to(Path.cwd()))
-    except (ValueError, OSError):
-        return path
 
 
 class _Loader(jinja2.FileSystemLoader):

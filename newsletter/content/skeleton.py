@@ -59,4 +59,4 @@ class Skeleton:
         # Read from the very bytes that go out, so that a preview cannot differ from the mail.
         part = self._parsed(values).get_body((kind,))
         assert part is not None  # noqa: S101 # compile() writes both parts
-        return str(part.get_content())
+        return str(part.get_content()).replace("\r\n", "\n")

@@ -13,7 +13,7 @@ from enum import StrEnum
 from typing import Any, NoReturn
 
 from newsletter.content import quoting
-from newsletter.content.errors import ContentError
+from newsletter.content.errors import ContentError, shown
 
 
 class Sort(StrEnum):
@@ -171,6 +171,6 @@ def _template_place() -> tuple[str, int]:
     while frame.f_back is not None:
         template = frame.f_globals.get("__jinja_template__")
         if template is not None:
-            return template.filename or "a template", template.get_corresponding_lineno(frame.f_lineno)
+            return shown(template.filename or "a template"), template.get_corresponding_lineno(frame.f_lineno)
         frame = frame.f_back
     return "a template", 1

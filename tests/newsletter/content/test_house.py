@@ -1,0 +1,121 @@
+"""The mails we ship: what each of them has to say, and what it must not weigh."""
+
+import re
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+
+from newsletter import content
+from newsletter.content import checking, plain, renderer, samples
+
+KINDS = {
+    "save-the-date", "invitation", "reminder", "starting-soon", "thanks", "story", "changed", "cancelled",
+    "confirm", "welcome", "link", "goodbye",
+}  # fmt: skip
+
+
+def skeletons(kind: str) -> list[content.Skeleton]:
+    campaign = "" if kind in samples.TRANSACTIONAL else "sample"
+    envelope = content.Envelope.of(
+        samples.CONSTELLATION, date=datetime(2031, 9, 1, tzinfo=UTC), campaign=campaign, bounce="bounce@example.org"
+    )
+    return [
+        content.compile(kind, facts, facets, envelope=envelope)
+        for facts in samples.facts(kind)
+        for facets in samples.FACETS
+    ]
+
+
+def test_there_is_a_template_for_each_kind() -> None:
+    assert set(renderer.kinds()) == KINDS
+
+
+@pytest.mark.parametrize("kind", sorted(KINDS))
+def test_a_kind_has_no_faults_and_weighs_less_than_60_kb(kind: str) -> None:
+    checked = checking.check_kind(kind)
+    assert checked.faults == ()
+    assert 5_000 < checked.html_size < 60_000
+
+
+@pytest.mark.parametrize("kind", sorted(KINDS))
+def test_both_parts_state_the_postal_address_and_what_the_reader_can_do(kind: str) -> None:
+    wanted = {"confirm": ["confirm_url"], "link": ["preferences_url"], "goodbye": []}
+    for skeleton in skeletons(kind):
+        for part in (skeleton.html(samples.VALUES), " ".join(skeleton.text(samples.VALUES).split())):
+            assert samples.CONSTELLATION.postal_address in part
+            for name in wanted.get(kind, ["preferences_url", "unsubscribe_url"]):
+                assert samples.VALUES[name] in part
+
+
+@pytest.mark.parametrize("kind", sorted(KINDS))
+def test_the_text_part_reads_well_in_a_terminal(kind: str) -> None:
+    for skeleton in skeletons(kind):
+        text = skeleton.text(samples.VALUES)
+        long = [line for line in text.splitlines() if len(line) > plain.COLUMNS + 8 and "://" not in line]
+        assert long == []
+        assert "\n\n\n" not in text
+        assert not re.search(r"[ \t]$", text, re.MULTILINE)
+        assert not re.search(r"<[a-z/]|&[a-z]+;|\{[{%]|None", text)
+
+
+@pytest.mark.parametrize("kind", sorted(KINDS))
+def test_the_mailboxs_list_shows_a_preheader_of_its_own(kind: str) -> None:
+    for skeleton in skeletons(kind):
+        found = re.search(r'<div style="display:none[^"]*">([^\u034f]+)', skeleton.html(samples.VALUES))
+        assert found is not None
+        assert 20 <= len(found[1].strip()) <= 160
+        assert found[1].strip() != skeleton.subject(samples.VALUES)
+
+
+@pytest.mark.parametrize("kind", sorted(KINDS))
+def test_nothing_is_fetched_from_elsewhere_and_dark_mode_is_kept(kind: str) -> None:
+    for skeleton in skeletons(kind):
+        html = skeleton.html(samples.VALUES)
+        assert not re.search(r"<link|@import|url\(|<img|<script", html)
+        assert "@media (prefers-color-scheme: dark)" in html
+        assert html.count("<h1") == 1
+
+
+def test_starting_soon_leads_to_the_door_before_anything_else() -> None:
+    online = skeletons("starting-soon")[0]
+    links = re.findall(r'href="([^"]+)"', online.html(samples.VALUES))
+    assert links[0] == samples.GATHERING.place.online
+    assert samples.GATHERING.place.online in online.text(samples.VALUES).partition("We begin")[0]
+
+
+def test_a_story_leads_to_its_page() -> None:
+    story = skeletons("story")[0]
+    assert re.findall(r'href="([^"]+)"', story.html(samples.VALUES))[0] == samples.STORY.url
+    assert samples.STORY.url in story.text(samples.VALUES)
+
+
+def test_a_reader_in_another_zone_is_told_both_clocks() -> None:
+    home, away = skeletons("invitation")[:2]
+    assert "6:00 – 8:00 PM United Kingdom Time" in home.text(samples.VALUES)
+    assert "where you are" not in home.text(samples.VALUES)
+    assert "18:00–20:00 United Kingdom Time" in away.text(samples.VALUES)
+    assert "10:00–12:00 Pacific Time where you are" in away.text(samples.VALUES)
+
+
+def test_people_are_greeted_by_name_only_where_there_is_one() -> None:
+    named, nameless = skeletons("invitation")[:2]
+    assert "\nHello Zoë,\n" in named.text(samples.VALUES)
+    assert "\nHello,\n" in nameless.text({**samples.VALUES, "first_name": ""})
+
+
+def test_a_change_says_what_it_was_and_what_it_is() -> None:
+    facts = samples.facts("changed")[0]
+    assert facts.event is not None
+    moved = replace(facts, previous=replace(facts.event, starts=facts.event.starts.replace(hour=17)))
+    envelope = content.Envelope.of(samples.CONSTELLATION, date=datetime(2031, 9, 1, tzinfo=UTC), campaign="c")
+    skeleton = content.compile("changed", moved, content.Facets(), envelope=envelope)
+    assert skeleton.subject(samples.VALUES).startswith("New time: ")
+    text = skeleton.text(samples.VALUES)
+    assert "6:00 – 8:00 PM" in text
+    assert "Before: Wednesday, October 8, 2031, 5:00 – 8:00 PM" in " ".join(text.split())
+
+
+def test_one_day_is_not_days_and_one_person_not_people() -> None:
+    assert "works for 1 day." in skeletons("confirm")[-1].text(samples.VALUES)
+    assert "1 people" not in skeletons("invitation")[2].text(samples.VALUES)

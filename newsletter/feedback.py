@@ -6,15 +6,13 @@ from datetime import datetime
 
 import structlog
 from sqlalchemy import Row, exists, func, select, update
-from sqlalchemy.dialects.postgresql import insert as postgresql_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from newsletter.delivery import ledger
 from newsletter.delivery.refusal import Refusal
 from newsletter.settings import Bounces
 from newsletter.tables import delivery, inbox, transactional
-from subscribers import addresses, consent, preferences, scoring, suppression
+from subscribers import addresses, consent, preferences, scoring, statements, suppression
 from subscribers.errors import SubscribersError
 from subscribers.links import DeliveryRef, Links
 from subscribers.suppression import Reason
@@ -34,13 +32,17 @@ async def store(connection: AsyncConnection, events: Sequence[Event], now: datet
     """Put events into the inbox before they are acknowledged; answer how many were not there yet."""
     if not events:
         return 0
-    insert = sqlite_insert if connection.dialect.name == "sqlite" else postgresql_insert
     rows = [
         {"provider": event.provider, "event_id": event.id, "received_at": now, "event": to_json(event)}
         for event in events
     ]
-    statement = insert(inbox).values(rows).on_conflict_do_nothing(index_elements=["provider", "event_id"])
-    return (await connection.execute(statement)).rowcount
+    statement = (
+        statements.insert(connection, inbox)
+        .values(rows)
+        .on_conflict_do_nothing(index_elements=["provider", "event_id"])
+    )
+    once = statement.execution_options(preserve_rowcount=True)
+    return (await connection.execute(once)).rowcount
 
 
 async def store_refusals(connection: AsyncConnection, links: Links, refusals: Sequence[Refusal], now: datetime) -> None:

@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import typer
 
 if TYPE_CHECKING:  # `newsletter --help` must not pay for these
+    from sqlalchemy.ext.asyncio import AsyncConnection
+
     from newsletter.database import Database
     from newsletter.settings import Settings
 
@@ -66,6 +68,22 @@ async def opened(url: str) -> "AsyncIterator[Database]":
         yield database
     finally:
         await database.close()
+
+
+async def audit(connection: "AsyncConnection", action: str, subject: str, **detail: Any) -> None:
+    """Write down who did what to what, in the transaction that does it."""
+    from sqlalchemy import insert
+
+    from newsletter.tables import audit as table
+
+    await connection.execute(
+        insert(table).values(at=now(), actor=actor(), action=action, subject=subject, detail=plain(detail))
+    )
+
+
+def moment(at: datetime | None) -> str:
+    """A moment in UTC for a table: `2021-02-03 20:00`, or nothing."""
+    return "" if at is None else f"{at.astimezone(UTC):%Y-%m-%d %H:%M}"
 
 
 def say(line: str = "") -> None:

@@ -31,13 +31,12 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.dialects.postgresql import insert as postgresql_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from newsletter.errors import NewsletterError
 from newsletter.tables import campaign, delivery, shard
-from subscribers import audience
+from subscribers import audience, statements
+from subscribers.columns import Instant
 from subscribers.tables import subscriber
 
 
@@ -115,15 +114,12 @@ async def enrol(
     cut into shards of `shard_size` in order of their number.
     """
     chosen = people.subquery()
-    columns = select(literal(campaign_id), chosen.c[0])
-    statement = _insert(connection).from_select(["campaign_id", "subscriber_id"], columns)
-    added = (await connection.execute(statement.on_conflict_do_nothing())).rowcount
+    columns = select(literal(campaign_id), chosen.c[0]).where(chosen.c[0].is_not(None))  # SQLite's upsert wants a WHERE
+    statement = statements.insert(connection, delivery).from_select(["campaign_id", "subscriber_id"], columns)
+    once = statement.on_conflict_do_nothing().execution_options(preserve_rowcount=True)
+    added = (await connection.execute(once)).rowcount
     await _cut(connection, campaign_id, shard_size, now)
     return added
-
-
-def _insert(connection: AsyncConnection) -> Any:
-    return sqlite_insert(delivery) if connection.dialect.name == "sqlite" else postgresql_insert(delivery)
 
 
 async def _cut(connection: AsyncConnection, campaign_id: int, size: int, now: datetime) -> None:
@@ -144,7 +140,7 @@ async def _cut(connection: AsyncConnection, campaign_id: int, size: int, now: da
         numbered.c.part + count,
         func.min(numbered.c.subscriber_id),
         func.max(numbered.c.subscriber_id),
-        literal(now, shard.c.due_at.type),
+        literal(now, Instant()),
     ).group_by(numbered.c.part)
     await connection.execute(
         insert(shard).from_select(["campaign_id", "number", "first_id", "last_id", "due_at"], parts)
@@ -309,7 +305,8 @@ async def let_go(connection: AsyncConnection, hold: Hold, now: datetime, *, not_
     waiting, soonest = (
         await connection.execute(
             select(
-                func.count(), func.min(case((delivery.c.state == State.DEFERRED, delivery.c.due_at), else_=now))
+                func.count(),
+                func.min(case((delivery.c.state == State.DEFERRED, delivery.c.due_at), else_=literal(now, Instant()))),
             ).where(_of(hold), delivery.c.state.in_([*WAITING, State.SENDING]))
         )
     ).one()
@@ -362,13 +359,16 @@ async def requeue(connection: AsyncConnection, campaign_id: int, states: Sequenc
     return queued.rowcount
 
 
-async def next_due(connection: AsyncConnection) -> datetime | None:
-    """When the ledger next has work, or None when every shard of every running campaign is done."""
-    return await connection.scalar(
+async def next_due(connection: AsyncConnection, campaign_id: int | None = None) -> datetime | None:
+    """When the ledger (or one campaign) next has work, or None when every shard of what is running is done."""
+    statement = (
         select(func.min(shard.c.due_at))
         .join(campaign, campaign.c.id == shard.c.campaign_id)
         .where(shard.c.state == "open", campaign.c.status == "sending")
     )
+    if campaign_id is not None:
+        statement = statement.where(shard.c.campaign_id == campaign_id)
+    return await connection.scalar(statement)
 
 
 async def counts(connection: AsyncConnection, campaign_id: int) -> dict[State, int]:

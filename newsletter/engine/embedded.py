@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from urllib.parse import urlsplit
 
 import structlog
 from sqlalchemy.exc import DBAPIError
@@ -29,7 +30,6 @@ from newsletter.errors import NewsletterError
 from newsletter.settings import Settings
 from subscribers.errors import SubscribersError
 from subscribers.links import Links
-from webhooks import mailbox, reports
 
 log = structlog.get_logger(__name__)
 
@@ -58,7 +58,6 @@ class Engine:
 
     async def tick(self) -> None:
         """One round of everything that is due at this moment, to its end."""
-        await self.collect_mail()
         await self.apply_reports()
         await self.messenger.deliver(self.stop)
         await self.fire_plan()
@@ -69,7 +68,7 @@ class Engine:
     async def run(self) -> None:
         """Do rounds side by side until `stop` is set; what is in flight then is settled before it returns."""
         await asyncio.gather(
-            self._rounds("reports", self.collect_mail, self.apply_reports),
+            self._rounds("reports", self.apply_reports),
             self._rounds("transactional", self.messenger_round),
             self._rounds("plan", self.fire_plan, self.start_scheduled),
             self._rounds("campaigns", self.campaign_round),
@@ -95,18 +94,6 @@ class Engine:
     async def campaign_round(self) -> None:
         """Deliver what the ledger says is due."""
         await self.dispatcher.deliver(self.stop)
-
-    async def collect_mail(self) -> None:
-        """Take what came back by mail from the Maildir into the inbox; a message leaves only when it is stored."""
-        folder = self.settings.bounces.maildir
-        if folder is None:
-            return
-        source = mailbox.Maildir(folder)
-        for key, raw in source.messages():
-            events = reports.events(raw, key, now=self.clock())
-            async with self.database.begin() as connection:
-                await feedback.store(connection, events, self.clock())
-            source.done(key)
 
     async def apply_reports(self) -> None:
         """Apply what waits in the inbox, batch by batch."""
@@ -179,6 +166,12 @@ def stationery(settings: Settings) -> Stationery:
     return Stationery(settings.public_url, links(settings), settings.bounces.address, settings.templates)
 
 
+def relay(settings: Settings) -> Relay:
+    """The relay of the settings; it hears our public host name in EHLO."""
+    host = urlsplit(settings.public_url).hostname or "localhost"
+    return Relay(settings.smtp, host)
+
+
 def links(settings: Settings) -> Links:
     """The signer of every link, from the settings."""
     return Links([key.get_secret_value() for key in settings.secrets.signing_keys])
@@ -190,17 +183,16 @@ def _assemble(settings: Settings, database: Database, clock: Clock) -> Engine:
     async def on_refused(connection: AsyncConnection, refusals: Sequence[Refusal], now: datetime) -> None:
         await feedback.store_refusals(connection, signer, refusals, now)
 
-    hostname = settings.public_url.partition("://")[2].partition("/")[0].partition(":")[0]
-    relay = Relay(settings.smtp, hostname)
+    to = relay(settings)
     paper = stationery(settings)
     return Engine(
         settings=settings,
         database=database,
         clock=clock,
         links=signer,
-        relay=relay,
-        dispatcher=Dispatcher(settings, database, relay, paper, clock=clock, on_refused=on_refused),
-        messenger=Messenger(settings, database, relay, paper, clock=clock, on_refused=on_refused),
+        relay=to,
+        dispatcher=Dispatcher(settings, database, to, paper, clock=clock, on_refused=on_refused),
+        messenger=Messenger(settings, database, to, paper, clock=clock, on_refused=on_refused),
         stop=asyncio.Event(),
     )
 

@@ -1,0 +1,143 @@
+"""A campaign before it is sent: what it says, how large it is, and as a mail to oneself."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from newsletter.campaigns import lifecycle
+from newsletter.campaigns.store import Campaign
+from newsletter.content.skeleton import Skeleton
+from newsletter.delivery import ledger
+from newsletter.delivery.composer import Mailing, Stationery
+from newsletter.delivery.relay import Relay
+from newsletter.delivery.session import Item
+from newsletter.settings import Settings
+from subscribers import addresses, audience
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """A reader who does not exist: number 0, whose links open nobody's door."""
+
+    address: str = "zoe@example.org"
+    first_name: str = "Zoë"
+    last_name: str = "Example"
+    locale: str = "en"
+    timezone: str = ""
+    subscriber_id: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """A campaign in a few words; `people` are those in its ledger, or who would be if it started now."""
+
+    slug: str
+    kind: str
+    status: str
+    topic: str | None
+    subject: str
+    size: int
+    people: int
+    created_at: datetime
+    scheduled_at: datetime | None
+    started_at: datetime | None
+    finished_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """One reader's mail: decoded for people, and as the bytes that would go out."""
+
+    subject: str
+    html: str
+    text: str
+    raw: bytes
+
+
+async def overview(
+    connection: AsyncConnection, settings: Settings, paper: Stationery, of: Campaign, now: datetime
+) -> Overview:
+    """Compile the mail for a sample reader and count its audience."""
+    skeleton, values = await _skeleton(connection, settings, paper, of, Sample(), now)
+    enrolled = sum((await ledger.counts(connection, of.id)).values())
+    return Overview(
+        slug=of.slug,
+        kind=of.kind,
+        status=of.status,
+        topic=of.topic,
+        subject=skeleton.subject(values),
+        size=skeleton.size(values),
+        people=enrolled if of.started_at else await audience.count(connection, of.topic, now),
+        created_at=of.created_at,
+        scheduled_at=of.scheduled_at,
+        started_at=of.started_at,
+        finished_at=of.finished_at,
+    )
+
+
+async def preview(
+    connection: AsyncConnection, settings: Settings, paper: Stationery, of: Campaign, now: datetime
+) -> Preview:
+    """The mail as a sample reader gets it."""
+    skeleton, values = await _skeleton(connection, settings, paper, of, Sample(), now)
+    return Preview(skeleton.subject(values), skeleton.html(values), skeleton.text(values), skeleton.fill(values))
+
+
+async def _skeleton(
+    connection: AsyncConnection, settings: Settings, paper: Stationery, of: Campaign, reader: Sample, now: datetime
+) -> tuple[Skeleton, dict[str, str]]:
+    mailing = await _mailing(connection, settings, paper, of, now)
+    return mailing.skeleton(reader), dict(mailing.values(reader))
+
+
+async def _mailing(
+    connection: AsyncConnection, settings: Settings, paper: Stationery, of: Campaign, now: datetime
+) -> Mailing:
+    stated = await lifecycle.facts(connection, settings, of)
+    return Mailing(paper, of.id, of.slug, of.kind, stated, of.started_at or now)
+
+
+def write(seen: Preview, folder: Path, name: str) -> list[Path]:
+    """Write NAME.html, NAME.txt and NAME.eml into a folder, which is made; answer the files."""
+    folder.mkdir(parents=True, exist_ok=True)
+    contents = {"html": seen.html.encode(), "txt": seen.text.encode(), "eml": seen.raw}
+    files = []
+    for ending, content in contents.items():
+        file = folder / f"{name}.{ending}"
+        file.write_bytes(content)
+        files.append(file)
+    return files
+
+
+async def test_items(
+    connection: AsyncConnection,
+    settings: Settings,
+    paper: Stationery,
+    of: Campaign,
+    receivers: Sequence[str],
+    now: datetime,
+) -> list[Item]:
+    """The mail to each receiver, its subject marked [Test]. Raises AddressError."""
+    mailing = await _mailing(connection, settings, paper, of, now)
+    items = []
+    for number, receiver in enumerate(receivers):
+        item = mailing.item(Sample(address=addresses.parse(receiver).given))
+        marked = item.body.replace(b"\r\nSubject: ", b"\r\nSubject: [Test] ", 1)
+        items.append(Item(number, item.mail_from, item.rcpt_to, marked))
+    return items
+
+
+async def send_test(relay: Relay, items: Sequence[Item]) -> list[tuple[str, str]]:
+    """Offer test mails to the relay; answer each receiver with the relay's reply. Raises RelayUnreachable."""
+    async with relay.session() as session:
+        outcomes = dict(await session.send(items))
+        lost = session.lost
+    replies = []
+    for item in items:
+        outcome = outcomes.get(item.key)
+        reply = getattr(outcome, "reply", None) or getattr(outcome, "reason", None) or lost
+        replies.append((item.rcpt_to.decode(), reply))
+    return replies

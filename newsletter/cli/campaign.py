@@ -1,0 +1,350 @@
+"""`newsletter campaign`: from a draft to its report."""
+
+import asyncio
+import signal
+import webbrowser
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from newsletter.campaigns import lifecycle, previewing, report, store
+from newsletter.campaigns.store import Campaign
+from newsletter.cli import edge, progress
+from newsletter.constellation.model import MailKind
+from newsletter.database import Database
+from newsletter.delivery import ledger
+from newsletter.delivery.ledger import State
+from newsletter.engine import embedded, sending
+from newsletter.settings import Settings
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None)
+
+Slug = Annotated[str, typer.Argument(metavar="CAMPAIGN", help="Its name, as `campaign list` shows it.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+@app.callback()
+def campaign() -> None:
+    """Draft, preview, test, send and follow campaigns."""
+
+
+@app.command()
+def draft(
+    event: Annotated[str, typer.Argument(help="The event it is about, as `events list` shows it.")],
+    kind: Annotated[str, typer.Argument(help=f"One of: {', '.join([*MailKind, 'changed', 'cancelled'])}.")],
+    note: Annotated[str, typer.Option(help="What you want to say besides, in plain text.")] = "",
+    suffix: Annotated[str, typer.Option("--as", metavar="NAME", help="A name for a second one of its kind.")] = "",
+) -> None:
+    """Write a draft about an event; nothing is sent.
+
+    Example: newsletter campaign draft opening invitation --note "Bring a friend."
+    """
+    settings = edge.settings()
+
+    async def work() -> None:
+        async with edge.opened(settings.database) as database, database.begin() as connection:
+            made = await store.draft(connection, event, kind, now=edge.now(), note=note, suffix=suffix)
+            stated = await lifecycle.facts(connection, settings, made)
+            lifecycle.check(stated, made, edge.now(), settings.bounces.address, settings.templates)
+        edge.say(f"{made.slug} is a draft. Look at it: newsletter campaign preview {made.slug}")
+
+    edge.run(work())
+
+
+@app.command("list")
+def list_(as_json: AsJson = False) -> None:
+    """List every campaign and where it stands.
+
+    Example: newsletter campaign list --json
+    """
+    settings = edge.settings()
+
+    async def work() -> list[report.Report]:
+        async with edge.opened(settings.database) as database, database.read() as connection:
+            return [await report.read(connection, one) for one in await store.listed(connection)]
+
+    reports = edge.run(work())
+    if as_json:
+        edge.emit_json(reports)
+        return
+    rows = [(r.slug, r.status, edge.moment(r.started_at), r.audience, r.states.get(State.SENT, 0)) for r in reports]
+    edge.table(["campaign", "status", "started (UTC)", "people", "sent"], rows, numbers=["people", "sent"])
+
+
+@app.command()
+def show(slug: Slug, as_json: AsJson = False) -> None:
+    """Show one campaign: what it is, whom it is for, and where it stands.
+
+    Example: newsletter campaign show opening/invitation
+    """
+    settings = edge.settings()
+
+    async def work() -> previewing.Overview:
+        async with edge.opened(settings.database) as database, database.read() as connection:
+            found = await store.find(connection, slug)
+            return await previewing.overview(connection, settings, embedded.stationery(settings), found, edge.now())
+
+    seen = edge.run(work())
+    if as_json:
+        edge.emit_json(seen)
+        return
+    edge.table(
+        ["", seen.slug],
+        [
+            ("status", seen.status),
+            ("subject", seen.subject),
+            ("size", f"{seen.size / 1024:.0f} KB, as one reader gets it"),
+            ("audience", f"{seen.people:,} people" + (f" who follow {seen.topic}" if seen.topic else "")),
+            ("scheduled", edge.moment(seen.scheduled_at) or "no"),
+            ("started", edge.moment(seen.started_at) or "no"),
+        ],
+    )
+
+
+@app.command()
+def preview(
+    slug: Slug,
+    folder: Annotated[Path, typer.Option(help="Where to write it.")] = Path("preview"),
+    browser: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
+) -> None:
+    """Write the mail as a reader would get it: .html, .txt and .eml.
+
+    Example: newsletter campaign preview opening/invitation --open
+    """
+    settings = edge.settings()
+
+    async def work() -> previewing.Preview:
+        async with edge.opened(settings.database) as database, database.read() as connection:
+            found = await store.find(connection, slug)
+            return await previewing.preview(connection, settings, embedded.stationery(settings), found, edge.now())
+
+    seen = edge.run(work())
+    files = previewing.write(seen, folder, slug.replace("/", "-"))
+    edge.say(f"Subject: {seen.subject}")
+    for file in files:
+        edge.say(f"{file}  {file.stat().st_size:,} bytes")
+    if browser:
+        webbrowser.open(files[0].resolve().as_uri())
+
+
+@app.command()
+def test(
+    slug: Slug,
+    address: Annotated[list[str], typer.Argument(help="Where to send it.")],
+) -> None:
+    """Send the mail to you, marked [Test]; nothing is recorded as sent, and its links change nobody.
+
+    Example: newsletter campaign test opening/invitation me@example.org
+    """
+    settings = edge.settings()
+
+    async def work() -> list[tuple[str, str]]:
+        async with edge.opened(settings.database) as database, database.read() as connection:
+            found = await store.find(connection, slug)
+            paper = embedded.stationery(settings)
+            items = await previewing.test_items(connection, settings, paper, found, address, edge.now())
+        relay = embedded.relay(settings)
+        try:
+            return await previewing.send_test(relay, items)
+        finally:
+            await relay.close()
+
+    answers = edge.run(work())
+    for to, answer in answers:
+        edge.say(f"{to}: {answer}")
+    if not all(answer.startswith("2") for _, answer in answers):
+        raise typer.Exit(1)
+
+
+@app.command()
+def send(
+    slug: Slug,
+    at: Annotated[
+        datetime | None,
+        typer.Option(
+            help="Not now, but at this moment (UTC): 2021-02-01T09:00.", formats=["%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M"]
+        ),
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Send a campaign, or go on with one; Ctrl-C stops after what is in flight, and `send` again goes on.
+
+    Example: newsletter campaign send opening/invitation --yes
+    """
+    settings = edge.settings()
+    if at is not None:
+        edge.run(_schedule(settings, slug, at.replace(tzinfo=UTC)))
+        return
+    result = edge.run(_send(settings, slug, agreed=yes or as_json))
+    if as_json:
+        edge.emit_json(result)
+    else:
+        _say_result(result)
+    if result.report.waiting:
+        raise typer.Exit(3)
+
+
+async def _schedule(settings: Settings, slug: str, at: datetime) -> None:
+    async with edge.opened(settings.database) as database, database.begin() as connection:
+        found = await store.find(connection, slug)
+        await lifecycle.schedule(connection, found, at)
+        await edge.audit(connection, "campaign.scheduled", slug, at=at.isoformat())
+    edge.say(f"{slug} will start at {edge.moment(at)} UTC, by the `newsletter serve` that runs then.")
+
+
+async def _send(settings: Settings, slug: str, *, agreed: bool) -> sending.Result:
+    async with edge.opened(settings.database) as database:
+        await sending.probe(settings)
+        await _start_if_draft(settings, database, slug, agreed=agreed)
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, stop.set)
+        with progress.bar(slug) as on_progress:
+            return await sending.send(settings, database, slug, stop, on_progress)
+
+
+async def _start_if_draft(settings: Settings, database: Database, slug: str, *, agreed: bool) -> None:
+    async with database.read() as connection:
+        found = await store.find(connection, slug)
+        paper = embedded.stationery(settings)
+        seen = await previewing.overview(connection, settings, paper, found, edge.now())
+    if found.status == "sending":
+        return
+    question = f"Send “{seen.subject}” to {seen.people:,} people now?"
+    if found.status in ("draft", "scheduled") and not agreed and not edge.confirm(question):
+        edge.warn("Nothing was sent. Without a terminal, say --yes.")
+        raise typer.Exit(1)
+    async with database.begin() as connection:
+        people = await lifecycle.start(connection, settings, found, now=edge.now())
+        await edge.audit(connection, "campaign.started", slug, people=people)
+
+
+def _say_result(result: sending.Result) -> None:
+    counts = ", ".join(f"{count:,} {state}" for state, count in sorted(result.report.states.items()))
+    edge.say(f"{result.report.slug} is {result.report.status}: {counts or 'nobody follows it'}.")
+    shown = [one for one in result.unreached if one.state is not State.QUEUED]
+    if shown:
+        edge.table(
+            ["not reached", "why", "answer"],
+            [(one.address or f"#{one.subscriber_id}", one.state, one.reply) for one in shown[:20]],
+        )
+        if len(shown) > 20:
+            edge.say(f"… and more: newsletter campaign report {result.report.slug} --json")
+    if result.report.waiting:
+        edge.say(
+            f"{result.report.waiting:,} still wait. `newsletter serve` goes on with them by itself;"
+            f" here, `newsletter campaign send {result.report.slug}` does."
+        )
+
+
+Step = Callable[[AsyncConnection, Campaign], Awaitable[object]]
+
+
+def _change(slug: str, action: str, step: Step) -> None:
+    settings = edge.settings()
+
+    async def work() -> None:
+        async with edge.opened(settings.database) as database, database.begin() as connection:
+            await step(connection, await store.find(connection, slug))
+            await edge.audit(connection, f"campaign.{action}", slug)
+
+    edge.run(work())
+
+
+@app.command()
+def pause(slug: Slug) -> None:
+    """Stop sending for now; what is in flight is settled within a window.
+
+    Example: newsletter campaign pause opening/invitation
+    """
+    _change(slug, "paused", lifecycle.pause)
+    edge.say(f"{slug} is paused. Go on with: newsletter campaign resume {slug}")
+
+
+@app.command()
+def resume(slug: Slug) -> None:
+    """Go on with a paused campaign; `newsletter serve` or `campaign send` does the work.
+
+    Example: newsletter campaign resume opening/invitation
+    """
+    _change(slug, "resumed", lifecycle.resume)
+    edge.say(f"{slug} goes on where it was.")
+
+
+@app.command()
+def cancel(slug: Slug, yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False) -> None:
+    """End a campaign for good; who has not got it will not.
+
+    Example: newsletter campaign cancel opening/invitation --yes
+    """
+    if not yes and not edge.confirm(f"Cancel {slug} for good?"):
+        edge.warn("Nothing was cancelled. Without a terminal, say --yes.")
+        raise typer.Exit(1)
+
+    async def step(connection: AsyncConnection, found: Campaign) -> None:
+        count = await lifecycle.cancel(connection, found, edge.now())
+        edge.say(f"{slug} is cancelled; {count:,} people will not get it.")
+
+    _change(slug, "cancelled", step)
+
+
+@app.command()
+def uncertain(
+    slug: Slug,
+    resend: Annotated[bool, typer.Option("--resend", help="Queue them again, with the same Message-ID.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """List the deliveries that may or may not have arrived (on_uncertain = "hold"), or send them again.
+
+    Example: newsletter campaign uncertain opening/invitation --resend
+    """
+    settings = edge.settings()
+
+    async def work() -> tuple[list[report.Unreached], int]:
+        async with edge.opened(settings.database) as database, database.begin() as connection:
+            found = await store.find(connection, slug)
+            held = [one for one in await report.unreached(connection, found) if one.state is State.UNCERTAIN]
+            queued = 0
+            if resend and held:
+                queued = await ledger.requeue(connection, found.id, [State.UNCERTAIN], edge.now())
+                await edge.audit(connection, "campaign.resent", slug, people=queued)
+            return held, queued
+
+    held, queued = edge.run(work())
+    if as_json:
+        edge.emit_json(held)
+        return
+    edge.table(["address", "when (UTC)", "why"], [(one.address, edge.moment(one.at), one.reply) for one in held])
+    if resend:
+        edge.say(f"{queued:,} are queued again.")
+
+
+@app.command("report")
+def report_(slug: Slug, as_json: AsJson = False) -> None:
+    """Count what became of a campaign, and name who was not reached and why.
+
+    Example: newsletter campaign report opening/invitation --json
+    """
+    settings = edge.settings()
+
+    async def work() -> sending.Result:
+        async with edge.opened(settings.database) as database, database.read() as connection:
+            found = await store.find(connection, slug)
+            unreached = await report.unreached(connection, found)
+            return sending.Result(await report.read(connection, found), unreached, stopped=False)
+
+    result = edge.run(work())
+    if as_json:
+        edge.emit_json(result)
+        return
+    seen = result.report
+    rows = [("audience", seen.audience), *seen.states.items()]
+    rows += [(f"then: {kind}", count) for kind, count in sorted(seen.feedback.items())]
+    edge.table([seen.slug, "people"], [(name, f"{count:,}") for name, count in rows], numbers=["people"])
+    _say_result(result)

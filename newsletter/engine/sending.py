@@ -1,0 +1,128 @@
+"""`campaign send`: one campaign worked through while a person watches, here or by the engine that is running."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from newsletter.campaigns import report, store
+from newsletter.campaigns.report import Report, Unreached
+from newsletter.database import Database, DatabaseBusy
+from newsletter.delivery import ledger
+from newsletter.delivery.ledger import State
+from newsletter.engine import embedded
+from newsletter.engine.embedded import Engine
+from newsletter.settings import Settings
+
+_LOOK_SECONDS = 0.5
+_PATIENCE_SECONDS = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a campaign is."""
+
+    settled: int
+    audience: int
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """How it stands at the end, and who was not reached."""
+
+    report: Report
+    unreached: list[Unreached]
+    stopped: bool
+
+
+OnProgress = Callable[[Progress], None]
+
+
+async def send(
+    settings: Settings, database: Database, slug: str, stop: asyncio.Event, on_progress: OnProgress
+) -> Result:
+    """Work until nobody is left whom another attempt within a minute could reach, or `stop` is set.
+
+    Where an engine runs already (`newsletter serve`), it does the work and this only watches. Raises
+    RelayUnreachable before anything starts when the relay takes no connection.
+    """
+    try:
+        async with embedded.opened(settings, database) as engine:
+            await _work(engine, slug, stop, on_progress)
+    except DatabaseBusy:
+        await _watch(database, slug, stop, on_progress)
+    async with database.read() as connection:
+        campaign = await store.find(connection, slug)
+        return Result(
+            await report.read(connection, campaign), await report.unreached(connection, campaign), stop.is_set()
+        )
+
+
+async def probe(settings: Settings) -> None:
+    """Open a connection to the relay and close it. Raises RelayUnreachable."""
+    relay = embedded.relay(settings)
+    async with relay.session():
+        pass
+    await relay.close()
+
+
+async def _work(engine: Engine, slug: str, stop: asyncio.Event, on_progress: OnProgress) -> None:
+    async with engine.database.read() as connection:
+        campaign = await store.find(connection, slug)
+        before = await report.read(connection, campaign)
+    done = before.audience - before.waiting
+
+    def settled() -> Progress:
+        counts = engine.dispatcher.tally.settled
+        final = sum(count for state, count in counts.items() if state not in (State.QUEUED, State.DEFERRED))
+        return Progress(min(done + final, before.audience), before.audience)
+
+    forward = asyncio.create_task(_forward(stop, engine.stop))
+    show = asyncio.create_task(_show(settled, on_progress))
+    try:
+        while not stop.is_set():
+            await engine.dispatcher.deliver(engine.stop, campaign_id=campaign.id)
+            await engine.apply_reports()
+            wait = await _seconds_to_next(engine, campaign.id)
+            if wait is None or wait > _PATIENCE_SECONDS:
+                break
+            await _sleep(stop, wait)
+    finally:
+        forward.cancel()
+        show.cancel()
+        on_progress(settled())
+
+
+async def _forward(stop: asyncio.Event, to: asyncio.Event) -> None:
+    await stop.wait()
+    to.set()
+
+
+async def _show(settled: Callable[[], Progress], on_progress: OnProgress) -> None:
+    while True:
+        on_progress(settled())
+        await asyncio.sleep(_LOOK_SECONDS)
+
+
+async def _seconds_to_next(engine: Engine, campaign_id: int) -> float | None:
+    """How long until the campaign has work again; None when it has none left (or is paused)."""
+    async with engine.database.read() as connection:
+        due = await ledger.next_due(connection, campaign_id)
+    return None if due is None else max(0.0, (due - engine.clock()).total_seconds())
+
+
+async def _watch(database: Database, slug: str, stop: asyncio.Event, on_progress: OnProgress) -> None:
+    while not stop.is_set():
+        async with database.read() as connection:
+            seen = await report.read(connection, await store.find(connection, slug))
+        on_progress(Progress(seen.audience - seen.waiting, seen.audience))
+        waiting_now = seen.states.get(State.QUEUED, 0) + seen.states.get(State.SENDING, 0)
+        if seen.status != "sending" or not waiting_now:
+            return
+        await _sleep(stop, _LOOK_SECONDS)
+
+
+async def _sleep(stop: asyncio.Event, seconds: float) -> None:
+    try:
+        await asyncio.wait_for(stop.wait(), seconds)
+    except TimeoutError:
+        return

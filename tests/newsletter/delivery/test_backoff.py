@@ -1,0 +1,26 @@
+"""When a deferred message is offered again."""
+
+from datetime import datetime, timedelta
+
+from newsletter.delivery import backoff
+from newsletter.delivery.ledger import State
+from newsletter.settings import Delivery
+
+POLICY = Delivery(retry_first=timedelta(minutes=2), retry_longest=timedelta(hours=1), give_up_after=timedelta(days=1))
+
+
+def test_waiting_doubles_within_a_fifth_and_stops_growing_at_the_longest(now: datetime) -> None:
+    for attempts, minutes in [(1, 2), (2, 4), (3, 8), (5, 32), (6, 60), (40, 60)]:
+        for _ in range(20):
+            state, due_at = backoff.later(attempts, now, now, POLICY)
+            assert state is State.DEFERRED
+            assert due_at is not None
+            assert timedelta(minutes=minutes * 0.8) <= due_at - now <= timedelta(minutes=minutes * 1.2)
+
+
+def test_what_failed_together_does_not_return_together(now: datetime) -> None:
+    assert len({backoff.later(3, now, now, POLICY)[1] for _ in range(20)}) > 10
+
+
+def test_after_its_time_a_message_is_given_up(now: datetime) -> None:
+    assert backoff.later(9, now - timedelta(days=1), now, POLICY) == (State.EXPIRED, None)

@@ -1,0 +1,216 @@
+"""A campaign from its start to its end: real database, real compilation, real server on a socket."""
+
+import email
+import email.policy
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from newsletter.campaigns import lifecycle, report, store
+from newsletter.campaigns.store import Campaign
+from newsletter.constellation import store as constellations
+from newsletter.constellation.model import Constellation
+from newsletter.database import Database
+from newsletter.delivery import ledger, transactional
+from newsletter.delivery.ledger import State
+from newsletter.delivery.transactional import Kind
+from newsletter.engine import embedded
+from newsletter.settings import Settings
+from newsletter.tables import delivery, inbox
+from newsletter.tables import transactional as transactional_table
+from subscribers import suppression
+from subscribers.tables import subscriber
+
+
+@pytest.fixture
+def start(database: Database, constellation: Constellation, add_people: Any) -> Any:
+    """Load the constellation, add people, start a campaign about its first event; answers the campaign."""
+
+    async def go(settings: Settings, clock: Any, people: int) -> Campaign:
+        async with database.begin() as connection:
+            await constellations.load(connection, constellation, clock())
+            await add_people(connection, people, clock())
+            slug = constellation.events[0].slug
+            draft = await store.draft(connection, slug, "invitation", now=clock())
+            assert await lifecycle.start(connection, settings, draft, now=clock()) == people
+            return await store.find(connection, draft.slug)
+
+    return go
+
+
+def over(settings: Settings, server: Any, **delivery_settings: Any) -> Settings:
+    """The settings with the scripted server as their relay."""
+    changed = settings.delivery.model_copy(update={"window": 20, "shard": 50, **delivery_settings})
+    return settings.model_copy(update={"smtp": server.settings, "delivery": changed})
+
+
+async def test_everyone_gets_one_mail_of_their_own(
+    database: Database, settings: Settings, clock: Any, smtp_server: Any, start: Any
+) -> None:
+    async with smtp_server() as server:
+        settings = over(settings, server)
+        campaign = await start(settings, clock, 130)
+        async with embedded.opened(settings, database, clock) as engine:
+            await engine.dispatcher.deliver(engine.stop)
+        async with database.read() as connection:
+            seen = await report.read(connection, await store.find(connection, campaign.slug))
+    assert sorted(one.rcpt_to for one in server.received) == sorted(f"p{n}@example.org" for n in range(130))
+    assert (seen.status, seen.states) == ("finished", {State.SENT: 130})
+    mails = [email.message_from_bytes(one.data, policy=email.policy.default) for one in server.received]
+    assert len({mail["Message-ID"] for mail in mails}) == 130
+    for one, mail in zip(server.received, mails, strict=True):
+        assert mail["To"].addresses[0].addr_spec == one.rcpt_to
+        assert one.mail_from.startswith("bounce+")
+        assert mail["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+        assert "https://news.example.org/one-click/" in mail["List-Unsubscribe"]
+        assert one.mail_from.removeprefix("bounce+").partition("@")[0] in mail["Message-ID"]
+
+
+async def test_deferred_mails_wait_and_are_sent_later_with_the_same_message_id(
+    database: Database, settings: Settings, clock: Any, smtp_server: Any, start: Any
+) -> None:
+    greylisted: dict[str, int] = {}
+
+    def answers(verb: str, argument: str) -> str | None:
+        if verb == "RCPT" and argument.startswith("p1"):
+            greylisted[argument] = greylisted.get(argument, 0) + 1
+            return "451 4.7.1 greylisted" if greylisted[argument] == 1 else None
+        return None
+
+    async with smtp_server(answers=answers) as server:
+        settings = over(settings, server)
+        campaign = await start(settings, clock, 12)
+        async with embedded.opened(settings, database, clock) as engine:
+            await engine.dispatcher.deliver(engine.stop)
+            async with database.read() as connection:
+                assert await ledger.counts(connection, campaign.id) == {State.SENT: 9, State.DEFERRED: 3}
+            await engine.dispatcher.deliver(engine.stop)
+            assert len(server.received) == 9
+            clock.forward(minutes=3)
+            await engine.dispatcher.deliver(engine.stop)
+        async with database.read() as connection:
+            assert await ledger.counts(connection, campaign.id) == {State.SENT: 12}
+    assert set(greylisted.values()) == {2}
+
+
+async def test_a_refused_recipient_is_suppressed_when_the_answer_says_there_is_no_such_mailbox(
+    database: Database, settings: Settings, clock: Any, smtp_server: Any, start: Any
+) -> None:
+    def answers(verb: str, argument: str) -> str | None:
+        if verb == "RCPT" and argument.startswith("p3@"):
+            return "550 5.1.1 <p3@example.org>: no such user here"
+        if verb == "RCPT" and argument.startswith("p4@"):
+            return "554 5.7.1 rejected: your address is listed at a blocklist"
+        return None
+
+    async with smtp_server(answers=answers) as server:
+        settings = over(settings, server)
+        campaign = await start(settings, clock, 6)
+        async with embedded.opened(settings, database, clock) as engine:
+            await engine.dispatcher.deliver(engine.stop)
+            await engine.apply_reports()
+        async with database.read() as connection:
+            assert await ledger.counts(connection, campaign.id) == {State.SENT: 4, State.REFUSED: 2}
+            assert await suppression.find(connection, "hash-3") is suppression.Reason.HARD_BOUNCE
+            assert await suppression.find(connection, "hash-4") is None
+            outcomes = list(await connection.scalars(select(inbox.c.outcome).order_by(inbox.c.id)))
+            heard = list(await connection.scalars(select(delivery.c.feedback)))
+    assert outcomes == ["suppressed: hard-bounce", "blocked: noted on the campaign, the person is not at fault"]
+    assert sorted(filter(None, heard)) == ["block", "hard"]
+
+
+async def test_a_relay_that_closes_again_and_again_loses_nobody_and_doubles_only_those_in_doubt(
+    database: Database, settings: Settings, clock: Any, smtp_server: Any, start: Any
+) -> None:
+    count = 0
+
+    def answers(verb: str, argument: str) -> str | None:
+        nonlocal count
+        count += verb == "BODY"
+        return "take-and-close" if verb == "BODY" and count % 7 == 0 else None
+
+    async with smtp_server(answers=answers) as server:
+        settings = over(settings, server)
+        campaign = await start(settings, clock, 60)
+        async with embedded.opened(settings, database, clock) as engine:
+            for _ in range(40):
+                await engine.dispatcher.deliver(engine.stop)
+                clock.forward(minutes=5)
+        async with database.read() as connection:
+            assert await ledger.counts(connection, campaign.id) == {State.SENT: 60}
+    reached = [one.rcpt_to for one in server.received]
+    assert set(reached) == {f"p{n}@example.org" for n in range(60)}
+    assert 0 < len(reached) - 60 <= count // 7
+    by_address: dict[str, set[str]] = {}
+    for one in server.received:
+        by_address.setdefault(one.rcpt_to, set()).add(one.mail_from)
+    assert all(len(senders) == 1 for senders in by_address.values())
+
+
+async def test_held_uncertain_mails_wait_for_a_person(
+    database: Database, settings: Settings, clock: Any, smtp_server: Any, start: Any
+) -> None:
+    closed = []
+
+    def answers(verb: str, argument: str) -> str | None:
+        if verb == "BODY" and not closed:
+            closed.append(argument)
+            return "take-and-close"
+        return None
+
+    async with smtp_server(answers=answers) as server:
+        settings = over(settings, server, on_uncertain="hold")
+        campaign = await start(settings, clock, 10)
+        async with embedded.opened(settings, database, clock) as engine:
+            await engine.dispatcher.deliver(engine.stop)
+        async with database.begin() as connection:
+            assert await ledger.counts(connection, campaign.id) == {State.SENT: 9, State.UNCERTAIN: 1}
+            assert await ledger.requeue(connection, campaign.id, [State.UNCERTAIN], clock()) == 1
+        async with embedded.opened(settings, database, clock) as engine:
+            await engine.dispatcher.deliver(engine.stop)
+    assert [one.rcpt_to for one in server.received].count(closed[0]) == 2
+
+
+async def test_a_relay_that_is_away_delays_the_campaign_and_spends_no_attempts(
+    database: Database, settings: Settings, clock: Any, smtp_server: Any, start: Any, unused_tcp_port: int
+) -> None:
+    async with smtp_server() as server:
+        settings = over(settings, server)
+        away = settings.model_copy(update={"smtp": server.settings.model_copy(update={"port": unused_tcp_port})})
+        campaign = await start(settings, clock, 5)
+        async with embedded.opened(away, database, clock) as engine:
+            await engine.dispatcher.deliver(engine.stop)
+        async with database.read() as connection:
+            assert await ledger.counts(connection, campaign.id) == {State.QUEUED: 5}
+            assert not any(await connection.scalars(select(delivery.c.attempts)))
+        clock.forward(minutes=2)
+        async with embedded.opened(settings, database, clock) as engine:
+            await engine.dispatcher.deliver(engine.stop)
+    assert len(server.received) == 5
+
+
+async def test_a_confirmation_is_sent_at_most_three_times_a_day(
+    database: Database, settings: Settings, clock: Any, smtp_server: Any, constellation: Constellation, add_people: Any
+) -> None:
+    async with smtp_server() as server:
+        settings = over(settings, server)
+        async with database.begin() as connection:
+            await constellations.load(connection, constellation, clock())
+            await add_people(connection, 1, clock(), status="pending", confirmed_at=None)
+            number = await connection.scalar(select(subscriber.c.id))
+            asked = [
+                await transactional.enqueue(connection, number or 0, Kind.CONFIRM, now=clock(), most_a_day=3)
+                for _ in range(5)
+            ]
+        assert asked == [True, True, True, False, False]
+        async with embedded.opened(settings, database, clock) as engine:
+            assert await engine.messenger.deliver(engine.stop) == 3
+        clock.forward(days=1, seconds=1)
+        async with database.begin() as connection:
+            assert await transactional.enqueue(connection, number or 0, Kind.CONFIRM, now=clock(), most_a_day=3)
+            assert list(await connection.scalars(select(transactional_table.c.state)))[:3] == ["sent"] * 3
+    mail = email.message_from_bytes(server.received[0].data, policy=email.policy.default)
+    assert mail["Auto-Submitted"] == "auto-generated"
+    assert "List-Unsubscribe-Post" not in mail
+    assert "https://news.example.org/confirm/" in mail.get_body(("plain",)).get_content()  # type: ignore[union-attr]

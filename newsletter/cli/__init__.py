@@ -15,7 +15,7 @@ from subscribers.errors import SubscribersError
 from webhooks.errors import WebhookError
 
 COMMANDS = {
-    "init": "Write newsletter.toml with fresh secrets, and a sample constellation.",
+    "init": "Write fresh settings and a sample constellation.",
     "demo": "Play a whole season against a real SMTP server, and check it.",
     "serve": "Serve the pages and webhooks, and deliver what is due.",
     "settings": "Show what is in force and where each setting comes from.",
@@ -52,7 +52,9 @@ class Commands(TyperGroup):
             formatter.write_dl(list(COMMANDS.items()))
 
 
-app = typer.Typer(cls=Commands, no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False)
+app = typer.Typer(
+    cls=Commands, no_args_is_help=True, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False
+)
 
 
 def _version(asked: bool) -> None:

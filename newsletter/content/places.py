@@ -5,7 +5,9 @@ take a value to a place it is not escaped for.
 """
 
 import re
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 
 from newsletter.content import quoting, slots
@@ -18,6 +20,7 @@ _CONSTRUCT = re.compile(
     re.DOTALL | re.IGNORECASE,
 )
 _ATTRIBUTE = re.compile(r'\s([^\s"=<>/]+)="([^"]*)"')
+_STAND_IN = "x"
 _LINKS = {"href", "src", "action", "background", "cite", "poster", "srcset", "formaction", "data"}
 
 
@@ -28,16 +31,16 @@ def in_text(parts: Sequence[str | Mark]) -> list[bytes | Filler]:
 
 def in_html(parts: Sequence[str | Mark]) -> list[bytes | Filler]:
     """The pieces of an HTML part. Raises ContentError, with file and line, for a slot that cannot be escaped there."""
-    spans = _spans("".join(part if isinstance(part, str) else _stand_in(part) for part in parts))
-    fillers, position = [], 0
+    marks, positions, html = [], [], ""
     for part in parts:
         if isinstance(part, Mark):
-            _refuse_unfit(part, spans, position)
-            fillers.append(_html_filler(part.slot))
-            position += len(_stand_in(part))
-        else:
-            position += len(part)
-    return _pieces(parts, fillers)
+            marks.append(part)
+            positions.append(len(html))
+        html += part if isinstance(part, str) else _STAND_IN
+    surroundings = _surroundings(html, positions)
+    for mark, position, surrounding in zip(marks, positions, surroundings, strict=True):
+        _refuse_unfit(mark, position, surrounding)
+    return _pieces(parts, [_html_filler(mark.slot) for mark in marks])
 
 
 def _pieces(parts: Sequence[str | Mark], fillers: Sequence[Filler]) -> list[bytes | Filler]:
@@ -87,36 +90,39 @@ def _escape(value: str) -> str:
     )
 
 
-def _stand_in(mark: Mark) -> str:
-    return "x" * (len(mark.slot) + 1)
+@dataclass(frozen=True, slots=True)
+class _Surrounding:
+    """What a slot stands in: the attribute's name or what opens it ("" for text), and where that begins."""
+
+    name: str
+    start: int
 
 
-def _spans(html: str) -> list[tuple[int, int, str]]:
-    """Where HTML holds something other than text: start, end, and the attribute's name or what opens it."""
-    spans = []
-    for found in _CONSTRUCT.finditer(html):
-        if found["tag"]:
-            spans.append((found.start(), found.end(), "<"))
-            for attribute in _ATTRIBUTE.finditer(found["tag"]):
-                start = found.start() + attribute.start(2)
-                spans.append((start, found.start() + attribute.end(2), attribute[1].lower()))
-        else:
-            spans.append((found.start(), found.end(), "<!--" if found["comment"] else f"<{found['raw'].lower()}>"))
-    return spans
+def _surroundings(html: str, positions: list[int]) -> list[_Surrounding]:
+    found = [_Surrounding("", position) for position in positions]
+    for construct in _CONSTRUCT.finditer(html):
+        first, end = (bisect_left(positions, edge) for edge in construct.span())
+        for which in range(first, end):
+            found[which] = _within(construct, positions[which])
+    return found
 
 
-def _refuse_unfit(mark: Mark, spans: list[tuple[int, int, str]], position: int) -> None:
-    # The last span that covers the position is the innermost: an attribute comes after its tag.
-    start, name = next(
-        ((start, name) for start, end, name in reversed(spans) if start <= position < end), (position, "")
-    )
-    if not name:
-        return
-    if name.startswith("<"):
-        where = {"<": "inside a tag", "<!--": "inside a comment"}.get(name, f"inside {name}")
+def _within(construct: re.Match[str], position: int) -> _Surrounding:
+    for attribute in _ATTRIBUTE.finditer(construct["tag"] or ""):
+        start, end = (construct.start() + edge for edge in attribute.span(2))
+        if start <= position < end:
+            return _Surrounding(attribute[1].lower(), start)
+    opening = "a comment" if construct["comment"] else f"<{construct['raw'].lower()}>" if construct["raw"] else "a tag"
+    return _Surrounding(f"inside {opening}", construct.start())
+
+
+def _refuse_unfit(mark: Mark, position: int, surrounding: _Surrounding) -> None:
+    name = surrounding.name
+    if name.startswith("inside"):
+        where = name
     elif name == "style" or name.startswith("on"):
         where = f"in the attribute {name}"
-    elif name in _LINKS and (SLOTS[mark.slot] is not Sort.URL or position != start):
+    elif name in _LINKS and (SLOTS[mark.slot] is not Sort.URL or position != surrounding.start):
         where = f"in {name}, which takes one link and nothing before it"
     else:
         return

@@ -2,7 +2,7 @@ import email
 import email.policy
 import re
 from datetime import UTC, datetime
-from email.message import EmailMessage
+from email.message import EmailMessage, MIMEPart
 from pathlib import Path
 
 import html5lib
@@ -56,8 +56,8 @@ def tree(html: str) -> list[tuple[object, ...]]:
     return [(node.tag, sorted(node.attrib.items()), node.text, node.tail) for node in document.iter()]
 
 
-def read(part: EmailMessage | None) -> str:
-    assert part is not None
+def read(part: MIMEPart | None) -> str:
+    assert isinstance(part, EmailMessage)
     return str(part.get_content())
 
 

@@ -206,7 +206,7 @@ async def _send(settings: Settings, slug: str, *, agreed: bool) -> sending.Resul
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, stop.set)
         with progress.bar(slug) as on_progress:
-            return await sending.send(settings, database, slug, stop, on_progress)
+            return await sending.send(settings, database, slug, stop, on_progress=on_progress, on_watch=edge.warn)
 
 
 async def _start_if_draft(settings: Settings, database: Database, slug: str, *, agreed: bool) -> None:

@@ -30,9 +30,11 @@ settings_file: ContextVar[Path] = ContextVar("settings_file", default=Path("news
 
 
 def settings() -> "Settings":
-    """The settings in force. Raises SettingsError."""
+    """The settings in force; the log is quiet from here on, for a command speaks for itself. Raises SettingsError."""
+    from newsletter import logs
     from newsletter import settings as reading
 
+    logs.configure(logs.QUIET)
     return reading.read(settings_file.get())
 
 

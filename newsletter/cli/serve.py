@@ -9,6 +9,7 @@ import typer
 import uvicorn
 
 from newsletter import database as databases
+from newsletter import logs
 from newsletter.cli import edge
 from newsletter.errors import NewsletterError
 from newsletter.settings import Settings
@@ -33,6 +34,7 @@ def serve(
     Example: newsletter serve --port 8080
     """
     settings = edge.settings()
+    logs.configure(logs.FULL)
     # What is in flight is settled first; the server raises the signal again when that is done, and then it is 0.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     edge.run(_serve(settings, host or settings.web.host, settings.web.port if port is None else port))

@@ -120,4 +120,4 @@ def transactional_item(stationery: Stationery, waiting: Waiting, facts: Facts) -
 
 def facets_of(reader: Reader) -> Facets:
     """What a template may decide on about this person."""
-    return Facets(locale=reader.locale, timezone=reader.timezone, named=bool(reader.first_name))
+    return Facets(locale=reader.locale, timezone=reader.timezone, named=bool(reader.first_name.strip()))

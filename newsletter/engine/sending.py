@@ -38,17 +38,24 @@ OnProgress = Callable[[Progress], None]
 
 
 async def send(
-    settings: Settings, database: Database, slug: str, stop: asyncio.Event, on_progress: OnProgress
+    settings: Settings,
+    database: Database,
+    slug: str,
+    stop: asyncio.Event,
+    *,
+    on_progress: OnProgress,
+    on_watch: Callable[[str], None],
 ) -> Result:
     """Work until nobody is left whom another attempt within a minute could reach, or `stop` is set.
 
-    Where an engine runs already (`newsletter serve`), it does the work and this only watches. Raises
+    Where an engine runs already (`newsletter serve`), it does the work, this watches, and `on_watch` hears so. Raises
     RelayUnreachable before anything starts when the relay takes no connection.
     """
     try:
         async with embedded.opened(settings, database) as engine:
             await _work(engine, slug, stop, on_progress)
-    except DatabaseBusy:
+    except DatabaseBusy as busy:
+        on_watch(f"{busy}; watching it")
         await _watch(database, slug, stop, on_progress)
     async with database.read() as connection:
         campaign = await store.find(connection, slug)

@@ -39,10 +39,12 @@ USUAL = {
 
 @dataclass(slots=True)
 class ScriptedServer:
-    """An ESMTP server (RFC 5321); `cut` re-chunks what it writes, to split and merge replies anywhere."""
+    """An ESMTP server (RFC 5321); `cut` re-chunks what it writes, to split and merge replies anywhere;
+    while `gate` is clear no message is answered."""
 
     answers: Answers = lambda verb, argument: None
     extensions: tuple[str, ...] = ("PIPELINING", "8BITMIME", "SMTPUTF8")
+    gate: asyncio.Event | None = None
     cut: Callable[[bytes], list[bytes]] = lambda data: [data]
     received: list[Received] = field(default_factory=list)
     commands: list[str] = field(default_factory=list)
@@ -102,6 +104,8 @@ class ScriptedServer:
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, mail_from: str, rcpt_to: str
     ) -> bool:
         data = await self._data(reader)
+        if self.gate is not None:
+            await self.gate.wait()
         reply = (self.answers("BODY", rcpt_to) if rcpt_to else "554 5.5.1 no valid recipients") or USUAL["BODY"]
         if rcpt_to and (reply.startswith("2") or reply == "take-and-close"):
             self.received.append(Received(mail_from, rcpt_to, data))

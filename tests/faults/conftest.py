@@ -1,0 +1,78 @@
+"""A campaign ready to be sent by a real `newsletter` process."""
+
+import asyncio
+import os
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from newsletter import assets
+from newsletter import database as databases
+from newsletter.campaigns import store
+from newsletter.constellation import file
+from newsletter.constellation import store as constellations
+from newsletter.engine.embedded import wall_clock
+
+Spawn = Callable[..., Awaitable[asyncio.subprocess.Process]]
+
+
+@pytest.fixture
+def spawn(tmp_path: Path) -> Spawn:
+    """Start `newsletter …` as a process of its own, with the settings of `prepare`."""
+
+    async def start(*arguments: str) -> asyncio.subprocess.Process:
+        return await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "newsletter",
+            "--settings",
+            str(tmp_path / "newsletter.toml"),
+            *arguments,
+            cwd=Path(__file__).parents[2],
+            env={**os.environ, "PYTHONUNBUFFERED": "1"},
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+        )
+
+    return start
+
+
+@pytest.fixture
+def prepare(database_url: str, tmp_path: Path, add_people: Any) -> Callable[..., Awaitable[str]]:
+    """Settings, a database with people, and the draft of a campaign to all of them; answers its name."""
+
+    async def go(port: int, people: int, *, window: int = 20, connections: int = 2) -> str:
+        (tmp_path / "newsletter.toml").write_text(
+            f"""
+            database = "{database_url}"
+            public_url = "https://news.example.org"
+            [secrets]
+            signing_keys = ["{"k" * 40}"]
+            hash_key = "{"h" * 40}"
+            [smtp]
+            host = "127.0.0.1"
+            port = {port}
+            tls = "none"
+            connections = {connections}
+            [delivery]
+            window = {window}
+            shard = 100
+            retry_first = 1
+            [bounces]
+            address = "bounce@bounces.example.org"
+            """
+        )
+        await databases.upgrade(database_url)
+        database = databases.connect(database_url)
+        now = wall_clock()
+        async with database.begin() as connection:
+            await constellations.load(connection, file.read(assets.TEMPLATES / "init" / "constellation.toml"), now)
+            await add_people(connection, people, now)
+            draft = await store.draft(connection, "opening", "thanks", now=now)
+        await database.close()
+        return draft.slug
+
+    return go

@@ -113,13 +113,13 @@ class Engine:
             late = await schedule.expire(connection, self.clock())
             due = await schedule.due(connection, self.clock())
         for mail in late:
-            log.warning("planned mail skipped", event=mail.slug, kind=mail.kind, reason="it would come too late")
+            log.warning("planned mail skipped", about=mail.slug, kind=mail.kind, reason="it would come too late")
         for mail in due:
             try:
                 async with self.database.begin() as connection:
                     await self._fire(connection, mail)
             except NewsletterError as error:
-                log.error("planned mail not sent", event=mail.slug, kind=mail.kind, reason=str(error))
+                log.error("planned mail not sent", about=mail.slug, kind=mail.kind, reason=str(error))
 
     async def _fire(self, connection: AsyncConnection, mail: schedule.DueMail) -> None:
         now = self.clock()

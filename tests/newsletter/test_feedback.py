@@ -1,0 +1,202 @@
+"""What follows from a report: on both databases, from the inbox to suppression."""
+
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import insert, select
+
+from newsletter import feedback
+from newsletter.database import Database
+from newsletter.engine import embedded
+from newsletter.settings import Settings
+from newsletter.tables import campaign, delivery, inbox
+from subscribers import consent, preferences, suppression
+from subscribers.links import DeliveryRef, Links
+from subscribers.suppression import Reason
+from webhooks.events import BounceClass, Event, Kind
+
+Heard = Callable[..., Awaitable[list[str]]]
+
+
+@pytest.fixture
+def links(settings: Settings) -> Links:
+    return embedded.links(settings)
+
+
+@pytest.fixture
+async def people(database: Database, now: datetime, add_people: Any) -> list[int]:
+    """Three subscribers; the first two were sent campaign 1, the third was not."""
+    async with database.begin() as connection:
+        numbers: list[int] = await add_people(connection, 3, now - timedelta(days=30))
+        await connection.execute(insert(campaign).values(id=1, slug="a/b", kind="invitation", created_at=now))
+        rows = [{"campaign_id": 1, "subscriber_id": n, "state": "sent", "attempts": 1, "at": now} for n in numbers[:2]]
+        await connection.execute(insert(delivery), rows)
+    return numbers
+
+
+@pytest.fixture
+def report(links: Links, people: list[int], now: datetime) -> Callable[..., Event]:
+    """A report about the first person's delivery, but for what a test changes."""
+
+    def make(kind: Kind = Kind.BOUNCED, **changes: Any) -> Event:
+        values: dict[str, Any] = {
+            "provider": "test",
+            "id": "1",
+            "address": "p0@example.org",
+            "at": now,
+            "token": links.delivery_token(DeliveryRef("campaign", 1, people[0])),
+            "bounce": BounceClass.HARD if kind is Kind.BOUNCED else None,
+            **changes,
+        }
+        return Event(kind=kind, **values)
+
+    return make
+
+
+@pytest.fixture
+def heard(database: Database, settings: Settings, links: Links, now: datetime) -> Heard:
+    """Store reports, apply them, and answer what each one's outcome is said to be."""
+
+    async def go(*events: Event, at: datetime = now) -> list[str]:
+        async with database.begin() as connection:
+            await feedback.store(connection, events, at)
+        async with database.begin() as connection:
+            await feedback.Applier(links, settings.bounces).apply_due(connection, at)
+            return [outcome or "" for outcome in await connection.scalars(select(inbox.c.outcome).order_by(inbox.c.id))]
+
+    return go
+
+
+async def reason(database: Database, which: int = 0) -> Reason | None:
+    async with database.read() as connection:
+        return await suppression.find(connection, f"hash-{which}")
+
+
+async def test_a_proven_hard_bounce_suppresses_at_once_and_leaves_evidence(
+    database: Database, report: Any, heard: Heard, people: list[int]
+) -> None:
+    assert await heard(report()) == ["suppressed: hard-bounce"]
+    assert await reason(database) is Reason.HARD_BOUNCE
+    async with database.read() as connection:
+        last = (await consent.evidence(connection, people[0]))[-1]
+        assert (last.action, last.actor) == ("suppressed", "report")
+        assert (
+            await connection.scalar(select(delivery.c.feedback).where(delivery.c.subscriber_id == people[0])) == "hard"
+        )
+
+
+async def test_the_same_report_twice_is_one_report(database: Database, report: Any, heard: Heard) -> None:
+    assert await heard(report(), report()) == ["suppressed: hard-bounce"]
+    assert await heard(report()) == ["suppressed: hard-bounce"]
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ({"token": None}, "names no delivery"),
+        ({"token": "a" * 40}, "names no delivery"),
+        ({"address": "someone-else@example.org"}, "another address"),
+    ],
+)
+async def test_a_report_that_nothing_proves_changes_nobody_and_is_kept_for_people(
+    database: Database, report: Any, heard: Heard, change: dict[str, Any], why: str
+) -> None:
+    outcome = (await heard(report(**change)))[0]
+    assert outcome.startswith("unproven")
+    assert why in outcome
+    assert await reason(database) is None
+    async with database.read() as connection:
+        assert len(await feedback.unproven(connection)) == 1
+
+
+async def test_a_token_for_a_delivery_that_was_never_made_proves_nothing(
+    database: Database, report: Any, heard: Heard, links: Links, people: list[int]
+) -> None:
+    token = links.delivery_token(DeliveryRef("campaign", 1, people[2]))
+    assert await heard(report(token=token, address="p2@example.org")) == ["the delivery or its receiver is no more"]
+    assert await reason(database, 2) is None
+
+
+async def test_a_redacted_address_is_taken_at_its_tokens_word(database: Database, report: Any, heard: Heard) -> None:
+    await heard(report(Kind.COMPLAINED, address="redacted@example.org"))
+    assert await reason(database) is Reason.COMPLAINT
+
+
+async def test_a_block_is_the_senders_fault_and_suppresses_nobody(
+    database: Database, report: Any, heard: Heard
+) -> None:
+    assert "not at fault" in (await heard(report(bounce=BounceClass.BLOCK)))[0]
+    assert await reason(database) is None
+
+
+async def test_soft_bounces_suppress_after_five_days_over_two_weeks_and_not_before(
+    database: Database, report: Any, heard: Heard, now: datetime
+) -> None:
+    for day in (0, 1, 2, 3):
+        await heard(report(bounce=BounceClass.SOFT, id=f"soft-{day}", at=now + timedelta(days=day)))
+    await heard(report(bounce=BounceClass.SOFT, id="again", at=now + timedelta(days=3, hours=2)))
+    assert await reason(database) is None
+    await heard(report(bounce=BounceClass.SOFT, id="last", at=now + timedelta(days=14)))
+    assert await reason(database) is Reason.SOFT_BOUNCE
+
+
+async def test_a_delivery_forgets_soft_bounces(database: Database, report: Any, heard: Heard, now: datetime) -> None:
+    for day in (0, 1, 2, 3):
+        await heard(report(bounce=BounceClass.SOFT, id=f"soft-{day}", at=now + timedelta(days=day)))
+    await heard(report(Kind.DELIVERED, id="arrived", at=now + timedelta(days=4)))
+    await heard(report(bounce=BounceClass.SOFT, id="last", at=now + timedelta(days=14)))
+    assert await reason(database) is None
+
+
+async def test_an_unsubscribe_reported_by_a_provider_is_obeyed(
+    database: Database, report: Any, heard: Heard, people: list[int]
+) -> None:
+    assert await heard(report(Kind.UNSUBSCRIBED)) == ["unsubscribed"]
+    async with database.read() as connection:
+        found = await preferences.read(connection, people[0])
+        assert found is not None
+        assert found.status == "left"
+
+
+@pytest.mark.parametrize("kind", [Kind.AUTO_REPLIED, Kind.DEFERRED, Kind.OTHER])
+async def test_what_is_no_bounce_leaves_the_person_alone(
+    database: Database, report: Any, heard: Heard, kind: Kind
+) -> None:
+    assert await heard(report(kind)) == ["nothing follows from it"]
+    assert await reason(database) is None
+
+
+async def test_a_bounce_older_than_the_opt_in_changes_nothing(
+    database: Database, report: Any, heard: Heard, now: datetime
+) -> None:
+    assert await heard(report(at=now - timedelta(days=31))) == ["older than the opt-in"]
+    assert await reason(database) is None
+
+
+async def test_a_late_delivery_report_undoes_no_complaint(database: Database, report: Any, heard: Heard) -> None:
+    await heard(report(Kind.COMPLAINED, id="1"), report(Kind.DELIVERED, id="2"))
+    assert await reason(database) is Reason.COMPLAINT
+
+
+async def test_what_was_stored_before_a_crash_is_applied_after_it(
+    database: Database, report: Any, settings: Settings, links: Links, now: datetime
+) -> None:
+    async with database.begin() as connection:
+        await feedback.store(connection, [report()], now)
+    applier = feedback.Applier(links, settings.bounces)
+
+    async def crash() -> None:
+        async with database.begin() as connection:
+            assert await applier.apply_due(connection, now) == 1
+            raise RuntimeError("crash before the commit")
+
+    with pytest.raises(RuntimeError, match="crash"):
+        await crash()
+    assert await reason(database) is None
+    async with database.begin() as connection:
+        assert await feedback.waiting(connection) == 1
+        assert await applier.apply_due(connection, now) == 1
+        assert await applier.apply_due(connection, now) == 0
+    assert await reason(database) is Reason.HARD_BOUNCE

@@ -1,0 +1,42 @@
+"""What a larger audience costs: the sender's peak memory, and the time from starting a campaign to its first mail."""
+
+import asyncio
+from collections.abc import Iterator
+
+from benchmarks import ground, wire
+from benchmarks.campaigns import deliver
+from benchmarks.rows import Row, row
+from benchmarks.scale import Scale
+
+_MEGABYTES = 150
+_SECONDS_TO_FIRST = 10
+
+
+def memory(scale: Scale) -> Iterator[Row]:
+    """The peak resident memory of the sending process at each size of audience, against the smallest."""
+    smallest = None
+    with wire.sink() as port:
+        for people in scale.growth:
+            with ground.sqlite() as url, ground.folder() as at:
+                told = deliver(asyncio.run(ground.prepare(url, at, people=people, port=port)))
+            yield row(
+                f"peak memory of the sender, {people:,} recipients, against {scale.growth[0]:,}",
+                told["rss_mb"],
+                "MB",
+                baseline=smallest,
+                below=_MEGABYTES,
+            )
+            smallest = smallest or told["rss_mb"]
+
+
+def start(scale: Scale) -> Iterator[Row]:
+    """From `start` to the first window accepted and settled."""
+    with wire.sink() as port, ground.sqlite() as url, ground.folder() as at:
+        told = deliver(asyncio.run(ground.prepare(url, at, people=scale.start, port=port)), "--first")
+    yield row(
+        f"start of a campaign of {scale.start:,} to its first mails, against enrolling them",
+        told["first"],
+        "s",
+        baseline=told["started"],
+        below=_SECONDS_TO_FIRST,
+    )

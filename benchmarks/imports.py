@@ -1,0 +1,79 @@
+"""Importing a file of people with consent, on both databases, against the bare insert of the same people.
+
+The yardstick only writes two columns that are ready; ours reads CSV, checks and cleans, keeps evidence, can be killed.
+"""
+
+import asyncio
+import csv
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import psycopg
+
+from benchmarks import ground, processes
+from benchmarks.rows import Row, row
+from benchmarks.scale import Scale
+from newsletter import database as databases
+
+_PEOPLE_A_SECOND = 20_000
+_HEADER = ("email", "first_name", "last_name", "consented_at", "consent_source", "consent_ip")
+
+
+def measure(scale: Scale) -> Iterator[Row]:
+    """Rows of people a second."""
+    with ground.folder() as at:
+        path = at / "people.csv"
+        people = list(_people(scale.imported))
+        _write(path, people)
+        for backend, opened in ground.BACKENDS.items():
+            with opened() as url:
+                asyncio.run(databases.upgrade(url))
+                rate = scale.imported / processes.ask("benchmarks.importer", url, path)
+                bare = _bare_sqlite(at, people) if backend == "SQLite" else _bare_postgresql(url, people)
+            yield row(
+                f"import of {scale.imported:,} people, {backend}, against bare inserts",
+                rate,
+                "people/s",
+                baseline=scale.imported / bare,
+                at_least=_PEOPLE_A_SECOND,
+            )
+
+
+def _people(count: int) -> Iterator[tuple[str, ...]]:
+    names = ("Ana", "Zoë", "Jörg", "Li", "María", "John", "Nia", "Ruth")
+    for number in range(count):
+        address = f"reader{number}@example{number % 97}.net"
+        yield address, names[number % 8], "Lovelace", "2021-01-04T09:00:00Z", "sign-up sheet", "192.0.2.7"
+
+
+def _write(path: Path, people: list[tuple[str, ...]]) -> None:
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(_HEADER)
+        writer.writerows(people)
+
+
+def _bare_sqlite(at: Path, people: list[tuple[str, ...]]) -> float:
+    """Seconds of executemany into a table with a unique address, in one transaction."""
+    with closing(sqlite3.connect(at / "bare.sqlite3")) as connection:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("CREATE TABLE bare (id INTEGER PRIMARY KEY, address TEXT UNIQUE, name TEXT)")
+        begun = time.perf_counter()
+        connection.executemany("INSERT INTO bare (address, name) VALUES (?, ?)", (one[:2] for one in people))
+        connection.commit()
+        return time.perf_counter() - begun
+
+
+def _bare_postgresql(url: str, people: list[tuple[str, ...]]) -> float:
+    """Seconds of COPY into a table with a unique address."""
+    with psycopg.connect(url) as connection:
+        connection.execute("CREATE TABLE bare (id bigserial PRIMARY KEY, address text UNIQUE, name text)")
+        begun = time.perf_counter()
+        with connection.cursor().copy("COPY bare (address, name) FROM STDIN") as copy:
+            for one in people:
+                copy.write_row(one[:2])
+        connection.commit()
+        return time.perf_counter() - begun

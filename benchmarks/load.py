@@ -1,0 +1,51 @@
+"""A client that asks as fast as it is answered, over some kept connections, each with one request under way.
+
+python -m benchmarks.load PORT FILE     FILE: a JSON list of requests, "HEAD\\n\\nBODY" without the Host line
+"""
+
+import asyncio
+import json
+import re
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from newsletter.cli import edge
+
+_CONNECTIONS = 16
+_LENGTH = re.compile(rb"content-length: *(\d+)", re.IGNORECASE)
+
+
+async def ask(port: int, requests: list[bytes]) -> dict[str, Any]:
+    """Requests a second and the 99th percentile in milliseconds. Any answer but a success or a redirect ends it."""
+    waiting = iter(requests)
+    taken: list[float] = []
+
+    async def connection() -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        for request in waiting:
+            begun = time.perf_counter()
+            writer.write(request)
+            head = await reader.readuntil(b"\r\n\r\n")
+            length = _LENGTH.search(head)
+            await reader.readexactly(int(length[1]) if length else 0)
+            taken.append(time.perf_counter() - begun)
+            if head[9:10] not in b"23":
+                raise RuntimeError(f"the server answered {head.splitlines()[0].decode()} to {request[:60]!r}")
+        writer.close()
+
+    begun = time.perf_counter()
+    await asyncio.gather(*[connection() for _ in range(_CONNECTIONS)])
+    seconds = time.perf_counter() - begun
+    return {"rate": len(requests) / seconds, "p99_ms": sorted(taken)[len(taken) * 99 // 100] * 1000}
+
+
+def _on_the_wire(request: str) -> bytes:
+    head, _, body = request.partition("\n\n") if "\n\n" in request else (request, "", "")
+    return f"{head.rstrip()}\r\nHost: news.example.org\r\nConnection: keep-alive\r\n\r\n{body}".encode()
+
+
+if __name__ == "__main__":
+    read = [_on_the_wire(one) for one in json.loads(Path(sys.argv[2]).read_text())]
+    print(json.dumps(edge.run(ask(int(sys.argv[1]), read))))

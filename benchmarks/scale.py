@@ -1,0 +1,22 @@
+"""How much is measured: quick to see that it runs, the default in some minutes, full as the targets are written."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """Counts of messages, people and requests."""
+
+    name: str
+    campaign: int
+    rivals: int
+    growth: tuple[int, ...]
+    start: int
+    imported: int
+    requests: int
+    helps: int
+
+
+QUICK = Scale("quick", 3_000, 500, (1_000, 5_000), 20_000, 5_000, 500, 3)
+DEFAULT = Scale("default", 50_000, 3_000, (10_000, 50_000, 200_000), 1_000_000, 200_000, 5_000, 7)
+FULL = Scale("full", 50_000, 5_000, (10_000, 100_000, 1_000_000), 1_000_000, 1_000_000, 20_000, 7)

@@ -101,7 +101,8 @@ class Applier:
         person = await _receiver(connection, ref)
         if person is None:
             return "the delivery or its receiver is no more"
-        if not _same_address(event.address, person.normal):
+        # Who unsubscribes by mail may write from another address: the token came to them alone.
+        if event.kind is not Kind.UNSUBSCRIBED and not _same_address(event.address, person.normal):
             return "unproven: the delivery went to another address"
         if person.confirmed_at is not None and event.at < person.confirmed_at:
             return "older than the opt-in"
@@ -202,15 +203,24 @@ async def _suppress(
     return f"suppressed: {reason}"
 
 
-async def unproven(connection: AsyncConnection, limit: int = 100) -> list[tuple[datetime, Event, str]]:
-    """The latest reports that nothing proved, for a person to read: when received, what it says, why it was left."""
+@dataclass(frozen=True, slots=True)
+class Unproven:
+    """A report that changed nothing because nothing proved it, and why."""
+
+    received_at: datetime
+    event: Event
+    why: str
+
+
+async def unproven(connection: AsyncConnection, limit: int = 100) -> list[Unproven]:
+    """The latest reports that nothing proved, for a person to read."""
     rows = await connection.execute(
         select(inbox.c.received_at, inbox.c.event, inbox.c.outcome)
         .where(inbox.c.outcome.like("unproven%"))
         .order_by(inbox.c.id.desc())
         .limit(limit)
     )
-    return [(row.received_at, from_json(row.event), row.outcome or "") for row in rows]
+    return [Unproven(row.received_at, from_json(row.event), row.outcome or "") for row in rows]
 
 
 async def waiting(connection: AsyncConnection) -> int:

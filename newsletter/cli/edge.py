@@ -113,6 +113,12 @@ def emit_json(value: Any) -> None:
     typer.echo(json.dumps(plain(value), ensure_ascii=False, indent=2))
 
 
+def emit_json_lines(values: Iterable[Any]) -> None:
+    """One JSON document a line, as they come."""
+    for value in values:
+        typer.echo(json.dumps(plain(value), ensure_ascii=False))
+
+
 def plain(value: Any) -> Any:
     """A value as JSON has it."""
     match value:

@@ -26,10 +26,12 @@ from newsletter.delivery.dispatch import Dispatcher
 from newsletter.delivery.messenger import Messenger
 from newsletter.delivery.refusal import Refusal
 from newsletter.delivery.relay import Relay
+from newsletter.engine import returned_mail
 from newsletter.errors import NewsletterError
 from newsletter.settings import Settings
 from subscribers.errors import SubscribersError
 from subscribers.links import Links
+from webhooks.errors import WebhookError
 
 log = structlog.get_logger(__name__)
 
@@ -58,6 +60,7 @@ class Engine:
 
     async def tick(self) -> None:
         """One round of everything that is due at this moment, to its end."""
+        await self.collect_mail()
         await self.apply_reports()
         await self.messenger.deliver(self.stop)
         await self.fire_plan()
@@ -68,7 +71,7 @@ class Engine:
     async def run(self) -> None:
         """Do rounds side by side until `stop` is set; what is in flight then is settled before it returns."""
         await asyncio.gather(
-            self._rounds("reports", self.apply_reports),
+            self._rounds("reports", self.collect_mail, self.apply_reports),
             self._rounds("transactional", self.messenger_round),
             self._rounds("plan", self.fire_plan, self.start_scheduled),
             self._rounds("campaigns", self.campaign_round),
@@ -80,7 +83,7 @@ class Engine:
             for step in steps:
                 try:
                     await step()
-                except (NewsletterError, SubscribersError, DBAPIError, OSError) as error:
+                except (NewsletterError, SubscribersError, WebhookError, DBAPIError, OSError) as error:
                     log.error("round failed", work=name, reason=" ".join(str(error).split())[:300])
             try:
                 await asyncio.wait_for(self.stop.wait(), _PAUSE_SECONDS)
@@ -94,6 +97,12 @@ class Engine:
     async def campaign_round(self) -> None:
         """Deliver what the ledger says is due."""
         await self.dispatcher.deliver(self.stop)
+
+    async def collect_mail(self) -> None:
+        """Take what came back by mail from the Maildir into the inbox."""
+        folder = self.settings.bounces.maildir
+        if folder is not None:
+            await returned_mail.collect(self.database, self.links, folder, self.clock())
 
     async def apply_reports(self) -> None:
         """Apply what waits in the inbox, batch by batch."""
@@ -195,15 +204,3 @@ def _assemble(settings: Settings, database: Database, clock: Clock) -> Engine:
         messenger=Messenger(settings, database, to, paper, clock=clock, on_refused=on_refused),
         stop=asyncio.Event(),
     )
-
-
-@asynccontextmanager
-async def running(settings: Settings, database: Database, clock: Clock = wall_clock) -> AsyncIterator[Engine]:
-    """An engine at work for as long as the block runs; leaving drains it. Raises DatabaseBusy."""
-    async with opened(settings, database, clock) as engine:
-        task = asyncio.create_task(engine.run())
-        try:
-            yield engine
-        finally:
-            engine.stop.set()
-            await task

@@ -17,7 +17,7 @@ from newsletter.web.app import create_app
 
 _DRAIN_SECONDS = 20
 
-app = typer.Typer(rich_markup_mode=None)
+app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
 
 class CannotListen(NewsletterError):
@@ -60,6 +60,9 @@ async def _serve(settings: Settings, host: str, port: int) -> None:
 def _listen(host: str, port: int) -> socket.socket:
     try:
         return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
-    except (OSError, OverflowError) as error:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    except OverflowError as error:
+        raise CannotListen(f"cannot listen at port {port}: a port is at most 65535") from error
+    except OSError as error:
+        # Python adds the address to the system's own words, which this line names already.
+        reason = (error.strerror or str(error)).partition(" (")[0]
         raise CannotListen(f"cannot listen at {host}:{port}: {reason}; choose another with --host or --port") from error

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Protocol
 from urllib.parse import urlsplit
@@ -17,12 +16,13 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from newsletter import database as databases
+from newsletter.clock import Clock, wall_clock
 from newsletter.database import Database
 from newsletter.settings import Settings
 from newsletter.web import confirm, files, health, join, preferences, refusals, security, unsubscribe, webhooks
 from newsletter.web.look import Looks
 from newsletter.web.pages import FOLDER, Pages
-from newsletter.web.site import Clock, Site
+from newsletter.web.site import Site
 from subscribers.links import LinkInvalid, Links
 
 log = structlog.get_logger(__name__)
@@ -40,13 +40,8 @@ class Endpoint(Protocol):
         """The response."""
 
 
-def utc_now() -> datetime:
-    """The clock of a service that is not a rehearsal."""
-    return datetime.now(UTC)
-
-
 def create_app(
-    settings: Settings, *, database: Database | None = None, clock: Clock = utc_now, run_engine: bool
+    settings: Settings, *, database: Database | None = None, clock: Clock = wall_clock, run_engine: bool
 ) -> Starlette:
     """The application. A `database` that is given stays open when it ends; the caller closes it.
 

@@ -142,7 +142,7 @@ def _check(
         last_name=entry.last_name,
         locale=look.language,
         timezone=entry.timezone,
-        topics=() if entry.everything else tuple(dict.fromkeys(entry.topics)),
+        topics=() if entry.everything else entry.topics,
         ip=ip,
         text_version=names.clean(version),
         # Evidence must not claim more than is known: a form that names another version showed another text.

@@ -1,14 +1,14 @@
 """What every page works with, opened once and handed to each endpoint as its first argument."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse
 
+from newsletter.clock import Clock
 from newsletter.database import Database
 from newsletter.settings import Settings
 from newsletter.web.look import Look, Looks
@@ -16,8 +16,6 @@ from newsletter.web.pages import Pages
 from subscribers import preferences
 from subscribers.links import LinkInvalid, Links, Purpose
 from subscribers.preferences import Preferences
-
-Clock = Callable[[], datetime]
 
 
 @dataclass(frozen=True, slots=True)

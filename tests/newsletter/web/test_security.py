@@ -54,6 +54,12 @@ async def test_a_body_of_more_than_64_kilobytes_is_413(client, member, path: str
     assert response.status_code == 413
 
 
+async def test_a_body_that_announces_too_much_is_413_before_it_is_read(client) -> None:
+    headers = {"Content-Type": "application/x-www-form-urlencoded", "Content-Length": "70000"}
+    response = await client.post("/join", content=b"email=ana@example.org", headers=headers)
+    assert response.status_code == 413
+
+
 async def test_a_body_that_hides_its_length_is_413_as_it_grows(client, desk) -> None:
     async def endless():
         for _ in range(100):
@@ -120,6 +126,11 @@ async def test_a_page_that_is_not_there_is_404_in_the_sites_own_style(client, te
     assert response.status_code == 404
     assert "There is no page here" in text(response)
     assert "Lanterns & Lamps" in text(response)
+
+
+async def test_an_address_we_do_not_have_redirects_nowhere(client) -> None:
+    for path in ("/join/", "/join/sent/"):
+        assert (await client.get(path, headers={"Host": "evil.example"})).status_code == 404
 
 
 @pytest.mark.parametrize("method", ["PUT", "DELETE", "PATCH", "OPTIONS"])

@@ -1,0 +1,99 @@
+"""A real server on a socket of its own, and Debian's Chromium before it."""
+
+import asyncio
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+import uvicorn
+from playwright.sync_api import Browser, BrowserContext, sync_playwright
+
+from newsletter import assets
+from newsletter import database as databases
+from newsletter.constellation import file, store
+from newsletter.settings import Settings
+from newsletter.web.app import create_app
+from subscribers.links import Links, Purpose
+
+NOW = datetime(2021, 1, 15, 12, 0, tzinfo=UTC)
+KEY = "k" * 40
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+@dataclass(frozen=True)
+class Site:
+    """Where the site is, and the links that its mails would carry."""
+
+    url: str
+
+    def link(self, purpose: Purpose, subscriber_id: int = 1) -> str:
+        token = Links([KEY]).token(purpose, subscriber_id, issued_at=NOW)
+        return f"{self.url}/{purpose.value}/{token}"
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[Site]:
+    """The application under uvicorn, with the sample constellation loaded, at a moment before its opening."""
+    url = f"sqlite:///{tmp_path}/newsletter.sqlite3"
+    settings = Settings(database=url, secrets={"signing_keys": [KEY], "hash_key": "h" * 40})
+    app = create_app(settings, clock=lambda: NOW, run_engine=False)
+    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False, lifespan="on"))
+    # The socket listens from here on: who comes before the server is ready waits in its queue.
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=lambda: asyncio.run(serve(server, listener, url)))
+        thread.start()
+        try:
+            yield Site(f"http://127.0.0.1:{listener.getsockname()[1]}")
+        finally:
+            server.should_exit = True
+            thread.join()
+
+
+async def serve(server: uvicorn.Server, listener: socket.socket, url: str) -> None:
+    await databases.upgrade(url)
+    database = databases.connect(url)
+    async with database.begin() as connection:
+        await store.load(connection, file.read(assets.TEMPLATES / "init" / "constellation.toml"), NOW)
+    await database.close()
+    await server.serve([listener])
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Chromium, once for a module: while it is open, its driver's loop runs in this thread, and no other may."""
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=ARGUMENTS)
+        yield opened
+        opened.close()
+
+
+Visit = Callable[..., BrowserContext]
+
+
+@pytest.fixture
+def visit(browser: Browser) -> Iterator[Visit]:
+    """A visitor's window: `visit(width=360, scripts=False, …)`."""
+    opened: list[BrowserContext] = []
+
+    def new(*, width: int = 1280, scripts: bool = False, scheme: str = "light", **options: object) -> BrowserContext:
+        context = browser.new_context(
+            viewport={"width": width, "height": 800}, java_script_enabled=scripts, color_scheme=scheme, **options
+        )
+        opened.append(context)
+        return context
+
+    yield new
+    for context in opened:
+        context.close()

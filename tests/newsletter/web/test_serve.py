@@ -1,0 +1,115 @@
+"""`newsletter serve` as a real process: it refuses what it cannot serve, and ends with everything settled."""
+
+import asyncio
+import json
+import os
+import re
+import signal
+import socket
+import sys
+import urllib.request
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+
+import pytest
+
+from newsletter import database as databases
+
+Serve = Callable[..., Awaitable[asyncio.subprocess.Process]]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder with settings for a database that does not exist yet."""
+    lines = ["[secrets]", f'signing_keys = ["{"k" * 40}"]', f'hash_key = "{"h" * 40}"']
+    (tmp_path / "newsletter.toml").write_text("\n".join(lines))
+    return tmp_path
+
+
+@pytest.fixture
+async def serve(folder: Path) -> AsyncIterator[Serve]:
+    """Starts the command in that folder."""
+    started: list[asyncio.subprocess.Process] = []
+
+    async def start(*arguments: str) -> asyncio.subprocess.Process:
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "newsletter", "serve", *arguments),
+            cwd=folder,
+            env={**os.environ, "PYTHONPATH": str(Path.cwd()), "PYTHONUNBUFFERED": "1"},
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        if process.returncode is None:
+            process.kill()
+            await process.communicate()
+
+
+async def migrate(folder: Path) -> None:
+    await databases.upgrade(f"sqlite:///{folder}/newsletter.sqlite3")
+
+
+async def address(process: asyncio.subprocess.Process) -> str:
+    """Where it says that it serves."""
+    assert process.stdout is not None
+    line = (await asyncio.wait_for(process.stdout.readline(), 30)).decode()
+    found = re.search(r"http://\S+?(?=,)", line)
+    assert found, line
+    return found[0]
+
+
+def health(url: str) -> dict[str, str]:
+    with urllib.request.urlopen(f"{url}/health", timeout=30) as response:
+        return json.load(response)
+
+
+async def test_it_serves_runs_the_engine_and_ends_with_0_when_it_is_told_to(serve: Serve, folder: Path) -> None:
+    await migrate(folder)
+    process = await serve("--port", "0")
+    told = await asyncio.to_thread(health, await address(process))
+    assert told == {"status": "ok", "database": "ok", "schema": "ok", "engine": "running"}
+    process.send_signal(signal.SIGTERM)
+    _, errors = await asyncio.wait_for(process.communicate(), 30)
+    assert (process.returncode, errors) == (0, b"")
+
+
+async def test_a_second_one_serves_the_pages_and_leaves_the_engine_to_the_first(serve: Serve, folder: Path) -> None:
+    await migrate(folder)
+    first = await serve("--port", "0")
+    await asyncio.to_thread(health, await address(first))
+    second = await serve("--port", "0")
+    assert (await asyncio.to_thread(health, await address(second)))["engine"] == "elsewhere"
+
+
+async def test_a_database_that_is_behind_is_refused_with_the_command_that_mends_it(serve: Serve, folder: Path) -> None:
+    process = await serve("--port", "0")
+    output, errors = await asyncio.wait_for(process.communicate(), 30)
+    assert process.returncode == 1
+    assert output == b""
+    assert errors.count(b"\n") == 1
+    assert b"newsletter db upgrade" in errors
+
+
+async def test_a_port_that_is_taken_is_one_line(serve: Serve, folder: Path) -> None:
+    await migrate(folder)
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        process = await serve("--port", str(taken.getsockname()[1]))
+        _, errors = await asyncio.wait_for(process.communicate(), 30)
+    assert process.returncode == 1
+    assert errors.count(b"\n") == 1
+    assert b"Address already in use; choose another with --host or --port" in errors
+
+
+@pytest.mark.parametrize("wrong", [("--port", "70000"), ("--host", "256.1.1.1"), ("--port", "many")])
+async def test_an_address_that_cannot_be_is_one_line_or_usage(
+    serve: Serve, folder: Path, wrong: tuple[str, str]
+) -> None:
+    await migrate(folder)
+    process = await serve(*wrong)
+    _, errors = await asyncio.wait_for(process.communicate(), 30)
+    assert process.returncode in (1, 2)
+    assert b"Traceback" not in errors

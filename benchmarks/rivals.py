@@ -18,10 +18,10 @@ from newsletter import database as databases
 from newsletter import settings as settings_file
 from newsletter.campaigns import lifecycle, store
 from newsletter.cli import edge
+from newsletter.clock import wall_clock
 from newsletter.content.facts import Facts
 from newsletter.delivery.composer import Mailing
 from newsletter.delivery.ledger import Due
-from newsletter.engine.embedded import wall_clock
 from newsletter.settings import Settings
 
 _CONNECTIONS = 16

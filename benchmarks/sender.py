@@ -16,11 +16,11 @@ from newsletter import database as databases
 from newsletter import settings as settings_file
 from newsletter.campaigns import lifecycle, store
 from newsletter.cli import edge
+from newsletter.clock import wall_clock
 from newsletter.delivery import ledger
 from newsletter.delivery.dispatch import Tally
 from newsletter.delivery.ledger import Settlement
 from newsletter.engine import embedded
-from newsletter.engine.embedded import wall_clock
 
 
 async def send(path: Path, slug: str, *, only_first: bool) -> dict[str, Any]:

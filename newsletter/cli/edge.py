@@ -5,7 +5,7 @@ import dataclasses
 import getpass
 import json
 import sys
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Coroutine, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime
@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import typer
 
+from newsletter.clock import wall_clock
+
 if TYPE_CHECKING:  # `newsletter --help` must not pay for these
     from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -22,7 +24,6 @@ if TYPE_CHECKING:  # `newsletter --help` must not pay for these
     from newsletter.settings import Settings
 
 Result = TypeVar("Result")
-Clock = Callable[[], datetime]
 
 
 settings_file: ContextVar[Path] = ContextVar("settings_file", default=Path("newsletter.toml"))
@@ -40,7 +41,7 @@ def settings() -> "Settings":
 
 def now() -> datetime:
     """The moment a command acts at."""
-    return datetime.now(UTC)
+    return wall_clock()
 
 
 def actor() -> str:

@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from urllib.parse import urlsplit
 
 import structlog
@@ -18,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from newsletter import feedback
 from newsletter.campaigns import lifecycle
 from newsletter.campaigns import store as campaigns
+from newsletter.clock import Clock, wall_clock
 from newsletter.constellation import schedule
 from newsletter.database import Database
 from newsletter.delivery import ledger, transactional
@@ -36,13 +37,6 @@ from webhooks.errors import WebhookError
 log = structlog.get_logger(__name__)
 
 _PAUSE_SECONDS = 0.5
-
-Clock = Callable[[], datetime]
-
-
-def wall_clock() -> datetime:
-    """The time it is."""
-    return datetime.now(UTC)
 
 
 @dataclass(frozen=True, slots=True)

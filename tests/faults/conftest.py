@@ -12,9 +12,9 @@ import pytest
 from newsletter import assets
 from newsletter import database as databases
 from newsletter.campaigns import store
+from newsletter.clock import wall_clock
 from newsletter.constellation import file
 from newsletter.constellation import store as constellations
-from newsletter.engine.embedded import wall_clock
 
 Spawn = Callable[..., Awaitable[asyncio.subprocess.Process]]
 

@@ -58,6 +58,7 @@ class DeliveryRef:
 
 # New fields go last: links in old mails still carry the old ones.
 _LINK = struct.Struct(">QIQ")  # subscriber, campaign, seconds since 1970
+_PAYLOAD = 27  # base64 digits of that struct without the "=" behind them
 _LINK_TOKEN = re.compile(r"[A-Za-z0-9_-]{27}\.[A-Za-z0-9_-]{43}")
 
 _DELIVERY = struct.Struct(">IQ")  # campaign (0: transactional), number
@@ -76,12 +77,16 @@ class Links:
             purpose: Signer(oldest_first, salt=f"link.{purpose}", key_derivation="hmac", digest_method=hashlib.sha256)
             for purpose in Purpose
         }
-        self._delivery_keys = [hmac.digest(key.encode(), b"delivery", "sha256") for key in keys]
+        self._newest = {purpose: _keyed(signer.derive_key()) for purpose, signer in self._signers.items()}
+        self._delivery = [_keyed(hmac.digest(key.encode(), b"delivery", "sha256")) for key in keys]
 
     def token(self, purpose: Purpose, subscriber_id: int, campaign_id: int = 0, *, issued_at: datetime) -> str:
         """A token of 71 characters, fit for a URL's path."""
         packed = _LINK.pack(subscriber_id, campaign_id, int(issued_at.timestamp()))
-        return self._signers[purpose].sign(base64.urlsafe_b64encode(packed).rstrip(b"=")).decode("ascii")
+        payload = base64.urlsafe_b64encode(packed)[:_PAYLOAD]
+        # What Signer.sign does, but for the key, which it derives anew each time: three quarters of its cost.
+        signature = base64.urlsafe_b64encode(_mac(self._newest[purpose], payload)).rstrip(b"=")
+        return (payload + b"." + signature).decode("ascii")
 
     def open(self, purpose: Purpose, token: str, *, now: datetime, within: timedelta | None = None) -> Opened:
         """What a token says. Raises LinkInvalid, or LinkExpired if it is older than `within`."""
@@ -101,8 +106,7 @@ class Links:
     def delivery_token(self, ref: DeliveryRef) -> str:
         """The name of one mail, for its envelope sender, Message-ID and CFBL-Feedback-ID: 40 lower-case letters."""
         packed = _DELIVERY.pack(ref.campaign_id, ref.number)
-        mac = hmac.digest(self._delivery_keys[0], packed, "sha256")[:_DELIVERY_MAC]
-        return base64.b32encode(packed + mac).decode("ascii").lower()
+        return _base32(packed + _mac(self._delivery[0], packed)[:_DELIVERY_MAC])
 
     def read_delivery_token(self, token: str) -> DeliveryRef | None:
         """The mail a token names, or None if we did not make it. Upper case is accepted: mail servers rewrite."""
@@ -111,11 +115,33 @@ class Links:
             return None
         raw = base64.b32decode(token.upper())
         packed, mac = raw[: _DELIVERY.size], raw[_DELIVERY.size :]
-        for key in self._delivery_keys:
-            if hmac.compare_digest(hmac.digest(key, packed, "sha256")[:_DELIVERY_MAC], mac):
+        for keyed in self._delivery:
+            if hmac.compare_digest(_mac(keyed, packed)[:_DELIVERY_MAC], mac):
                 campaign_id, number = _DELIVERY.unpack(packed)
                 return DeliveryRef("campaign" if campaign_id else "transactional", campaign_id, number)
         return None
+
+
+def _keyed(key: bytes) -> hmac.HMAC:
+    """An HMAC that has taken in its key; copies of it cost half of what a new one does."""
+    return hmac.new(key, digestmod=hashlib.sha256)
+
+
+def _mac(keyed: hmac.HMAC, message: bytes) -> bytes:
+    own = keyed.copy()
+    own.update(message)
+    return own.digest()
+
+
+def _base32(raw: bytes) -> str:
+    """Lower-case base32 of 25 bytes, ten bits at a time: every mail needs one, and the library takes twice as long."""
+    number = int.from_bytes(raw, "big")
+    return "".join([_PAIRS[number >> shift & 1023] for shift in _SHIFTS])
+
+
+_DIGITS = "abcdefghijklmnopqrstuvwxyz234567"  # RFC 4648 section 6
+_PAIRS = [first + second for first in _DIGITS for second in _DIGITS]
+_SHIFTS = tuple(range(190, -1, -10))
 
 
 def _is_canonical(signature: str) -> bool:

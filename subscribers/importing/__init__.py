@@ -12,11 +12,11 @@ audience, or any columns with a mapping. A row becomes
   events it names exists (one unknown event among known ones is left out, and remarked on).
 """
 
+from subscribers.importing.batches import run
 from subscribers.importing.errors import ImportFailed
 from subscribers.importing.layout import Field
 from subscribers.importing.person import Fault, Remark
 from subscribers.importing.rejects import writing as writing_rejects
 from subscribers.importing.report import Counts, Rejected, Report
-from subscribers.importing.run import run
 
 __all__ = ["Counts", "Fault", "Field", "ImportFailed", "Rejected", "Remark", "Report", "run", "writing_rejects"]

@@ -1,22 +1,27 @@
 """Batches on their way into the database: what is known of them first, then everything at once.
 
 Rows go in by the driver itself, since a million people must not each pay for a statement's construction: COPY on
-PostgreSQL, executemany on SQLite. Both take the same text, in the columns' own form.
+PostgreSQL, many rows a statement on SQLite. Both take the same text, in the columns' own form.
 """
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
+from itertools import chain
 
 from sqlalchemy import Table, select, text
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from subscribers import statements
 from subscribers.columns import Instant
 from subscribers.consent import Action, Actor
 from subscribers.suppression import Reason
 from subscribers.tables import consent, subscriber, suppression
+
+_ROWS = 256
+"""Of one statement on SQLite; times the columns it must stay below the 32,766 values SQLite takes."""
 
 _CONFLICTS = frozenset({"23505", "23503", "40P01", "40001"})
 """PostgreSQL's codes: unique or foreign key violated, deadlock, serialization."""
@@ -48,10 +53,12 @@ def instant(moment: datetime | None) -> str | None:
 async def known(connection: AsyncConnection, hashes: Collection[str]) -> Known:
     """What is known of these addresses."""
     people = await connection.execute(
-        select(subscriber.c.hash, subscriber.c.id, subscriber.c.status).where(subscriber.c.hash.in_(hashes))
+        select(subscriber.c.hash, subscriber.c.id, subscriber.c.status).where(
+            statements.among(connection, subscriber.c.hash, hashes)
+        )
     )
     stopped = await connection.execute(
-        select(suppression.c.hash, suppression.c.reason).where(suppression.c.hash.in_(hashes))
+        select(suppression.c.hash, suppression.c.reason).where(statements.among(connection, suppression.c.hash, hashes))
     )
     return Known({row.hash: (row.id, row.status) for row in people}, {row.hash: Reason(row.reason) for row in stopped})
 
@@ -88,9 +95,8 @@ async def append(
         return
     names = ", ".join(columns)
     if connection.dialect.name != "postgresql":
-        marks = ", ".join("?" * len(columns))
-        statement = f"INSERT INTO {table.name} ({names}) VALUES ({marks})"  # noqa: S608 - our own names
-        await connection.exec_driver_sql(statement, list(rows))
+        statement = f"INSERT INTO {table.name} ({names}) VALUES "  # noqa: S608 - our own names
+        await _append_to_sqlite(connection, statement, len(columns), rows)
         return
     driver = (await connection.get_raw_connection()).driver_connection
     assert driver is not None  # noqa: S101 - it is open: a transaction runs on it
@@ -101,6 +107,23 @@ async def append(
         if getattr(error, "sqlstate", None) in _CONFLICTS:
             raise Conflict from error
         raise
+
+
+async def _append_to_sqlite(
+    connection: AsyncConnection, statement: str, width: int, rows: Sequence[tuple[Value, ...]]
+) -> None:
+    """Many rows a statement, for SQLite builds the lists of a table's CHECKs anew in each.
+
+    Sizes are powers of two, so that few statements are ever prepared.
+    """
+    marks = f"({', '.join('?' * width)})"
+    done, size = 0, _ROWS
+    while done < len(rows):
+        while size > len(rows) - done:
+            size //= 2
+        values = tuple(chain.from_iterable(rows[done : done + size]))
+        await connection.exec_driver_sql(statement + ", ".join([marks] * size), values)
+        done += size
 
 
 _ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})

@@ -4,8 +4,9 @@ Killed in the middle and started again, it finds what it wrote and goes on: a se
 """
 
 import json
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
@@ -20,13 +21,13 @@ from subscribers.importing import plan as plans
 from subscribers.importing import report as reports
 from subscribers.importing import seen, source, store
 from subscribers.importing.errors import ImportFailed
-from subscribers.importing.person import Person, Reader, Refused, Stop
+from subscribers.importing.person import Person, Reader, Refused, Remark, Stop
 from subscribers.importing.plan import Named, Plan
 from subscribers.importing.report import Rejected, Report
 from subscribers.suppression import address_hash
 from subscribers.tables import choice, consent, subscriber, suppression
 
-BATCH = 2000
+BATCH = 5000
 """Rows of a transaction: few enough that on SQLite, where it holds the one write lock, nobody waits for long."""
 
 _TRIES = 8
@@ -59,31 +60,49 @@ async def run(
     reader = Reader(layout, file=path.name, events=events, now=now)
     rows = source.rows(file)
     with seen.remembering() as seen_before:
-        while batch := list(islice(rows, BATCH)):
-            read = list(_read(batch, reader, report, rejected))
-            hashes = [address_hash(one.address.normal, hash_key) for one in read]
-            named = list(map(Named, hashes, seen_before.add(hashes), read))
-            if named:
-                await _take(named, begin=begin, now=now, report=report)
+        # One after the other: read in a second thread meanwhile, the interpreter's lock made both slower.
+        while (batch := _read(rows, reader, seen_before, hash_key)).rows:
+            if batch.named:
+                await _take(batch.named, begin=begin, now=now, report=report)
+            _account(batch, report, rejected)
             if progressed is not None:
                 progressed(report.counts.rows, max(report.counts.rows, file.lines))
     return report
 
 
-def _read(
-    batch: Iterable[source.Row], reader: Reader, report: Report, rejected: Callable[[Rejected], None] | None
-) -> Iterator[Person | Stop]:
-    for row in batch:
+@dataclass(slots=True)
+class _Batch:
+    rows: int = 0
+    named: list[Named] = field(default_factory=list)
+    rejected: list[Rejected] = field(default_factory=list)
+    remarks: list[Remark] = field(default_factory=list)
+
+
+def _read(rows: Iterator[source.Row], reader: Reader, seen_before: seen.Seen, hash_key: str) -> _Batch:
+    """The next batch, cleaned; an empty one at the end of the file."""
+    batch = _Batch()
+    read: list[Person | Stop] = []
+    for row in islice(rows, BATCH):
+        batch.rows += 1
         try:
             one = reader.read(row)
         except Refused as refusal:
-            report.counts.refused[refusal.fault] += 1
-            if rejected is not None:
-                rejected(Rejected(row.number, refusal.fault, str(refusal), tuple(row.cells)))
-        else:
-            if isinstance(one, Person) and one.remarks:
-                report.remarks.update(one.remarks)
-            yield one
+            batch.rejected.append(Rejected(row.number, refusal.fault, str(refusal), tuple(row.cells)))
+            continue
+        if isinstance(one, Person) and one.remarks:
+            batch.remarks += one.remarks
+        read.append(one)
+    hashes = [address_hash(one.address.normal, hash_key) for one in read]
+    batch.named = list(map(Named, hashes, seen_before.add(hashes), read))
+    return batch
+
+
+def _account(batch: _Batch, report: Report, rejected: Callable[[Rejected], None] | None) -> None:
+    report.remarks.update(batch.remarks)
+    for one in batch.rejected:
+        report.counts.refused[one.fault] += 1
+        if rejected is not None:
+            rejected(one)
 
 
 async def _take(named: list[Named], *, begin: Begin, now: datetime, report: Report) -> None:

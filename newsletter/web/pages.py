@@ -35,7 +35,7 @@ class Pages:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        environment.globals.update(base=base, zone_groups=zones.groups(), sky=sky)
+        environment.globals.update(base=base, zone_options=zones.options, sky=sky)
         environment.filters.update(place=zones.place)
         return cls(environment, base)
 

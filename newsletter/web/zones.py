@@ -1,6 +1,9 @@
 """The time zones that a person may choose, as a list for people."""
 
+from functools import lru_cache
 from zoneinfo import available_timezones
+
+from markupsafe import Markup, escape
 
 _CONTINENTS = ("Africa", "America", "Antarctica", "Asia", "Atlantic", "Australia", "Europe", "Indian", "Pacific")
 
@@ -23,6 +26,24 @@ def groups() -> list[Group]:
     return [("Universal", [("UTC", "Universal Time")]), *found.items()]
 
 
+@lru_cache(maxsize=1)
 def known() -> frozenset[str]:
     """The names that `groups` offers."""
     return frozenset(zone for _, zones in groups() for zone, _ in zones)
+
+
+def options(chosen: str) -> Markup:
+    """The list as HTML's options, one of them chosen: written once, because 400 of them are most of a page's cost."""
+    value = Markup('value="{}"').format(chosen)
+    if chosen and chosen not in known():  # an import brought it; saving something else must not lose it
+        return Markup("<option {} selected>{}</option>{}").format(value, place(chosen), Markup(_options()))  # noqa: S704 - escaped
+    return Markup(_options().replace(value, Markup("{} selected").format(value)))  # noqa: S704 - both were escaped
+
+
+@lru_cache(maxsize=1)
+def _options() -> str:
+    written = []
+    for continent, zones in groups():
+        inner = "".join(f'<option value="{escape(zone)}">{escape(place)}</option>' for zone, place in zones)
+        written.append(f'<optgroup label="{escape(continent)}">{inner}</optgroup>')
+    return "\n".join(written)

@@ -4,6 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from subscribers import preferences
+
 
 async def save(client, ana, part: str, **fields: object):
     response = await client.post(f"/preferences/{ana.preferences}", data={"part": part, **fields})
@@ -68,6 +70,16 @@ async def test_name_and_time_zone_are_kept(client, desk, member) -> None:
     after = await desk.person(ana.address)
     assert (after.first_name, after.last_name, after.timezone) == ("Ána", "Ruiz", "Europe/Paris")
     assert 'value="Europe/Paris" selected' in page.text
+
+
+async def test_a_time_zone_that_the_list_does_not_offer_is_not_lost(client, desk, member, clock) -> None:
+    ana = await member()
+    async with desk.database.begin() as connection:
+        await preferences.settle(connection, ana.id, timezone="US/Eastern", now=clock())
+    page = await client.get(f"/preferences/{ana.preferences}")
+    assert '<option value="US/Eastern" selected>' in page.text
+    await save(client, ana, "details", first_name="Ana", last_name="", timezone="US/Eastern")
+    assert (await desk.person(ana.address)).timezone == "US/Eastern"
 
 
 async def test_a_time_zone_that_does_not_exist_is_refused(client, desk, member) -> None:

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import Enum, auto
+from typing import cast
 
 from aiosmtplib import SMTP, SMTPException
 
@@ -70,9 +71,9 @@ class Session(asyncio.Protocol):
 
     def __init__(self, client: SMTP, timeout: float) -> None:
         """Take over the transport of a client that has said EHLO. `timeout` is seconds without any reply."""
-        assert isinstance(client.transport, asyncio.Transport)  # noqa: S101 - a connected client has one
+        assert client.transport is not None  # noqa: S101 - a connected client has one
         self._client = client
-        self._transport: asyncio.Transport = client.transport
+        self._transport = cast("asyncio.Transport", client.transport)  # uvloop's are it in all but name
         self._original = self._transport.get_protocol()
         self._timeout = timeout
         self._pipelining = client.supports_extension("pipelining")
@@ -88,6 +89,7 @@ class Session(asyncio.Protocol):
         self._envelope: _Transaction | None = None
         self._body: Item | None = None
         self._watchdog: asyncio.TimerHandle | None = None
+        self._heard_at = 0.0
         self._lost = ""
         self._transport.set_protocol(self)
 
@@ -183,27 +185,30 @@ class Session(asyncio.Protocol):
         for line in lines:
             if self._lost:
                 return
-            self._text.append(line[4:])
+            text = line[4:]
             if line[3:4] == b"-":
+                self._text.append(text)
                 continue
-            text = b" ".join(self._text).decode("utf-8", "replace").strip()[:_KEPT_REPLY]
-            self._text, self._text_size = [], 0
+            if self._text:
+                text = b" ".join([*self._text, text])
+                self._text = []
+            self._text_size = 0
             self._on_reply(line[:3], text)
         if self._text_size > _LONGEST_REPLY:
             self._abandon("the relay's reply has no end")
 
-    def _on_reply(self, digits: bytes, text: str) -> None:
+    def _on_reply(self, digits: bytes, text: bytes) -> None:
         if not digits.isdigit() or not b"2" <= digits[:1] <= b"5":
-            self._abandon(f"the relay answered what is no SMTP reply: {digits!r} {text}")
+            self._abandon(f"the relay answered what is no SMTP reply: {digits!r} {_readable(text)}")
             return
         code = int(digits)
         if not self._awaited:
-            self._abandon(f"the relay closed: {code} {text}")
+            self._abandon(f"the relay closed: {code} {_readable(text)}")
             return
         if code == 421:  # "closing transmission channel" may answer any command (RFC 5321 section 3.8)
-            self._closing(self._awaited[0], f"421 {text}")
+            self._closing(self._awaited[0], f"421 {_readable(text)}")
             return
-        self._watch()
+        self._heard_at = self._loop.time()
         try:
             self._handle(self._awaited.popleft(), code, text)
         except Exception as error:  # the items' iterator failed: what was written is settled, the caller hears of it
@@ -211,7 +216,7 @@ class Session(asyncio.Protocol):
         if not self._lost:
             self._write_one()
 
-    def _handle(self, awaited: Awaited, code: int, text: str) -> None:
+    def _handle(self, awaited: Awaited, code: int, text: bytes) -> None:
         match awaited:
             case Awaited.MAIL:
                 self._note_refusal(code, text, Stage.MAIL)
@@ -221,32 +226,33 @@ class Session(asyncio.Protocol):
                 self._on_data(code, text)
             case Awaited.BODY:
                 assert self._body is not None  # noqa: S101 - BODY is awaited only after one was written
-                self._record(self._body, from_reply(code, text, Stage.BODY))
+                self._record(self._body, from_reply(code, _readable(text), Stage.BODY))
                 self._body = None
                 self._finish_if_idle()
             case Awaited.EMPTY | Awaited.RSET:
                 self._finish_if_idle()
 
-    def _note_refusal(self, code: int, text: str, stage: Stage) -> None:
+    def _note_refusal(self, code: int, text: bytes, stage: Stage) -> None:
         transaction = self._envelope
         assert transaction is not None  # noqa: S101 - the envelope stands until its DATA is answered
         if code // 100 == 2 or transaction.refusal is not None:
             return
-        transaction.refusal = from_reply(code, text, stage)
+        transaction.refusal = from_reply(code, _readable(text), stage)
         if not self._pipelining:  # nothing is under way behind it: end the transaction instead of going on
             self._awaited.clear()
             self._unwritten.clear()
             self._record(transaction.item, transaction.refusal)
             self._advance([(Awaited.RSET, b"RSET\r\n")])
 
-    def _on_data(self, code: int, text: str) -> None:
+    def _on_data(self, code: int, text: bytes) -> None:
         transaction = self._envelope
         assert transaction is not None  # noqa: S101 - the envelope stands until its DATA is answered
         if code == 354 and transaction.refusal is None:
             self._body = transaction.item
             self._advance([(Awaited.BODY, transaction.item.body + b".\r\n")])
             return
-        self._record(transaction.item, transaction.refusal or from_reply(_not_success(code), text, Stage.DATA))
+        refusal = transaction.refusal or from_reply(_not_success(code), _readable(text), Stage.DATA)
+        self._record(transaction.item, refusal)
         if code == 354:
             self._advance([(Awaited.EMPTY, b".\r\n")])
         else:
@@ -301,15 +307,29 @@ class Session(asyncio.Protocol):
         return False
 
     def _watch(self) -> None:
-        self._unwatch()
-        self._watchdog = self._loop.call_later(
-            self._timeout, self._abandon, f"the relay did not answer for {self._timeout:g} seconds"
-        )
+        """Give the connection up when nothing is heard for too long; a reply only moves the moment it is counted from.
+
+        Setting a timer anew at each of four replies a message would cost more than reading them.
+        """
+        self._heard_at = self._loop.time()
+        self._watchdog = self._loop.call_later(self._timeout, self._check_silence)
+
+    def _check_silence(self) -> None:
+        left = self._heard_at + self._timeout - self._loop.time()
+        if left > 0:
+            self._watchdog = self._loop.call_later(left, self._check_silence)
+        else:
+            self._abandon(f"the relay did not answer for {self._timeout:g} seconds")
 
     def _unwatch(self) -> None:
         if self._watchdog is not None:
             self._watchdog.cancel()
             self._watchdog = None
+
+
+def _readable(text: bytes) -> str:
+    """The text of a reply as it is kept."""
+    return text.decode("utf-8", "replace").strip()[:_KEPT_REPLY]
 
 
 def _not_success(code: int) -> int:

@@ -1,8 +1,8 @@
 """What receivers write when they turn a mail away, by reason: the first rule that fits decides.
 
 Phrases are separated by `|`, in lower case, matched from the start of a word, with `…` for up to 80 characters of
-anything. What they are matched against is `CODE STATUS text`, with addresses reduced to `@` and links to their host.
-To teach a phrase, put it under its reason, and the mail it came with into the corpus of the tests.
+anything and `~` for one word. What they are matched against is `STATUS text`, with addresses reduced to `@` and links
+to their host. To teach a phrase, put it under its reason, and the mail it came with into the corpus of the tests.
 
 `RULES` are tried first, then what the detail of the status says, then `GENERAL`, whose words are vague.
 The order is what makes `hard` right: what the receiver says about the sender, the mail or the moment comes first;
@@ -189,17 +189,20 @@ RULES: tuple[tuple[Reason, str], ...] = (
     (
         Reason.NO_SUCH_DOMAIN,
         """
-        no such domain | domain … not exist | domain … couldn't be found | domain … could not be found |
-        domain … wasn't found | unknown domain | bad destination host | host unknown | unknown host | no such host |
+        host or domain name not found | domain name not found | domain not found | host not found | host unknown |
+        domain ~ does not exist | domain does not exist | domain doesn't exist | domain not exist | domain unknown |
+        domain couldn't be found |
+        no such domain | domain ~ not exist | domain ~ couldn't be found | domain ~ could not be found |
+        domain ~ wasn't found | unknown domain | bad destination host | host unknown | unknown host | no such host |
         bad destination system | couldn't find any host named | couldn't find any host by that name |
         cannot find any host | nxdomain | dnsdomaindoesnotexist | infodomainnonexistent |
         recipient domain must exist | invalid domain | illegal host/domain | name or service not known | null mx |
         nullmx | no mx record | no mx or a record | mx record … non-existent | lowest numbered mx |
-        domain gibt es nicht | domain existiert nicht | domaine … existe pas | domaine inconnu | dominio inesistente |
-        dominio … non esiste | domena … nie istnieje | domain does not accept mail | domain doesn't accept mail |
-        domain … not accept mail ( | host … does not exist | domain … doesn't exist | domain … not found |
-        domain … unknown | host … not found | dominio no existe |
-        domínio … não existe | domínio não encontrado | домен … не существует | домен … не найден | 域名不存在 |
+        domain gibt es nicht | domain existiert nicht | domaine ~ existe pas | domaine inconnu | dominio inesistente |
+        dominio ~ non esiste | domena ~ nie istnieje | domain does not accept mail | domain doesn't accept mail |
+        domain ~ not accept mail ( | host ~ does not exist | domain ~ doesn't exist | domain ~ not found |
+        domain ~ unknown | host ~ not found | dominio no existe |
+        domínio ~ não existe | domínio não encontrado | домен ~ не существует | домен ~ не найден | 域名不存在 |
         域名错误 | 找不到域名 | ドメイン … 存在しません | ドメインが見つかりません | ホストが見つかりません
         """,
     ),

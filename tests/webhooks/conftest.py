@@ -31,3 +31,9 @@ def payload() -> Callable[[str], bytes]:
 def mail() -> Callable[[str], bytes]:
     """The bytes of a mail that came back: `mail("postfix-unknown.eml")`."""
     return lambda name: (HERE / "mails" / name).read_bytes()
+
+
+@pytest.fixture
+def mails() -> Path:
+    """The folder of the mails that came back."""
+    return HERE / "mails"

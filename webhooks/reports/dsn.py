@@ -1,0 +1,122 @@
+"""Delivery status notifications (RFC 3464, internationalised by RFC 6533) in multipart/report (RFC 6522).
+
+Action and Status are two axes: Action says whether delivery failed, Status and the diagnostic say why.
+"""
+
+import re
+from collections.abc import Collection, Iterator
+
+from webhooks import classification
+from webhooks.events import Reason
+from webhooks.reports import mime
+from webhooks.reports.report import Action, Recipient
+
+STATUS_TYPES = frozenset({"message/delivery-status", "message/global-delivery-status"})
+RETURNED_TYPES = frozenset(
+    {"message/rfc822", "text/rfc822-headers", "message/global", "message/global-headers", "message/partial"}
+)
+MOST_RECIPIENTS = 200
+MOST_DIAGNOSTIC = 2000
+
+_ACTIONS = (
+    ("fail", Action.FAILED),
+    ("error", Action.FAILED),
+    ("delay", Action.DELAYED),
+    ("deliver", Action.DELIVERED),
+    ("relay", Action.DELIVERED),
+    ("expand", Action.DELIVERED),
+)
+_BY_STATUS = {"5": Action.FAILED, "4": Action.DELAYED, "2": Action.DELIVERED}
+_ADDRESS = re.compile(r"[^\s<>\"'();,]{1,128}@[^\s<>\"'();,:]{1,255}")
+_STATUS = re.compile(r"\b[245]\.\d{1,3}\.\d{1,3}\b")
+_STARTS = ("final-recipient", "original-recipient", "action")
+
+
+def read(message: mime.Part) -> tuple[Recipient, ...]:
+    """The recipients a DSN names, none when the mail carries no delivery status one level down."""
+    parts = message.parts()
+    status = next((part for part in parts if part.media_type in STATUS_TYPES), None)
+    text = status.text() if status else _lost_status(message, parts)
+    notice = mime.notice(message)
+    return tuple(_recipient(fields, notice) for fields in _blocks(text))
+
+
+def returned(message: mime.Part) -> mime.Part | None:
+    """The mail that was returned, or its headers, where the report encloses them."""
+    enclosed = next((part for part in message.parts() if part.media_type in RETURNED_TYPES), None)
+    return enclosed.message() if enclosed else None
+
+
+def _lost_status(message: mime.Part, parts: list[mime.Part]) -> str:
+    """A report whose boundary or types were broken on the way still has its fields, standing as text."""
+    if message.media_type != "multipart/report":
+        return ""
+    texts = [part.text() for part in parts] or [mime.Part((), message.body).text()]
+    found = next((text for text in texts if re.search(r"^final-recipient:", text, re.IGNORECASE | re.MULTILINE)), "")
+    start = re.search(r"^(?:reporting-mta|final-recipient|original-recipient):", found, re.IGNORECASE | re.MULTILINE)
+    return found[start.start() :] if start else ""
+
+
+def _blocks(text: str) -> Iterator[dict[str, str]]:
+    """One set of fields for each recipient, also where the blank lines between them were lost."""
+    count = 0
+    for group in re.split(r"\n[ \t]*\n", text):
+        block: dict[str, str] = {}
+        for name, value in mime.fields(group):
+            if name in _STARTS and name in block and count < MOST_RECIPIENTS:
+                count += 1
+                yield block
+                block = {}
+            block.setdefault(name, value)
+        if any(name in block for name in _STARTS) and count < MOST_RECIPIENTS:
+            count += 1
+            yield block
+
+
+def _recipient(fields: dict[str, str], notice: str) -> Recipient:
+    status = _STATUS.search(fields.get("status", ""))
+    stated = status[0] if status else ""
+    diagnostic = fields.get("diagnostic-code", "")
+    said = diagnostic.partition(";")[2].strip() if ";" in diagnostic[:20] else diagnostic
+    action = _action(fields.get("action", ""), stated)
+    address = _address(fields, f"{said} {notice[:MOST_DIAGNOSTIC]}")
+    if action is Action.DELIVERED:
+        return Recipient(address, action, status=stated, diagnostic=said[:MOST_DIAGNOSTIC])
+    reading = classification.classify(stated, said)
+    if reading.reason is Reason.UNKNOWN:
+        reading = classification.classify(reading.status, about(notice, address))
+    return Recipient(address, action, reading.bounce, reading.reason, reading.status, said[:MOST_DIAGNOSTIC])
+
+
+def about(notice: str, address: str, others: Collection[str] = ()) -> str:
+    """What a notice says of this address: from its line to that of another, or all of it where it is not named."""
+    text = notice.lower()
+    place = text.find(address.lower()) if address else -1
+    start = notice.rfind("\n", 0, place) + 1 if place >= 0 else 0
+    following = [text.find(other.lower(), place + len(address)) for other in others if other and other != address]
+    end = min((found for found in following if found > place >= 0), default=len(notice))
+    return notice[start : min(end, start + 1500)]
+
+
+def _action(written: str, status: str) -> Action:
+    """Misspelt and commented actions count for what they say, a missing one for its status, and neither for a delay."""
+    word = written.strip().lower()
+    found = next((action for start, action in _ACTIONS if word.startswith(start)), None)
+    return found or _BY_STATUS.get(status[:1], Action.DELAYED)
+
+
+def _address(fields: dict[str, str], said: str) -> str:
+    """The address we wrote to, before any forwarding; the final one where that is not told."""
+    for name in ("original-recipient", "final-recipient", "x-actual-recipient"):
+        kind, _, value = fields.get(name, "").partition(";")
+        value = _unescaped(value or kind).strip("<> \t")
+        if _ADDRESS.fullmatch(value):
+            return value
+    found = _ADDRESS.search(said)
+    return found[0] if found else ""
+
+
+def _unescaped(value: str) -> str:
+    """xtext (RFC 3461 4) as some systems leave it, and utf-8-addr-unitext (RFC 6533 3)."""
+    text = re.sub(r"\+(2B|3D)", lambda match: chr(int(match[1], 16)), value.strip())
+    return re.sub(r"\\x\{([0-9A-Fa-f]{2,5})\}", lambda match: chr(int(match[1], 16)), text)

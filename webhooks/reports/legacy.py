@@ -1,0 +1,115 @@
+"""Bounces that are no DSN: flufl.bounce for the old formats, then X-Failed-Recipients, then the one address named.
+
+Nothing here is tried on a mail that does not come from a mail system: a person may write about a bounce.
+"""
+
+import email
+import logging
+import re
+
+from flufl.bounce import all_failures
+
+from webhooks import classification, phrasing
+from webhooks.events import Reason
+from webhooks.reports import dsn, mime, signs
+from webhooks.reports.report import Action, Recipient
+
+logging.getLogger("flufl.bounce").setLevel(logging.CRITICAL)  # it logs each mail that its readers stumble over
+
+MOST_FOR_FLUFL = 150_000
+"""Bytes handed to the library, whose readers go through a text line by line, each with its own expressions."""
+
+MOST_NOTICE = 20_000
+"""Characters of a notice that are read; those who write more are quoting."""
+
+_DAEMON = re.compile(
+    r"mailer-?daemon|postmaster|mail[ ._-]*deliver|mdaemon|mail[ ._-]*administrator|system[ ._-]*administrator"
+    r"|double-?bounce|mail[ ._-]*system|mmdf|smtpd?@|mail-daemon|nondeliver|bounces?@|<>",
+    re.IGNORECASE,
+)
+_COPY = re.compile(
+    r"^(?:[ \t]{0,20}[-_=*#]{2}.{0,80}\b(?:original|returned m|copy of|unsent|undelivered"
+    r"|message (?:header|text|body)?s? ?follow|nachricht|元の|原始|原邮件)"
+    r"|(?:received|return-path):\s|>\s*(?:from|to|subject):\s"
+    r"|(?:the )?(?:original|returned) message\b|this is a copy|[ \t]{0,20}message (?:header|text|body)s? follow)",
+    re.IGNORECASE | re.MULTILINE,
+)
+"""Where a notice ends and the mail it returns begins."""
+_ADDRESS = re.compile(
+    r"[A-Za-z0-9!#$%&*+/?^_`{|}~.\u00c0-\u024f\u0370-\u05ff=-]{1,128}"
+    r"@[A-Za-z0-9\u00c0-\u024f\u0370-\u05ff.-]{1,254}[A-Za-z0-9\u00c0-\u024f\u0370-\u05ff]"
+)
+"""An address in running text. Chinese and Japanese write on without a space, so their letters end it."""
+_HEAD = re.compile(
+    rf"^[ \t>]{{0,20}}(?:to:[ \t]{{0,20}})?<?({_ADDRESS.pattern})>?[ \t]{{0,20}}(?::|$)", re.IGNORECASE | re.MULTILINE
+)
+_COPIED_TO = re.compile(r"^[ \t>]{0,20}to:(.*)$", re.IGNORECASE | re.MULTILINE)
+_SERVICE = re.compile(
+    r"^(?:mailer-?daemon|postmaster|abuse|support|help|helpdesk|admin|noreply|no-reply|hostmaster)@", re.IGNORECASE
+)
+_OURS = frozenset(
+    {"from", "to", "cc", "sender", "reply-to", "return-path", "delivered-to", "x-original-to", "envelope-to"}
+)
+
+
+def is_report(message: mime.Part) -> bool:
+    """Whether this mail comes from a mail system and tells of a delivery."""
+    if message.has("x-failed-recipients"):
+        return True
+    subject = phrasing.fits(signs.BOUNCE_SUBJECTS, message.header("subject"))
+    daemon = bool(_DAEMON.search(message.header("from")) or _DAEMON.search(message.header("sender")))
+    unanswerable = message.header("return-path").replace(" ", "") == "<>"
+    formatted = message.media_type == "multipart/report"
+    return (subject and (daemon or unanswerable)) or (daemon and (formatted or bool(_by_flufl(message))))
+
+
+def read(message: mime.Part) -> tuple[Recipient, ...]:
+    """Whom it names; one recipient without an address where the mail fails somebody and does not say whom."""
+    text = mime.notice(message)[:MOST_NOTICE]
+    copy = _COPY.search(text)
+    said = text[: copy.start()] if copy and copy.start() else text
+    subject = message.header("subject")
+    action = Action.DELAYED if phrasing.fits(signs.DELAYS, f"subject: {subject} {said}") else Action.FAILED
+    addresses = _by_flufl(message) or _by_header(message) or _by_text(message, said, text[len(said) :]) or [""]
+    return tuple(_recipient(address, action, said, addresses, subject) for address in addresses[: dsn.MOST_RECIPIENTS])
+
+
+def _recipient(address: str, action: Action, said: str, addresses: list[str], subject: str) -> Recipient:
+    about = dsn.about(said, address, addresses)
+    reading = classification.classify("", about)
+    if reading.reason is Reason.UNKNOWN:
+        reading = classification.classify(reading.status, f"{subject} {said}")
+    return Recipient(address, action, reading.bounce, reading.reason, reading.status, " ".join(about.split())[:500])
+
+
+def _by_flufl(message: mime.Part) -> list[str]:
+    """The addresses the library finds. It takes many a lasting failure for a passing one: the words decide that."""
+    fields = "".join(f"{name}: {value}\n" for name, value in message.fields)
+    try:
+        parsed = email.message_from_bytes((fields.encode() + b"\n" + message.body)[:MOST_FOR_FLUFL])
+        passing, lasting = all_failures(parsed)
+    except Exception:  # it was not written for hostile bytes, and its opinion is one among several
+        return []
+    return [found for found in map(_plain, sorted(passing | lasting)) if _ADDRESS.fullmatch(found)]
+
+
+def _plain(address: bytes) -> str:
+    return address.decode("utf-8", "replace").strip("<> \t\r\n\"'")
+
+
+def _by_header(message: mime.Part) -> list[str]:
+    """X-Failed-Recipients, as Exim and Google write it."""
+    return [match[0] for value in message.all("x-failed-recipients") for match in _ADDRESS.finditer(value)]
+
+
+def _by_text(message: mime.Part, said: str, copied: str) -> list[str]:
+    """Addresses standing at the head of a line, or the only one named, or else the one the returned mail was for."""
+    ours = {match[0].lower() for name, value in message.fields if name in _OURS for match in _ADDRESS.finditer(value)}
+    heads = [match[1] for match in _HEAD.finditer(said)]
+    for found in (heads, [match[0] for match in _ADDRESS.finditer(said)]):
+        others = {a.lower(): a for a in reversed(found) if a.lower() not in ours and not _SERVICE.match(a)}
+        if others and (found is heads or len(others) == 1):
+            return list(others.values())[::-1]
+    enclosed = dsn.returned(message)
+    to = enclosed.header("to") if enclosed else "".join(_COPIED_TO.findall(copied)[:1])
+    return [match[0] for match in _ADDRESS.finditer(to)][:1]

@@ -31,7 +31,7 @@ def spawn(tmp_path: Path) -> Spawn:
             "--settings",
             str(tmp_path / "newsletter.toml"),
             *arguments,
-            cwd=Path(__file__).parents[2],
+            cwd=Path(__file__).parents[1],
             env={**os.environ, "PYTHONUNBUFFERED": "1"},
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
@@ -44,7 +44,7 @@ def spawn(tmp_path: Path) -> Spawn:
 def prepare(database_url: str, tmp_path: Path, add_people: Any) -> Callable[..., Awaitable[str]]:
     """Settings, a database with people, and the draft of a campaign to all of them; answers its name."""
 
-    async def go(port: int, people: int, *, window: int = 20, connections: int = 2) -> str:
+    async def go(port: int, people: int, *, window: int = 20, connections: int = 2, retry_first: int = 1) -> str:
         (tmp_path / "newsletter.toml").write_text(
             f"""
             database = "{database_url}"
@@ -60,7 +60,7 @@ def prepare(database_url: str, tmp_path: Path, add_people: Any) -> Callable[...,
             [delivery]
             window = {window}
             shard = 100
-            retry_first = 1
+            retry_first = {retry_first}
             [bounces]
             address = "bounce@bounces.example.org"
             """

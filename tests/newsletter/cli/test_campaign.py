@@ -1,0 +1,148 @@
+"""`newsletter campaign`, as staff type it: a real process, a real database, a real server on a socket."""
+
+import asyncio
+import email
+import email.policy
+import json
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from newsletter import database as databases
+
+Run = Callable[..., Awaitable[tuple[int, str]]]
+
+
+@pytest.fixture(params=["sqlite"])
+def database_url(tmp_path: Path) -> str:
+    """The command line is the same on both databases; what lies under it is tested on both elsewhere."""
+    return f"sqlite:///{tmp_path}/newsletter.sqlite3"
+
+
+@pytest.fixture
+def run(spawn: Any) -> Run:
+    """Run a command to its end: its exit status, and what it said on both streams."""
+
+    async def go(*arguments: str) -> tuple[int, str]:
+        process = await spawn(*arguments)
+        output, _ = await asyncio.wait_for(process.communicate(), 60)
+        return process.returncode, output.decode()
+
+    return go
+
+
+async def test_a_campaign_from_draft_to_report(smtp_server: Any, prepare: Any, run: Run, tmp_path: Path) -> None:
+    def answers(verb: str, argument: str) -> str | None:
+        return "550 5.1.1 no such user" if verb == "RCPT" and argument.startswith("p7@") else None
+
+    async with smtp_server(answers=answers) as server:
+        await prepare(server.port, 12)
+        status, said = await run("campaign", "draft", "closing", "invitation", "--note", "Bring a friend.")
+        assert (status, "closing/invitation is a draft" in said) == (0, True)
+        status, said = await run("campaign", "show", "closing/invitation", "--json")
+        shown = json.loads(said)
+        assert (shown["status"], shown["people"], shown["topic"]) == ("draft", 12, "closing")
+        status, said = await run("campaign", "preview", "closing/invitation", "--folder", str(tmp_path / "seen"))
+        assert status == 0
+        assert "Bring a friend." in (tmp_path / "seen" / "closing-invitation.txt").read_text()
+        assert "Bring a friend." in (tmp_path / "seen" / "closing-invitation.html").read_text()
+        status, said = await run("campaign", "test", "closing/invitation", "me@example.org")
+        assert status == 0
+        tested = email.message_from_bytes(server.received[0].data, policy=email.policy.default)
+        assert tested["Subject"].startswith("[Test] ")
+        status, said = await run("campaign", "send", "closing/invitation")
+        assert status == 1
+        assert "--yes" in said
+        status, said = await run("campaign", "send", "closing/invitation", "--yes")
+        assert status == 0, said
+        assert "closing/invitation is finished: 1 refused, 11 sent." in said
+        assert "p7@example.org" in said
+        status, said = await run("campaign", "report", "closing/invitation", "--json")
+        reported = json.loads(said)
+        assert reported["report"]["states"] == {"refused": 1, "sent": 11}
+        assert reported["unreached"][0]["reply"] == "550 5.1.1 no such user"
+        status, said = await run("campaign", "list", "--json")
+        assert {one["slug"]: one["status"] for one in json.loads(said)} == {
+            "opening/thanks": "draft",
+            "closing/invitation": "finished",
+        }
+    assert len(server.received) == 12
+
+
+async def test_pause_resume_and_cancel_by_hand(smtp_server: Any, prepare: Any, run: Run) -> None:
+    async with smtp_server(answers=lambda verb, _: "451 4.7.1 later" if verb == "RCPT" else None) as server:
+        slug = await prepare(server.port, 4, retry_first=600)
+        status, said = await run("campaign", "send", slug, "--yes")
+        assert status == 3
+        assert "4 still wait" in said
+        assert (await run("campaign", "pause", slug))[0] == 0
+        status, said = await run("campaign", "pause", slug)
+        assert (status, said) == (
+            1,
+            f"newsletter: {slug} is paused; only a campaign that is sending can become paused\n",
+        )
+        assert (await run("campaign", "resume", slug))[0] == 0
+        status, said = await run("campaign", "cancel", slug, "--yes")
+        assert (status, said) == (0, f"{slug} is cancelled; 4 people will not get it.\n")
+    assert server.received == []
+
+
+@pytest.mark.parametrize(
+    ("command", "line"),
+    [
+        (["campaign", "show", "opening/thank"], "there is no campaign opening/thank; did you mean opening/thanks?"),
+        (["campaign", "draft", "openin", "invitation"], "did you mean opening?"),
+        (["campaign", "draft", "opening", "invitaton"], "did you mean invitation?"),
+        (["campaign", "draft", "opening", "thanks"], "there is a campaign opening/thanks already (draft)"),
+        (["campaign", "test", "opening/thanks", "no-address"], "no-address"),
+    ],
+)
+async def test_what_cannot_be_done_is_one_clear_line(prepare: Any, run: Run, command: list[str], line: str) -> None:
+    await prepare(25, 1)
+    status, said = await run(*command)
+    assert status == 1
+    assert said.startswith("newsletter: ")
+    assert said.count("\n") == 1
+    assert line in said
+
+
+async def test_a_broken_template_of_ones_own_stops_a_campaign_before_anyone_is_enrolled(
+    smtp_server: Any, prepare: Any, run: Run, tmp_path: Path
+) -> None:
+    async with smtp_server() as server:
+        slug = await prepare(server.port, 3)
+        own = tmp_path / "own" / "mail" / "thanks"
+        own.mkdir(parents=True)
+        (own / "body.txt").write_text("Hello\n{{ evnt.title }}\n")
+        settings = tmp_path / "newsletter.toml"
+        settings.write_text(f'templates = "{tmp_path}/own"\n{settings.read_text()}')
+        status, said = await run("campaign", "send", slug, "--yes")
+        assert status == 1
+        assert "body.txt:2" in said
+        assert "Traceback" not in said
+        status, said = await run("campaign", "show", slug, "--json")
+    assert server.received == []
+
+
+async def test_a_database_file_that_is_none_is_one_clear_line(prepare: Any, run: Run, tmp_path: Path) -> None:
+    await prepare(25, 1)
+    (tmp_path / "newsletter.sqlite3").write_text("no database at all, but long enough to be taken for one" * 30)
+    for ending in ("-wal", "-shm"):
+        (tmp_path / f"newsletter.sqlite3{ending}").unlink(missing_ok=True)
+    status, said = await run("campaign", "list")
+    assert status == 1
+    assert said.count("\n") == 1
+    assert "file is not a database" in said
+
+
+async def test_a_schema_that_is_behind_names_the_command(prepare: Any, run: Run, database_url: str) -> None:
+    await prepare(25, 1)
+    database = databases.connect(database_url)
+    async with database.begin() as connection:
+        await connection.exec_driver_sql("UPDATE alembic_version SET version_num = '0001'")
+    await database.close()
+    for command in (["campaign", "list"], ["serve", "--port", "0"], ["db", "check"]):
+        status, said = await run(*command)
+        assert (status, "newsletter db upgrade" in said) == (1, True)

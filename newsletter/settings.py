@@ -80,6 +80,7 @@ class Smtp(Section):
 
     host: str = "localhost"
     port: int = Field(25, ge=1, le=65535)
+    provider: Literal["", "postmark"] = ""
     username: str = ""
     password: SecretStr = SecretStr("")
     tls: Literal["opportunistic", "required", "implicit", "none"] = "opportunistic"

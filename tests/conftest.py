@@ -1,5 +1,6 @@
 """Real collaborators: a migrated database on SQLite and on PostgreSQL, settings as `newsletter init` writes them."""
 
+import asyncio
 import os
 import shutil
 import tempfile
@@ -34,16 +35,37 @@ def postgres() -> Iterator[str]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A SQLite database that Alembic has migrated, to copy: migrating one for each test would take minutes."""
+    file = tmp_path_factory.mktemp("template") / "newsletter.sqlite3"
+    asyncio.run(databases.upgrade(f"sqlite:///{file}"))
+    return file
+
+
+@pytest.fixture(scope="session")
+def postgres_template(postgres: str) -> str:
+    """The name of a PostgreSQL database that Alembic has migrated, to copy."""
+    with psycopg.connect(postgres, autocommit=True) as connection:
+        connection.execute("CREATE DATABASE migrated")
+    asyncio.run(databases.upgrade(postgres.replace("/postgres?", "/migrated?")))
+    return "migrated"
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """The URL of an empty database, once for each engine."""
+    """The URL of a database, once for each engine: migrated where the test asks for `database`, else empty."""
+    is_migrated = "database" in request.fixturenames
     if request.param == "sqlite":
+        if is_migrated:
+            shutil.copy(request.getfixturevalue("sqlite_template"), tmp_path / "newsletter.sqlite3")
         yield f"sqlite:///{tmp_path}/newsletter.sqlite3"
         return
     uri: str = request.getfixturevalue("postgres")
+    template = request.getfixturevalue("postgres_template") if is_migrated else "template1"
     name = f"test_{uuid4().hex}"
     with psycopg.connect(uri, autocommit=True) as connection:
-        connection.execute(f'CREATE DATABASE "{name}"')
+        connection.execute(f'CREATE DATABASE "{name}" TEMPLATE {template}')
     yield uri.replace("/postgres?", f"/{name}?")
     with psycopg.connect(uri, autocommit=True) as connection:
         connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
@@ -52,7 +74,6 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
 @pytest.fixture
 async def database(database_url: str) -> AsyncIterator[databases.Database]:
     """A migrated database, once for each engine."""
-    await databases.upgrade(database_url)
     opened = databases.connect(database_url)
     yield opened
     await opened.close()

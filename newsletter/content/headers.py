@@ -19,13 +19,21 @@ Filler = Callable[[Mapping[str, str]], bytes]
 """Makes one person's bytes for one place of a skeleton."""
 
 
+TOKEN_LINES = {
+    "postmark": "X-PM-Metadata-token: %(token)s",
+}
+"""The header line by which each provider hands our delivery token back in its reports: most of them write their own
+Message-ID and envelope sender over ours, and then nothing else says which delivery a report is about."""
+
+
 @dataclass(frozen=True, slots=True)
 class Envelope:
     """Who a mailing is from, and where its answers and reports go.
 
     `campaign` is the campaign's slug; "" makes the mail transactional (RFC 3834: Auto-Submitted, no List-*).
     `bounce` is the address that takes returned mail ("bounce@bounces.example.org"); unsubscribing by mail and
-    complaint reports use its domain. "" leaves both out. `date` is aware.
+    complaint reports use its domain. "" leaves both out. `date` is aware. `provider` is who relays the mail: see
+    TOKEN_LINES.
     """
 
     sender_name: str
@@ -37,10 +45,13 @@ class Envelope:
     date: datetime
     campaign: str = ""
     bounce: str = ""
+    provider: str = ""
 
     @classmethod
-    def of(cls, constellation: Constellation, *, date: datetime, campaign: str = "", bounce: str = "") -> "Envelope":
-        """The envelope of a constellation's mails; `bounce` is `settings.bounces.address`."""
+    def of(
+        cls, constellation: Constellation, *, date: datetime, campaign: str = "", bounce: str = "", provider: str = ""
+    ) -> "Envelope":
+        """The envelope of a constellation's mails: `settings.bounces.address` and `settings.smtp.provider`."""
         return cls(
             sender_name=constellation.sender.name,
             sender_email=constellation.sender.email,
@@ -51,6 +62,7 @@ class Envelope:
             date=date,
             campaign=campaign,
             bounce=bounce,
+            provider=provider,
         )
 
     @property
@@ -94,6 +106,8 @@ def personal(envelope: Envelope) -> Filler:
     if envelope.bounce:
         lines.append("CFBL-Feedback-ID: %(token)s")
         ways_out.append(f"<mailto:unsubscribe+%(token)s@{_ascii_domain(envelope.bounce)}>")
+    if envelope.provider:
+        lines.append(TOKEN_LINES[envelope.provider])
     if envelope.campaign:
         # One line, however long: relays that meet a folded List-Unsubscribe refold it, and DKIM breaks.
         lines.append("List-Unsubscribe: " + ", ".join(ways_out))

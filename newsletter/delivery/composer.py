@@ -39,6 +39,7 @@ class Stationery:
     public_url: str
     links: Links
     bounce_address: str
+    provider: str = ""
     templates: Path | None = None
 
     def values(self, reader: Reader, token: str, *, campaign_id: int, issued_at: datetime) -> dict[str, str]:
@@ -72,7 +73,13 @@ class Mailing:
         self, stationery: Stationery, campaign_id: int, slug: str, kind: str, facts: Facts, started_at: datetime
     ) -> None:
         """`started_at` dates every mail of the campaign: what is sent twice is the same message twice."""
-        envelope = Envelope.of(facts.constellation, date=started_at, campaign=slug, bounce=stationery.bounce_address)
+        envelope = Envelope.of(
+            facts.constellation,
+            date=started_at,
+            campaign=slug,
+            bounce=stationery.bounce_address,
+            provider=stationery.provider,
+        )
         self._stationery = stationery
         self._campaign_id = campaign_id
         self._started_at = started_at
@@ -106,7 +113,9 @@ def transactional_item(stationery: Stationery, waiting: Waiting, facts: Facts) -
     if waiting.kind is Kind.CONFIRM:
         confirm = stationery.links.token(Purpose.CONFIRM, waiting.subscriber_id, issued_at=waiting.created_at)
         values["confirm_url"] = f"{stationery.public_url}/confirm/{confirm}"
-    envelope = Envelope.of(facts.constellation, date=waiting.created_at, bounce=stationery.bounce_address)
+    envelope = Envelope.of(
+        facts.constellation, date=waiting.created_at, bounce=stationery.bounce_address, provider=stationery.provider
+    )
     skeleton = compiler.compile(
         waiting.kind, facts, facets_of(waiting), envelope=envelope, templates=stationery.templates
     )

@@ -166,7 +166,13 @@ async def opened(settings: Settings, database: Database, clock: Clock = wall_clo
 
 def stationery(settings: Settings) -> Stationery:
     """What every mail needs, from the settings."""
-    return Stationery(settings.public_url, links(settings), settings.bounces.address, settings.templates)
+    return Stationery(
+        public_url=settings.public_url,
+        links=links(settings),
+        bounce_address=settings.bounces.address,
+        provider=settings.smtp.provider,
+        templates=settings.templates,
+    )
 
 
 def relay(settings: Settings) -> Relay:

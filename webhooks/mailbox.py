@@ -1,57 +1,94 @@
-"""Where returned mail waits: a Maildir that a mail server delivers into, and files that a person names."""
+"""Where mail that comes back lies: a Maildir that a mail server fills, an mbox, or single files."""
 
-import mailbox
+import contextlib
+import os
 from collections.abc import Iterator
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
 from webhooks.errors import WebhookError
+from webhooks.reports import mime
+
+_CHUNK = 1 << 16
 
 
-class NoMailbox(WebhookError):
-    """The folder is no Maildir, or the file cannot be read."""
+class MailboxError(WebhookError):
+    """A mailbox is not there or cannot be read."""
 
 
 @dataclass(frozen=True, slots=True)
 class Maildir:
-    """A Maildir's new messages. One leaves `new/` only when `done` says that it is stored."""
+    """A Maildir (https://cr.yp.to/proto/maildir.html): what has arrived stands in new/ until it is `done`."""
 
     path: Path
 
-    def keys(self) -> list[str]:
-        """The names of the new messages, oldest first. Raises NoMailbox."""
-        new = self.path / "new"
-        if not new.is_dir() or not (self.path / "cur").is_dir():
-            raise NoMailbox(f"{self.path}: not a Maildir; it has no new/ and cur/ (maildirmake makes them)")
-        return sorted(file.name for file in new.iterdir() if file.is_file() and not file.name.startswith("."))
+    def waiting(self) -> Iterator[tuple[str, bytes]]:
+        """Each message in new/, oldest first: its key, and its bytes up to what a report is read of.
 
-    def get(self, key: str) -> bytes:
-        """One new message. Raises NoMailbox when it is not there any more."""
+        Nothing moves: whoever stores a message calls `done` with its key afterwards, and until then it is given
+        again. Raises MailboxError where there is no Maildir.
+        """
         try:
-            return (self.path / "new" / key).read_bytes()
+            keys = sorted(entry.name for entry in os.scandir(self.path / "new") if not entry.name.startswith("."))
         except OSError as error:
-            raise NoMailbox(f"{self.path / 'new' / key}: {error.strerror}") from error
+            raise MailboxError(f"{self.path}: this is no Maildir that can be read: {error.strerror}") from error
+        for key in keys:
+            with contextlib.suppress(FileNotFoundError, IsADirectoryError):  # another reader was quicker, or a folder
+                yield key, _read(self.path / "new" / key)
 
     def done(self, key: str) -> None:
-        """Move a message to `cur/`, marked as seen: it stays there for people to read."""
-        (self.path / "new" / key).rename(self.path / "cur" / f"{key}:2,S")
+        """Move a message that is stored to cur/, flagged as seen; nothing happens when it has moved already."""
+        name = Path(key).name
+        (self.path / "cur").mkdir(exist_ok=True)
+        with contextlib.suppress(FileNotFoundError):
+            (self.path / "new" / name).rename(self.path / "cur" / f"{name.partition(':')[0]}:2,S")
 
 
-def messages(path: Path) -> Iterator[tuple[str, bytes]]:
-    """The messages of a file (one message, or an mbox) or of a Maildir, each with the name to show for it.
+def maildir(path: Path) -> Maildir:
+    """The Maildir at this path."""
+    return Maildir(path)
 
-    Raises NoMailbox.
+
+def each(path: Path) -> Iterator[tuple[str, bytes]]:
+    """Every mail at a path and its name: of a Maildir, new and seen; of an mbox, numbered; or of the one file it is.
+
+    Raises MailboxError when it cannot be read.
     """
     try:
         if path.is_dir():
-            yield from _in_maildir(path)
+            yield from _folder(path)
         elif _is_mbox(path):
-            yield from _in_mbox(path)
+            yield from ((f"{path}:{number}", raw) for number, raw in enumerate(mbox(path), start=1))
         else:
-            yield str(path), path.read_bytes()
+            yield str(path), _read(path)
     except OSError as error:
-        raise NoMailbox(f"{path}: {error.strerror or error}") from error
+        raise MailboxError(f"{path}: this cannot be read: {error.strerror}") from error
+
+
+def mbox(path: Path) -> Iterator[bytes]:
+    """The mails of an mbox, whichever way it quotes `From `, in constant memory whatever its size (RFC 4155)."""
+    lines: list[bytes] = []
+    size, blank, started = 0, True, False
+    for line in _lines(path):
+        if blank and line.startswith(b"From "):
+            if started:
+                yield b"".join(lines)
+            lines, size, started, blank = [], 0, True, False
+            continue
+        if started and size < mime.MOST_BYTES:
+            lines.append(line[1:] if line.lstrip(b">").startswith(b"From ") and line.startswith(b">") else line)
+            size += len(line)
+        blank = line in (b"\n", b"\r\n")
+    if started:
+        yield b"".join(lines)
+
+
+def _folder(path: Path) -> Iterator[tuple[str, bytes]]:
+    folders = [path / "new", path / "cur"] if (path / "new").is_dir() else [path]
+    for folder in folders:
+        for file in sorted(folder.iterdir() if folder.is_dir() else []):
+            if file.is_file() and not file.name.startswith("."):
+                yield str(file), _read(file)
 
 
 def _is_mbox(path: Path) -> bool:
@@ -59,15 +96,13 @@ def _is_mbox(path: Path) -> bool:
         return file.read(5) == b"From "
 
 
-def _in_mbox(path: Path) -> Iterator[tuple[str, bytes]]:
-    with closing(mailbox.mbox(path, create=False)) as box:
-        for number, key in enumerate(box.iterkeys(), 1):
-            yield f"{path}#{number}", box.get_bytes(key)
+def _read(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(mime.MOST_BYTES)
 
 
-def _in_maildir(path: Path) -> Iterator[tuple[str, bytes]]:
-    folders = [path / name for name in ("new", "cur")]
-    if not all(folder.is_dir() for folder in folders):
-        raise NoMailbox(f"{path}: neither a message, an mbox nor a Maildir")
-    for file in sorted(file for folder in folders for file in folder.iterdir() if file.is_file()):
-        yield str(file), file.read_bytes()
+def _lines(path: Path) -> Iterator[bytes]:
+    """Lines, of which one may be longer than memory: then its pieces follow each other."""
+    with path.open("rb") as file:
+        while line := file.readline(_CHUNK):
+            yield line

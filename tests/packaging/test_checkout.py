@@ -84,6 +84,7 @@ def test_each_import_that_ships_is_a_dependency_that_is_declared() -> None:
 
 _DISTRIBUTIONS = {
     "flufl": "flufl_bounce",
+    "markupsafe": "jinja2",
     "mjml": "mjml_python",
     "pydantic": "pydantic_settings",
 }

@@ -36,7 +36,7 @@ def read(
     """
     links = embedded.links(edge.settings())
     readings = [
-        (name, returned_mail.read(raw, links, edge.now())) for file in files for name, raw in mailbox.messages(file)
+        (name, returned_mail.read(raw, links, edge.now())) for file in files for name, raw in mailbox.each(file)
     ]
     if as_json:
         edge.emit_json_lines(_as_json(name, reading) for name, reading in readings)

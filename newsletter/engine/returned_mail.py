@@ -28,16 +28,18 @@ def read(raw: bytes, links: Links, now: datetime) -> Reading:
 
 
 async def collect(database: Database, links: Links, folder: Path, now: datetime) -> int:
-    """Take every new message of a Maildir into the inbox; answer how many. Raises NoMailbox.
+    """Take every new message of a Maildir into the inbox; answer how many. Raises MailboxError.
 
     Killed between storing and moving, it stores the same events again, which the inbox has already.
     """
     source = mailbox.Maildir(folder)
-    waiting = await asyncio.to_thread(source.keys)
-    for key in waiting:
-        raw = await asyncio.to_thread(source.get, key)
+    waiting = source.waiting()
+    count = 0
+    while (found := await asyncio.to_thread(next, waiting, None)) is not None:
+        key, raw = found
         reading = await asyncio.to_thread(read, raw, links, now)
         async with database.begin() as connection:
             await feedback.store(connection, reports.events(reading.report, token=reading.token), now)
         await asyncio.to_thread(source.done, key)
-    return len(waiting)
+        count += 1
+    return count

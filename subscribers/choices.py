@@ -42,17 +42,21 @@ def of_document(document: Mapping[str, Any]) -> Choices:
     )
 
 
-async def read(connection: AsyncConnection, subscriber_id: int) -> Choices:
-    """What a subscriber chose."""
-    rows = await connection.execute(
-        select(choice.c.topic, choice.c.stance).where(choice.c.subscriber_id == subscriber_id)
-    )
-    stances = {row.topic: row.stance for row in rows}
+def of_stances(stances: Mapping[str, str]) -> Choices:
+    """The choices that these rows are: topic → `follow` or `mute`."""
     return of(
         everything=stances.get(EVERYTHING) == "follow",
         followed={topic for topic, stance in stances.items() if stance == "follow"},
         muted={topic for topic, stance in stances.items() if stance == "mute"},
     )
+
+
+async def read(connection: AsyncConnection, subscriber_id: int) -> Choices:
+    """What a subscriber chose."""
+    rows = await connection.execute(
+        select(choice.c.topic, choice.c.stance).where(choice.c.subscriber_id == subscriber_id)
+    )
+    return of_stances({row.topic: row.stance for row in rows})
 
 
 async def replace(connection: AsyncConnection, subscriber_id: int, chosen: Choices) -> None:

@@ -6,3 +6,8 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 def safe(text: str) -> str:
     """The text, with an apostrophe before it if a spreadsheet would take it for a formula."""
     return f"'{text}" if text.startswith(_FORMULA) else text
+
+
+def plain(text: str) -> str:
+    """What `safe` made safe, as it was."""
+    return text[1:] if text[:1] == "'" and text[1:].startswith(_FORMULA) else text

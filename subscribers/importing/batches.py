@@ -14,7 +14,6 @@ from pathlib import Path
 from sqlalchemy import update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from subscribers.audience import EVERYTHING
 from subscribers.consent import Action, Actor
 from subscribers.importing import layout as layouts
 from subscribers.importing import plan as plans
@@ -185,6 +184,7 @@ async def _add(connection: AsyncConnection, new: list[tuple[int, str, Person]], 
     ]
     await store.append(connection, subscriber, columns.split(","), people)
     choices: list[tuple[store.Value, ...]] = [
-        (number, topic, "follow") for number, _, person in new for topic in person.topics or (EVERYTHING,)
+        (number, topic, "follow") for number, _, person in new for topic in person.topics if topic not in person.muted
     ]
+    choices += [(number, topic, "mute") for number, _, person in new for topic in dict.fromkeys(person.muted)]
     await store.append(connection, choice, ("subscriber_id", "topic", "stance"), choices)

@@ -20,6 +20,7 @@ class Field(StrEnum):
     LOCALE = "locale"
     TIMEZONE = "timezone"
     EVENTS = "events"
+    MUTED = "muted"
     ROLE = "role"
     TAGS = "tags"
     STATUS = "status"
@@ -50,6 +51,7 @@ _NAMES = {
     Field.LOCALE: "locale, language, sprache, langue, idioma",
     Field.TIMEZONE: "timezone, time zone, zeitzone",
     Field.EVENTS: "events, topics",
+    Field.MUTED: "muted",
     Field.ROLE: "role",
     Field.TAGS: "tags, labels",
     Field.STATUS: "status, email subscriber status, subscriber status",

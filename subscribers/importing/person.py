@@ -11,8 +11,9 @@ from operator import itemgetter
 from typing import NamedTuple
 from zoneinfo import available_timezones
 
-from subscribers import addresses, names
+from subscribers import addresses, names, spreadsheet
 from subscribers.addresses import Address, AddressError
+from subscribers.audience import EVERYTHING
 from subscribers.importing.layout import Field, Kind, Layout
 from subscribers.importing.source import Row
 from subscribers.suppression import Reason
@@ -59,6 +60,7 @@ class Person(NamedTuple):
     locale: str
     timezone: str
     topics: tuple[str, ...]
+    muted: tuple[str, ...]
     joined_at: datetime | None
     consented_at: datetime | None
     ip: str
@@ -86,6 +88,7 @@ _STATUSES = {
     "": "pending",
     "unsubscribed": Reason.UNSUBSCRIBE,
     "left": Reason.UNSUBSCRIBE,
+    "suppressed": Reason.UNSUBSCRIBE,
     "blocklisted": Reason.UNSUBSCRIBE,
     "cleaned": Reason.HARD_BOUNCE,
     "bounced": Reason.HARD_BOUNCE,
@@ -95,7 +98,8 @@ _STATUSES = {
     "nonsubscribed": "never",
     "transactional": "never",
 }
-_ALL = frozenset({"", "*", "all", "everything"})
+_ALL = frozenset({EVERYTHING, "all", "everything"})
+_NONE = "none"  # as our own export has it
 _ZONES = frozenset(available_timezones()) | {""}
 _FORMULA = frozenset("=+-@\t\r")
 _LANGUAGE = re.compile(r"([A-Za-z]{2,3})(?:[-_].*)?\Z")
@@ -122,6 +126,7 @@ class _Cells(NamedTuple):
     locale: str
     timezone: str
     events: str
+    muted: str
     role: str
     tags: str
     status: str
@@ -183,6 +188,7 @@ class Reader:
             _language(cells.locale),
             zone,
             topics,
+            tuple(slug for slug in _slugs(cells.muted) if slug != EVERYTHING) if cells.muted else (),
             _moment(cells.joined_at or cells.requested_at),
             consented_at,
             cells.consent_ip or cells.request_ip,
@@ -198,6 +204,8 @@ class Reader:
             raise Refused(Fault.CELLS, f"the row has {len(cells)} cells, the header {width}: is one not quoted?")
         if row.is_long and any("\n" in cell and "@" in cell for cell in cells):
             raise Refused(Fault.LINES, "a cell spans several rows: is a quotation mark not closed?")
+        if any("\0" in cell for cell in cells):  # which PostgreSQL cannot keep
+            cells = [cell.replace("\0", "") for cell in cells]
         cells = [*cells[:width], *[""] * (width + 1 - len(cells))]
         if len(cells) == width:
             cells.append("")
@@ -218,10 +226,11 @@ class Reader:
         return status
 
     def _read_topics(self, text: str) -> tuple[tuple[str, ...], bool]:
-        """The events named in a cell (none: everything), and whether one of them is not known."""
-        named = [name.strip().casefold() for name in re.split(r"[;,|]", text)]
-        wanted = dict.fromkeys(name for name in named if name)
+        """The topics a cell asks for (empty: everything), and whether it names an event that is not known."""
+        wanted = dict.fromkeys(_slugs(text))
         if not wanted or _ALL & wanted.keys():
+            return (EVERYTHING,), False
+        if wanted.keys() == {_NONE}:
             return (), False
         known = tuple(name for name in wanted if self._events is None or name in self._events)
         if not known:
@@ -254,19 +263,23 @@ class Reader:
         return f"{self._file}{number}{''.join(proof)}}}"
 
 
+def _slugs(text: str) -> tuple[str, ...]:
+    return tuple(slug for name in re.split(r"[;,|]", text) if (slug := name.strip().casefold()))
+
+
 def _is_formula(cell: str) -> bool:
     return len(cell.strip()) > 1 and cell.lstrip()[0] in "=+-@"
 
 
 def _address(text: str) -> tuple[str, Address]:
     try:
-        return addresses.parse_mailbox(text)
+        return addresses.parse_mailbox(spreadsheet.plain(text))
     except AddressError as error:
         raise Refused(Fault.ADDRESS if text else Fault.EMPTY, str(error)) from error
 
 
 def _names(cells: _Cells, display: str) -> tuple[str, str]:
-    first, last = names.clean(cells.first_name), names.clean(cells.last_name)
+    first, last = (names.clean(spreadsheet.plain(name)) for name in (cells.first_name, cells.last_name))
     if not first and not last:
         first, _, last = (names.clean(cells.name) or display).partition(" ")
     return "" if first == "-" else first, "" if last == "-" else last

@@ -2,8 +2,9 @@
 
 import csv
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any, TextIO
 
 from subscribers import spreadsheet
 from subscribers.importing.errors import ImportFailed
@@ -12,12 +13,22 @@ from subscribers.importing.report import Rejected
 
 @contextmanager
 def writing(path: Path) -> Iterator[Callable[[Rejected], None]]:
-    """Open a rejects file; what is handed out writes one row to it. Raises ImportFailed if it cannot be written."""
+    """What is handed out writes one row to the file, which is made with the first. Raises ImportFailed."""
+    with ExitStack() as opened:
+        writer: Any = None
+
+        def write(one: Rejected) -> None:
+            nonlocal writer
+            if writer is None:
+                writer = csv.writer(opened.enter_context(_new(path)))
+                writer.writerow(["row", "reason", "cells"])
+            writer.writerow([one.row, spreadsheet.safe(one.reason), *map(spreadsheet.safe, one.cells)])
+
+        yield write
+
+
+def _new(path: Path) -> TextIO:
     try:
-        file = path.open("w", encoding="utf-8-sig", newline="")
+        return path.open("w", encoding="utf-8-sig", newline="")
     except OSError as error:
         raise ImportFailed(f"{path}: cannot write the refused rows there: {error.strerror or error}") from error
-    with file:
-        writer = csv.writer(file)
-        writer.writerow(["row", "reason", "cells"])
-        yield lambda one: writer.writerow([one.row, spreadsheet.safe(one.reason), *map(spreadsheet.safe, one.cells)])

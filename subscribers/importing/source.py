@@ -124,14 +124,13 @@ def _encoding(path: Path, start: bytes, *, is_utf8: bool) -> tuple[str, str, str
     for mark, (codec, name) in _BOMS.items():
         if start.startswith(mark):
             return codec, "replace" if codec == "utf-16" else _STRAY, name
-    sample = start[:4096]
-    if (zeros := sample.count(0)) > 0:
-        if sample[1::2].count(0) > len(sample) // 5 and sample[0::2].count(0) == 0:
-            return "utf-16-le", "replace", "UTF-16"
-        if sample[0::2].count(0) > len(sample) // 5 and sample[1::2].count(0) == 0:
-            return "utf-16-be", "replace", "UTF-16"
-        if zeros > 8 or zeros > len(sample) // 100:
-            raise ImportFailed(f"{path}: this is a binary file, not a CSV file")
+    even, odd = start[:4096:2].count(0), start[1:4096:2].count(0)
+    if odd > 8 * even and odd > len(start[:4096]) // 5:  # Latin letters, whose upper byte is zero
+        return "utf-16-le", "replace", "UTF-16"
+    if even > 8 * odd and even > len(start[:4096]) // 5:
+        return "utf-16-be", "replace", "UTF-16"
+    if even + odd > 8:
+        raise ImportFailed(f"{path}: this is a binary file, not a CSV file")
     if is_utf8:
         return "utf-8", "strict", "UTF-8"
     kept = start.decode("utf-8", "ignore")
@@ -139,15 +138,9 @@ def _encoding(path: Path, start: bytes, *, is_utf8: bool) -> tuple[str, str, str
     stray = len(start) - len(kept.encode())
     if proper > stray:
         return "utf-8", _STRAY, "UTF-8 with stray Windows-1252 letters"
-    return (
-        ("cp1252", _STRAY, "Windows-1252")
-        if any(0x80 <= byte < 0xA0 for byte in start)
-        else (
-            "latin-1",
-            "strict",
-            "Latin-1 (Windows-1252)",
-        )
-    )
+    if any(0x80 <= byte < 0xA0 for byte in start):
+        return "cp1252", _STRAY, "Windows-1252"
+    return "latin-1", "strict", "Latin-1 (Windows-1252)"
 
 
 def _decode_stray(error: UnicodeError) -> tuple[str, int]:

@@ -1,0 +1,122 @@
+"""What `newsletter subscribers import` does and says."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from newsletter.cli import edge
+from newsletter.constellation import store
+from newsletter.settings import Settings
+from subscribers import importing
+from subscribers.importing import Report
+
+
+def mapping(pairs: list[str]) -> dict[str, str]:
+    """Read `--map COLUMN=FIELD` options; a wrong one is a usage error."""
+    columns = {}
+    for pair in pairs:
+        column, equals, field = pair.rpartition("=")
+        if not equals or not column or not field:
+            raise typer.BadParameter(f"{pair}: write COLUMN=FIELD, as in “Mail=email”", param_hint="--map")
+        columns[column] = field
+    return columns
+
+
+async def run(settings: Settings, file: Path, columns: dict[str, str], rejects: Path, *, dry_run: bool) -> Report:
+    """Import a file into the database in force, under a bar where somebody watches, and leave an audit row."""
+    async with edge.opened(settings.database) as database:
+        async with database.read() as connection:
+            events = {stored.event.slug for stored in await store.events(connection)}
+        with importing.writing_rejects(rejects) as rejected, _bar(file.name) as progressed:
+            report = await importing.run(
+                file,
+                begin=database.read if dry_run else database.begin,
+                hash_key=settings.secrets.hash_key.get_secret_value(),
+                now=edge.now(),
+                mapping=columns,
+                events=events or None,
+                dry_run=dry_run,
+                rejected=rejected,
+                progressed=progressed,
+            )
+        if not dry_run:
+            async with database.begin() as connection:
+                await edge.audit(connection, "subscribers.imported", file.name, **_plain_counts(report))
+    return report
+
+
+@contextmanager
+def _bar(title: str) -> Iterator[Callable[[int, int], None] | None]:
+    """A bar with rate and remaining time on a terminal, nothing elsewhere."""
+    if not edge.is_terminal():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    from newsletter.cli.progress import Rate
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), Rate(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True)) as progress:
+        task = progress.add_task(title, total=None)
+        yield lambda done, total: progress.update(task, completed=done, total=total)
+
+
+def _plain_counts(report: Report) -> dict[str, Any]:
+    counts = report.counts
+    return {
+        "rows": counts.rows,
+        "active": counts.active,
+        "pending": counts.pending,
+        "promoted": counts.promoted,
+        "known": counts.known,
+        "duplicates": counts.duplicates,
+        "kept_out": dict(counts.kept_out),
+        "stopped": dict(counts.stopped),
+        "refused": dict(counts.refused),
+    }
+
+
+def plain(report: Report, rejects: Path) -> dict[str, Any]:
+    """The report as JSON has it."""
+    return {
+        "file": report.file,
+        "dry_run": report.dry_run,
+        "encoding": report.encoding,
+        "delimiter": report.delimiter,
+        "layout": report.layout,
+        "columns": report.columns,
+        "ignored": report.ignored,
+        **_plain_counts(report),
+        "remarks": dict(report.remarks),
+        "rejects": str(rejects) if report.counts.refused else None,
+    }
+
+
+def tell(report: Report, rejects: Path) -> None:
+    """Print the report for people."""
+    counts = report.counts
+    edge.say(f"{report.file}: {report.encoding}, {report.delimiter}-separated, layout {report.layout}.")
+    edge.say("Read: " + ", ".join(f"{column} as {field}" for column, field in report.columns.items()) + ".")
+    if report.ignored:
+        edge.say(f"Left out: {', '.join(report.ignored)}.")
+    rows: list[tuple[str, str]] = [
+        ("new, consent proven: active", f"{counts.active:,}"),
+        ("new, no proof: pending, to be asked", f"{counts.pending:,}"),
+        ("pending before, now proven: active", f"{counts.promoted:,}"),
+        ("here already, unchanged", f"{counts.known:,}"),
+        ("named by an earlier row", f"{counts.duplicates:,}"),
+        *((f"kept out: {reason}", f"{count:,}") for reason, count in sorted(counts.kept_out.items())),
+        *((f"now suppressed: {reason}", f"{count:,}") for reason, count in sorted(counts.stopped.items())),
+        *((f"refused: {fault}", f"{count:,}") for fault, count in sorted(counts.refused.items())),
+    ]
+    edge.table(["what became of them", "rows"], [row for row in rows if row[1] != "0"], numbers=["rows"])
+    for remark, count in sorted(report.remarks.items()):
+        edge.say(f"{count:,} times: {remark}.")
+    if counts.refused:
+        edge.say(f"Every refused row, with its number and the reason, is in {rejects}.")
+    if report.dry_run:
+        edge.say("This was a dry run: nothing was changed.")

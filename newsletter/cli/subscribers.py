@@ -1,0 +1,233 @@
+"""`newsletter subscribers`: the people, as staff deal with them. Whatever changes something leaves an audit row."""
+
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from newsletter.cli import edge, people_import
+from newsletter.errors import NewsletterError
+from newsletter.settings import Settings
+from subscribers import addresses, audience, consent, directory, erasure, exporting, suppression
+from subscribers.addresses import Address
+from subscribers.directory import Entry, NoSuchSubscriber
+from subscribers.suppression import Reason
+
+app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
+
+Email = Annotated[str, typer.Argument(help="The address.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Note = Annotated[str, typer.Option(help="Why, for the record.")]
+
+
+class NotConfirmed(NewsletterError):
+    """Something that cannot be undone was not confirmed."""
+
+
+class CannotWrite(NewsletterError):
+    """The file to write to cannot be written."""
+
+
+@app.callback()
+def subscribers() -> None:
+    """Import, show, suppress and erase subscribers."""
+
+
+@app.command("import")
+def import_file(
+    file: Annotated[Path, typer.Argument(help="A CSV file: our own, an export of Wix or Mailchimp, or any other.")],
+    mapping: Annotated[
+        list[str] | None,
+        typer.Option("--map", metavar="COLUMN=FIELD", help="What a column holds; FIELD - ignores it. Repeatable."),
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would happen; change nothing.")] = False,
+    rejects: Annotated[
+        Path | None, typer.Option(help="Where to write refused rows.  [default: FILE with .rejects.csv, right here]")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Import people from a file, with the proof of their consent; a second time changes nothing.
+
+    Example: newsletter subscribers import people.csv --map "School=field:school" --dry-run
+    """
+    settings = edge.settings()
+    target = rejects or Path(f"{file.stem}.rejects.csv")
+    columns = people_import.mapping(mapping or [])
+    report = edge.run(people_import.run(settings, file, columns, target, dry_run=dry_run))
+    if as_json:
+        edge.emit_json(people_import.plain(report, target))
+    else:
+        people_import.tell(report, target)
+
+
+@app.command()
+def show(email: Email, as_json: AsJson = False) -> None:
+    """Show what is known of a person, and whether they are written to.
+
+    Example: newsletter subscribers show ana@example.org
+    """
+    settings = edge.settings()
+    entry = edge.run(_find(settings.database, addresses.parse(email)))
+    if as_json:
+        edge.emit_json(entry)
+        return
+    edge.table(["", entry.address], _facts(entry))
+
+
+@app.command("consent")
+def show_consent(email: Email, as_json: AsJson = False) -> None:
+    """Print the evidence of a person's consent, oldest first.
+
+    Example: newsletter subscribers consent ana@example.org --json
+    """
+    settings = edge.settings()
+    evidence = edge.run(_evidence(settings.database, addresses.parse(email)))
+    if as_json:
+        edge.emit_json(evidence)
+        return
+    rows = [(edge.moment(s.at), s.action, s.actor, s.source, s.ip, s.text_version, _short(s.detail)) for s in evidence]
+    edge.table(["at (UTC)", "action", "by", "through", "from", "text", "detail"], rows)
+
+
+@app.command()
+def erase(
+    email: Email, yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False, as_json: AsJson = False
+) -> None:
+    """Erase everything about a person; a keyed hash stays, so that no import brings them back.
+
+    Example: newsletter subscribers erase ana@example.org --yes
+    """
+    settings, address = edge.settings(), addresses.parse(email)
+    if not yes and not edge.confirm(f"Erase everything about {address.given}? This cannot be undone."):
+        raise NotConfirmed("nothing was erased; --yes confirms it where nobody can be asked")
+    edge.run(_erase(settings, address))
+    _done(as_json, f"Everything about {address.given} is erased.", address=address.given, erased=True)
+
+
+@app.command()
+def suppress(email: Email, note: Note = "", as_json: AsJson = False) -> None:
+    """Never write to an address again, whoever asks; it need not be a subscriber's.
+
+    Example: newsletter subscribers suppress ana@example.org --note "asked by telephone"
+    """
+    settings, address = edge.settings(), addresses.parse(email)
+    is_new = edge.run(_suppress(settings, address, note))
+    line = f"{address.given} is suppressed." if is_new else f"{address.given} was suppressed already."
+    _done(as_json, line, address=address.given, suppressed=True, new=is_new)
+
+
+@app.command()
+def release(email: Email, note: Note = "", as_json: AsJson = False) -> None:
+    """Undo a suppression by staff or for bounces; what a person said, that person alone undoes.
+
+    Example: newsletter subscribers release ana@example.org --note "mailbox works again"
+    """
+    settings, address = edge.settings(), addresses.parse(email)
+    reason = edge.run(_release(settings, address, note))
+    _done(as_json, f"{address.given} is released (was: {reason}).", address=address.given, released=reason)
+
+
+@app.command()
+def export(
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="A file instead of stdout.")] = None,
+    mailable: Annotated[bool, typer.Option("--mailable", help="Only those who are written to now.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line instead of CSV.")] = False,
+) -> None:
+    """Print every subscriber as CSV that a spreadsheet opens safely, and that can be imported again.
+
+    Example: newsletter subscribers export --mailable -o people.csv
+    """
+    settings = edge.settings()
+    count = edge.run(_export(settings.database, output, as_json=as_json, mailable=mailable))
+    edge.warn(f"{count:,} people.")
+
+
+async def _find(url: str, address: Address) -> Entry:
+    async with edge.opened(url) as database, database.read() as connection:
+        return await directory.find(connection, address)
+
+
+async def _evidence(url: str, address: Address) -> list[consent.Evidence]:
+    async with edge.opened(url) as database, database.read() as connection:
+        entry = await directory.find(connection, address)
+        return await consent.evidence(connection, entry.id)
+
+
+# The audit names people by the hash of their address: it must say what was done after they are erased, not to whom.
+
+
+async def _erase(settings: Settings, address: Address) -> None:
+    async with edge.opened(settings.database) as database, database.begin() as connection:
+        entry = await directory.find(connection, address)
+        if not await erasure.erase(connection, entry.id, now=edge.now()):
+            raise NoSuchSubscriber(f"nobody here has the address {address.given}")
+        await edge.audit(connection, "subscriber.erased", _subject(settings, address))
+
+
+async def _suppress(settings: Settings, address: Address, note: str) -> bool:
+    key = settings.secrets.hash_key.get_secret_value()
+    async with edge.opened(settings.database) as database, database.begin() as connection:
+        is_new = await directory.suppress(connection, address, hash_key=key, note=note, now=edge.now())
+        await edge.audit(connection, "subscriber.suppressed", _subject(settings, address), note=note)
+        return is_new
+
+
+async def _release(settings: Settings, address: Address, note: str) -> Reason:
+    key = settings.secrets.hash_key.get_secret_value()
+    async with edge.opened(settings.database) as database, database.begin() as connection:
+        reason = await directory.release(connection, address, hash_key=key, note=note, now=edge.now())
+        await edge.audit(connection, "subscriber.released", _subject(settings, address), note=note, reason=reason)
+        return reason
+
+
+def _subject(settings: Settings, address: Address) -> str:
+    return suppression.address_hash(address.normal, settings.secrets.hash_key.get_secret_value())
+
+
+def _done(as_json: bool, line: str, **facts: Any) -> None:
+    if as_json:
+        edge.emit_json(facts)
+    else:
+        edge.say(line)
+
+
+def _facts(entry: Entry) -> list[tuple[str, str]]:
+    chosen = entry.choices
+    follows = ["everything"] if chosen.everything else []
+    facts = [
+        ("name", f"{entry.first_name} {entry.last_name}".strip()),
+        ("status", entry.status),
+        ("suppressed", "" if entry.suppressed is None else f"{entry.suppressed}, {edge.moment(entry.suppressed_at)}"),
+        ("follows", ", ".join([*follows, *sorted(chosen.followed)]) or "nothing"),
+        ("mutes", ", ".join(sorted(chosen.muted))),
+        ("paused until", edge.moment(entry.paused_until)),
+        ("language", entry.locale),
+        ("time zone", entry.timezone or "the constellation's"),
+        ("joined", edge.moment(entry.joined_at)),
+        ("confirmed", edge.moment(entry.confirmed_at)),
+        ("left", edge.moment(entry.left_at)),
+        *((name, str(value)) for name, value in entry.fields.items()),
+    ]
+    return [fact for fact in facts if fact[1]]
+
+
+def _short(detail: dict[str, Any]) -> str:
+    return ", ".join(f"{name}: {value}" for name, value in detail.items())
+
+
+async def _export(url: str, output: Path | None, *, as_json: bool, mailable: bool) -> int:
+    count = 0
+    only = audience.mailable(edge.now()) if mailable else None
+    async with edge.opened(url) as database, database.read() as connection:
+        with ExitStack() as opened:
+            try:
+                file = sys.stdout if output is None else opened.enter_context(exporting.private(output))
+            except OSError as error:
+                raise CannotWrite(f"{output}: {error.strerror or error}") from error
+            write = exporting.json_lines(file) if as_json else exporting.comma_separated(file)
+            async for entry in directory.everyone(connection, only=only):
+                write(entry)
+                count += 1
+    return count

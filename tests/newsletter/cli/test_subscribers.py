@@ -1,0 +1,138 @@
+"""The subscribers commands as staff type them, wrong ones included."""
+
+import csv
+import json
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+PEOPLE = (
+    "email,first_name,events,consented_at,consent_source\n"
+    "ana@example.org,Ana,,2020-12-03,sheet\n"
+    "ben@example.org,=1+1,,,\n"
+    "cem@example.org,Cem,,,\n"
+    ",,,,nobody\n"
+)
+ANA = "ana@example.org"
+
+
+@pytest.fixture
+def desk(newsletter, tmp_path, monkeypatch) -> Path:
+    """A folder with settings, a migrated database and a file of people."""
+    monkeypatch.chdir(tmp_path)
+    assert newsletter("init").code == 0
+    assert newsletter("db", "upgrade").code == 0
+    (tmp_path / "people.csv").write_text(PEOPLE)
+    return tmp_path
+
+
+@pytest.fixture
+def imported(desk, newsletter) -> Path:
+    """The same, with the people in it."""
+    assert newsletter("subscribers", "import", "people.csv").code == 0
+    return desk
+
+
+def audit(folder: Path) -> list[tuple[str, str]]:
+    """Every audit row, as action and subject."""
+    (path,) = folder.glob("*.sqlite3")
+    with sqlite3.connect(path) as connection:
+        return connection.execute("SELECT action, subject FROM audit ORDER BY id").fetchall()
+
+
+def test_an_import_says_what_became_of_each_row_and_where_the_refused_are(desk, newsletter):
+    done = newsletter("subscribers", "import", "people.csv")
+    assert done.code == 0
+    assert "UTF-8, comma-separated, layout generic" in done.out
+    assert "new, consent proven: active" in done.out
+    assert "people.rejects.csv" in done.out
+    with (desk / "people.rejects.csv").open(encoding="utf-8-sig", newline="") as file:
+        assert [row[0] for row in csv.reader(file)] == ["row", "3", "5"]
+    assert audit(desk) == [("subscribers.imported", "people.csv")]
+
+
+def test_an_import_as_json_is_for_scripts_and_a_dry_run_changes_nothing(desk, newsletter):
+    told = json.loads(newsletter("subscribers", "import", "people.csv", "--dry-run", "--json").out)
+    assert (told["rows"], told["active"], told["pending"], told["dry_run"]) == (4, 1, 1, True)
+    assert sum(told["refused"].values()) == 2
+    assert audit(desk) == []
+    assert newsletter("subscribers", "show", ANA).code == 1
+
+
+def test_refused_rows_go_where_they_are_told_to(desk, newsletter):
+    told = newsletter("subscribers", "import", "people.csv", "--rejects", "no.csv", "--json")
+    assert json.loads(told.out)["rejects"] == "no.csv"
+    assert (desk / "no.csv").exists()
+
+
+def test_a_mapping_says_what_a_column_holds(desk, newsletter):
+    (desk / "list.csv").write_text("Kontakt,Ort\nana@example.org,Berlin\n")
+    assert (
+        newsletter("subscribers", "import", "list.csv", "--map", "Kontakt=email", "--map", "Ort=field:town").code == 0
+    )
+    assert json.loads(newsletter("subscribers", "show", ANA, "--json").out)["fields"] == {"town": "Berlin"}
+
+
+def test_a_person_is_shown_with_what_was_chosen_and_proven(imported, newsletter):
+    shown = newsletter("subscribers", "show", "ANA@example.org")
+    assert "everything" in shown.out
+    entry = json.loads(newsletter("subscribers", "show", ANA, "--json").out)
+    assert (entry["status"], entry["confirmed_at"]) == ("active", "2020-12-03T00:00:00+00:00")
+    (step,) = json.loads(newsletter("subscribers", "consent", ANA, "--json").out)
+    assert (step["action"], step["detail"]["consent_source"]) == ("imported", "sheet")
+    assert "imported" in newsletter("subscribers", "consent", ANA).out
+
+
+def test_suppressing_and_releasing_leave_audit_rows_that_do_not_name_the_person(imported, newsletter):
+    assert newsletter("subscribers", "suppress", ANA, "--note", "by telephone").code == 0
+    assert json.loads(newsletter("subscribers", "show", ANA, "--json").out)["suppressed"] == "staff"
+    assert json.loads(newsletter("subscribers", "release", ANA, "--json").out) == {"address": ANA, "released": "staff"}
+    again = newsletter("subscribers", "release", ANA)
+    assert (again.code, again.err) == (1, f"newsletter: {ANA} is not suppressed\n")
+    rows = audit(imported)
+    assert [action for action, _ in rows[1:]] == ["subscriber.suppressed", "subscriber.released"]
+    assert not any("ana" in subject for _, subject in rows)
+
+
+def test_erasing_asks_first_and_leaves_nothing_that_names_the_person(imported, newsletter):
+    refused = newsletter("subscribers", "erase", ANA)
+    assert refused.code == 1
+    assert "--yes" in refused.err
+    assert newsletter("subscribers", "erase", ANA, "--yes").code == 0
+    assert newsletter("subscribers", "show", ANA).err == f"newsletter: nobody here has the address {ANA}\n"
+    assert newsletter("subscribers", "import", "people.csv").code == 0
+    assert newsletter("subscribers", "show", ANA).code == 1
+    (path,) = imported.glob("*.sqlite3")
+    with sqlite3.connect(path) as connection:
+        assert not [line for line in connection.iterdump() if ANA in line]
+
+
+def test_an_export_is_one_that_can_be_imported_and_is_for_its_owner_only(imported, newsletter):
+    (row,) = list(csv.DictReader(newsletter("subscribers", "export", "--mailable").out.splitlines()))
+    assert (row["email"], row["status"], row["events"]) == (ANA, "active", "all")
+    assert newsletter("subscribers", "export", "-o", "out.csv").code == 0
+    assert (imported / "out.csv").stat().st_mode & 0o777 == 0o600
+    told = json.loads(newsletter("subscribers", "import", "out.csv", "--json").out)
+    assert (told["known"], told["rows"]) == (2, 2)
+    lines = newsletter("subscribers", "export", "--json").out.splitlines()
+    assert [json.loads(line)["email"] for line in lines] == [ANA, "cem@example.org"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (("import", "nowhere.csv"), 1, "nowhere.csv: No such file"),
+        (("import", "people.csv", "--map", "email"), 2, "COLUMN=FIELD"),
+        (("import", "people.csv", "--map", "mial=email"), 1, "did you mean email"),
+        (("show", "not an address"), 1, "is not an e-mail address"),
+        (("consent", "who@example.org"), 1, "nobody here has the address"),
+        (("erase", "who@example.org", "--yes"), 1, "nobody here has the address"),
+        (("export", "-o", "nowhere/out.csv"), 1, "nowhere/out.csv"),
+    ],
+)
+def test_what_cannot_be_done_is_said_in_one_line(desk, newsletter, arguments, code, said):
+    ended = newsletter("subscribers", *arguments)
+    assert ended.code == code
+    assert said in ended.err
+    assert "Traceback" not in ended.err

@@ -11,8 +11,11 @@ EVERYTHING = "*"
 """The topic that stands for the whole constellation."""
 
 
-def mailable(now: datetime) -> ColumnElement[bool]:
-    """The condition on `subscriber` that a person may be written to: confirmed, not suppressed, not pausing."""
+def mailable(now: datetime | ColumnElement[datetime]) -> ColumnElement[bool]:
+    """The condition on `subscriber` that a person may be written to: confirmed, not suppressed, not pausing.
+
+    `now` may be a parameter of a statement that is built once and run often.
+    """
     return and_(
         subscriber.c.status == "active",
         or_(subscriber.c.paused_until.is_(None), subscriber.c.paused_until <= now),

@@ -133,14 +133,15 @@ class Dispatcher:
             settled = [self._settlement(due, outcomes.get(due.subscriber_id), started_at, now) for due in window.due]
             refused = _refusals(hold.campaign_id, window.due, outcomes)
             async with self._database.begin() as connection:
-                await ledger.settle(connection, hold, settled, now)
+                last = window.exhausted or bool(session.lost) or stop.is_set()
+                if last:
+                    await ledger.settle(connection, hold, settled, now)
+                else:
+                    window = await ledger.settle_and_claim(
+                        connection, hold, settled, after_id=window.last_id, limit=limit, topic=topic, now=now
+                    )
                 if refused:
                     await self._on_refused(connection, refused, now)
-                last = window.exhausted or bool(session.lost) or stop.is_set()
-                if not last:
-                    window = await ledger.claim(
-                        connection, hold, after_id=window.last_id, limit=limit, topic=topic, now=now
-                    )
             self.tally.add(settled)
             if last:
                 return answered

@@ -14,13 +14,11 @@ that was believed dead and comes back settles nothing.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import (
     Select,
     and_,
-    bindparam,
     case,
     exists,
     func,
@@ -33,29 +31,16 @@ from sqlalchemy import (
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from newsletter.delivery import statements
+from newsletter.delivery.state import State as State
 from newsletter.errors import NewsletterError
 from newsletter.tables import campaign, delivery, shard
-from subscribers import audience, statements
 from subscribers.columns import Instant
-from subscribers.tables import subscriber
+from subscribers.statements import insert as insert_or_skip
 
 
 class Fenced(NewsletterError):
     """The shard has been taken over: its former owner may write nothing more about it."""
-
-
-class State(StrEnum):
-    """Where a delivery stands; the table's CHECK has the same names."""
-
-    QUEUED = "queued"
-    SENDING = "sending"
-    SENT = "sent"
-    DEFERRED = "deferred"
-    REFUSED = "refused"
-    EXPIRED = "expired"
-    SUPPRESSED = "suppressed"
-    UNCERTAIN = "uncertain"
-    CANCELLED = "cancelled"
 
 
 WAITING = (State.QUEUED, State.DEFERRED)
@@ -73,8 +58,8 @@ class Hold:
     last_id: int
 
 
-@dataclass(frozen=True, slots=True)
-class Due:
+# Due and Settlement are tuples: one of each is made for every mail, and a frozen dataclass takes five times as long.
+class Due(NamedTuple):
     """One person to write to now, with what a mail may say of them."""
 
     subscriber_id: int
@@ -95,8 +80,7 @@ class Window:
     exhausted: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Settlement:
+class Settlement(NamedTuple):
     """What became of one claimed delivery; `due_at` only for `deferred`."""
 
     subscriber_id: int
@@ -115,7 +99,7 @@ async def enrol(
     """
     chosen = people.subquery()
     columns = select(literal(campaign_id), chosen.c[0]).where(chosen.c[0].is_not(None))  # SQLite's upsert wants a WHERE
-    statement = statements.insert(connection, delivery).from_select(["campaign_id", "subscriber_id"], columns)
+    statement = insert_or_skip(connection, delivery).from_select(["campaign_id", "subscriber_id"], columns)
     once = statement.on_conflict_do_nothing().execution_options(preserve_rowcount=True)
     added = (await connection.execute(once)).rowcount
     await _cut(connection, campaign_id, shard_size, now)
@@ -202,10 +186,8 @@ def _of(hold: Hold) -> Any:
 
 async def _fence(connection: AsyncConnection, hold: Hold) -> None:
     """Lock the shard's row and make sure that it is still ours; raises Fenced."""
-    mine = update(shard).where(
-        shard.c.campaign_id == hold.campaign_id, shard.c.number == hold.number, shard.c.epoch == hold.epoch
-    )
-    if (await connection.execute(mine.values(epoch=hold.epoch))).rowcount != 1:
+    mine = {"of_campaign": hold.campaign_id, "of_number": hold.number, "of_epoch": hold.epoch}
+    if (await connection.execute(statements.FENCE, mine)).rowcount != 1:
         raise Fenced(f"shard {hold.number} of campaign {hold.campaign_id} has another owner now")
 
 
@@ -217,83 +199,49 @@ async def claim(
     Nothing is claimed of a campaign that is no longer `sending`. Raises Fenced.
     """
     await _fence(connection, hold)
-    wanted = func.coalesce(and_(audience.mailable(now), audience.following(topic)), False)
-    due = or_(delivery.c.state == State.QUEUED, and_(delivery.c.state == State.DEFERRED, delivery.c.due_at <= now))
-    rows = (
-        await connection.execute(
-            select(
-                delivery.c.subscriber_id,
-                delivery.c.attempts,
-                subscriber.c.address,
-                subscriber.c.first_name,
-                subscriber.c.last_name,
-                subscriber.c.locale,
-                subscriber.c.timezone,
-                case((wanted, 1), else_=0).label("wanted"),
-            )
-            .select_from(delivery)
-            .outerjoin(subscriber, subscriber.c.id == delivery.c.subscriber_id)
-            .where(_of(hold), delivery.c.subscriber_id > after_id, due, _is_sending(hold.campaign_id))
-            .order_by(delivery.c.subscriber_id)
-            .limit(limit)
-        )
-    ).all()
+    return await _claim(connection, hold, after_id=after_id, limit=limit, topic=topic, now=now)
+
+
+async def _claim(
+    connection: AsyncConnection, hold: Hold, *, after_id: int, limit: int, topic: str | None, now: datetime
+) -> Window:
+    wanted = {"of_campaign": hold.campaign_id, "after_id": after_id, "last_id": hold.last_id, "most": limit, "now": now}
+    rows = (await connection.execute(statements.claimable(topic), wanted)).all()
     if not rows:
         return Window((), after_id, exhausted=True)
     last_id = rows[-1].subscriber_id
-    unwanted = [row.subscriber_id for row in rows if not row.wanted]
+    unwanted = [row.subscriber_id for row in rows if not row[-1]]
     if unwanted:
         await connection.execute(
             update(delivery)
             .where(delivery.c.campaign_id == hold.campaign_id, delivery.c.subscriber_id.in_(unwanted))
             .values(state=State.SUPPRESSED, at=now, due_at=None)
         )
-    await connection.execute(
-        update(delivery)
-        .where(
-            delivery.c.campaign_id == hold.campaign_id,
-            delivery.c.subscriber_id.between(rows[0].subscriber_id, last_id),
-            due,
-        )
-        .values(state=State.SENDING, attempts=delivery.c.attempts + 1, at=now, due_at=None)
-    )
-    people = tuple(Due(*row[:-1]) for row in rows if row.wanted)
+    claimed = {"of_campaign": hold.campaign_id, "first_id": rows[0].subscriber_id, "last_id": last_id, "now": now}
+    await connection.execute(statements.MARK, claimed)
+    people = tuple(Due._make(row[:-1]) for row in rows if row[-1])
     return Window(people, last_id, exhausted=len(rows) < limit)
-
-
-def _is_sending(campaign_id: int) -> Any:
-    return exists().where(campaign.c.id == campaign_id, campaign.c.status == "sending")
-
-
-_SETTLE = (
-    update(delivery)
-    .where(
-        delivery.c.campaign_id == bindparam("of_campaign"),
-        delivery.c.subscriber_id == bindparam("of_subscriber"),
-        delivery.c.state == State.SENDING,
-    )
-    .values(state=bindparam("to_state"), reply=bindparam("its_reply"), due_at=bindparam("next_at"), at=bindparam("now"))
-)
 
 
 async def settle(connection: AsyncConnection, hold: Hold, settled: Sequence[Settlement], now: datetime) -> None:
     """Write what became of a window. Raises Fenced, and then nothing is written."""
     await _fence(connection, hold)
-    if settled:
-        await connection.execute(
-            _SETTLE,
-            [
-                {
-                    "of_campaign": hold.campaign_id,
-                    "of_subscriber": one.subscriber_id,
-                    "to_state": one.state,
-                    "its_reply": one.reply,
-                    "next_at": one.due_at,
-                    "now": now,
-                }
-                for one in settled
-            ],
-        )
+    await statements.settle(connection, hold.campaign_id, settled, now)
+
+
+async def settle_and_claim(
+    connection: AsyncConnection,
+    hold: Hold,
+    settled: Sequence[Settlement],
+    *,
+    after_id: int,
+    limit: int,
+    topic: str | None,
+    now: datetime,
+) -> Window:
+    """Settle one window and claim the next behind one fence. Raises Fenced, and then nothing is written."""
+    await settle(connection, hold, settled, now)
+    return await _claim(connection, hold, after_id=after_id, limit=limit, topic=topic, now=now)
 
 
 async def let_go(connection: AsyncConnection, hold: Hold, now: datetime, *, not_before: datetime | None = None) -> None:

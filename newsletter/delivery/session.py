@@ -328,8 +328,8 @@ class Session(asyncio.Protocol):
 
 
 def _readable(text: bytes) -> str:
-    """The text of a reply as it is kept."""
-    return text.decode("utf-8", "replace").strip()[:_KEPT_REPLY]
+    """The text of a reply as it is kept; PostgreSQL takes no NUL."""
+    return text.decode("utf-8", "replace").replace("\0", "").strip()[:_KEPT_REPLY]
 
 
 def _not_success(code: int) -> int:

@@ -1,0 +1,117 @@
+"""The statements of the ledger's inner loop, that every mail passes through: built once, and given rows in bulk.
+
+SQLAlchemy takes longer to build such a statement, or to bind a window's rows to it, than a database to run it.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from functools import cache
+from typing import Any
+
+from sqlalchemy import Select, and_, bindparam, case, exists, func, or_, select, text, update
+from sqlalchemy.dialects import sqlite
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from newsletter.delivery.state import State
+from newsletter.tables import campaign, delivery, shard
+from subscribers import audience
+from subscribers.columns import Instant
+from subscribers.tables import subscriber
+
+FENCE = (
+    update(shard)
+    .where(
+        shard.c.campaign_id == bindparam("of_campaign"),
+        shard.c.number == bindparam("of_number"),
+        shard.c.epoch == bindparam("of_epoch"),
+    )
+    .values(epoch=bindparam("of_epoch"))
+)
+"""Lock a shard's row if it has the epoch `of_epoch`."""
+
+_NOW = bindparam("now", type_=Instant())
+_DUE = or_(delivery.c.state == State.QUEUED, and_(delivery.c.state == State.DEFERRED, delivery.c.due_at <= _NOW))
+
+MARK = (
+    update(delivery)
+    .where(
+        delivery.c.campaign_id == bindparam("of_campaign"),
+        delivery.c.subscriber_id.between(bindparam("first_id"), bindparam("last_id")),
+        _DUE,
+    )
+    .values(state=State.SENDING, attempts=delivery.c.attempts + 1, at=_NOW, due_at=None)
+)
+"""Mark what is due from `first_id` to `last_id` as `sending`."""
+
+
+@cache
+def claimable(topic: str | None) -> Select[Any]:
+    """What is due after `after_id` up to `last_id`, at most `most`, and in the last column if it is still wanted.
+
+    Nothing of a campaign that is no longer `sending`.
+    """
+    wanted = func.coalesce(and_(audience.mailable(_NOW), audience.following(topic)), False)
+    return (
+        select(
+            delivery.c.subscriber_id,
+            delivery.c.attempts,
+            subscriber.c.address,
+            subscriber.c.first_name,
+            subscriber.c.last_name,
+            subscriber.c.locale,
+            subscriber.c.timezone,
+            case((wanted, 1), else_=0),
+        )
+        .select_from(delivery)
+        .outerjoin(subscriber, subscriber.c.id == delivery.c.subscriber_id)
+        .where(
+            delivery.c.campaign_id == bindparam("of_campaign"),
+            delivery.c.subscriber_id > bindparam("after_id"),
+            delivery.c.subscriber_id <= bindparam("last_id"),
+            _DUE,
+            exists().where(campaign.c.id == bindparam("of_campaign"), campaign.c.status == "sending"),
+        )
+        .order_by(delivery.c.subscriber_id)
+        .limit(bindparam("most"))
+    )
+
+
+Outcomes = Sequence[tuple[int, State, str | None, datetime | None]]
+"""For each person of a window: the subscriber's number, the state, the reply, and when it is due again."""
+
+# Row by row: an UPDATE … FROM json_each scans the whole campaign while SQLite has no statistics of it.
+_SETTLE_SQLITE = """
+UPDATE delivery SET state = ?, reply = ?, due_at = ?, at = ?
+WHERE campaign_id = ? AND subscriber_id = ? AND state = 'sending'
+"""
+
+_SETTLE_POSTGRESQL = text("""
+UPDATE delivery SET state = new.state, reply = new.reply, due_at = new.due_at, at = :now
+FROM unnest(
+  CAST(:ids AS bigint[]), CAST(:states AS text[]), CAST(:replies AS text[]), CAST(:dues AS timestamptz[])
+) AS new (id, state, reply, due_at)
+WHERE delivery.campaign_id = :campaign AND delivery.subscriber_id = new.id AND delivery.state = 'sending'
+""")
+
+_INSTANT = Instant()
+_SQLITE = sqlite.dialect()
+
+
+async def settle(connection: AsyncConnection, campaign_id: int, outcomes: Outcomes, now: datetime) -> None:
+    """Write them to the deliveries of the campaign that are still `sending`; any other keeps what it has."""
+    if not outcomes:
+        return
+    if connection.dialect.name == "sqlite":
+        at = _text(now)
+        rows = [(state.value, reply, _text(due), at, campaign_id, number) for number, state, reply, due in outcomes]
+        await connection.exec_driver_sql(_SETTLE_SQLITE, rows)
+        return
+    ids, states, replies, dues = (list(column) for column in zip(*outcomes, strict=True))
+    values = {"ids": ids, "states": [state.value for state in states], "replies": replies, "dues": dues}
+    await connection.execute(_SETTLE_POSTGRESQL, {**values, "campaign": campaign_id, "now": now})
+
+
+def _text(moment: datetime | None) -> str | None:
+    """A moment as SQLite's column has it."""
+    value: str | None = _INSTANT.process_bind_param(moment, _SQLITE)
+    return value

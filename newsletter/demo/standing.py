@@ -1,0 +1,86 @@
+"""Where each person stands at a moment, told from the diary alone: in or gone, and what they want to hear of."""
+
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from newsletter.demo.diary import GONE, Deed, Entry
+
+
+@dataclass(slots=True)
+class Standing:
+    """One person. `asked` is what a request that is not confirmed yet would make of their wishes."""
+
+    is_in: bool = False
+    is_gone: bool = False
+    wants_everything: bool = False
+    wants: frozenset[str] = frozenset()
+    muted: frozenset[str] = frozenset()
+    paused_until: datetime | None = None
+    asked: frozenset[str] = frozenset()
+
+    def apply(self, entry: Entry) -> None:
+        """Go on from one deed."""
+        match entry.deed:
+            case Deed.ASKED if not self.is_in:
+                self.asked = entry.topics
+            case Deed.AGREED:
+                self._come_in(entry.topics)
+            case Deed.CONFIRMED if not self.is_in:
+                self._come_in(self.asked)
+            case deed if deed in GONE:
+                self.is_in, self.is_gone = False, True
+            case Deed.CHOSE:
+                self.wants_everything = False
+                self.wants = (self.wants - entry.offered) | entry.topics
+                self.muted = self.muted - entry.offered
+            case Deed.MUTED:
+                self.muted = self.muted | entry.topics
+                self.wants = self.wants - entry.topics
+            case Deed.PAUSED:
+                self.paused_until = entry.until
+
+    def _come_in(self, topics: frozenset[str]) -> None:
+        self.is_in, self.is_gone = True, False
+        self.wants_everything = not topics
+        self.wants = topics
+        self.muted = frozenset()
+
+    def is_due(self, event: str, now: datetime) -> bool:
+        """Whether a mail about this event is theirs to get."""
+        if not self.is_in or (self.paused_until is not None and now < self.paused_until):
+            return False
+        return event not in self.muted and (self.wants_everything or event in self.wants)
+
+
+class Replay:
+    """Goes through a diary once, forward; `people` stand as they did at the moment it was last taken to."""
+
+    def __init__(self, entries: Iterable[Entry]) -> None:
+        self.people: dict[str, Standing] = {}
+        self._ahead = deque(sorted(entries, key=_order))
+
+    def to(self, moment: datetime) -> None:
+        """Everything up to and including this moment has happened, but for mailboxes that refused a mail just then."""
+        while self._ahead and _order(self._ahead[0]) <= (moment, False):
+            entry = self._ahead.popleft()
+            self.people.setdefault(entry.address, Standing()).apply(entry)
+
+
+def _order(entry: Entry) -> tuple[datetime, bool]:
+    """By time; a mail that a mailbox refused was rightly offered to whoever was in at that moment."""
+    return entry.at, entry.how == "refused"
+
+
+def absences(entries: Iterable[Entry]) -> dict[str, list[tuple[datetime, datetime | None]]]:
+    """For everyone who is gone or was: from when, and until when they came back by confirming anew (None: never)."""
+    spans: dict[str, list[tuple[datetime, datetime | None]]] = {}
+    for entry in sorted(entries, key=lambda entry: entry.at):
+        open_spans = spans.get(entry.address, [])
+        is_away = bool(open_spans) and open_spans[-1][1] is None
+        if entry.deed in GONE and not is_away:
+            spans.setdefault(entry.address, []).append((entry.at, None))
+        elif entry.deed is Deed.CONFIRMED and is_away:
+            open_spans[-1] = (open_spans[-1][0], entry.at)
+    return spans

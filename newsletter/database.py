@@ -107,11 +107,12 @@ def parse(url: str) -> URL:
         parsed = make_url(url)
     except ArgumentError as error:
         raise DatabaseError(f"database = {url!r} is not a URL; use sqlite:///FILE or postgresql://HOST/NAME") from error
+    shown = parsed.render_as_string(hide_password=True)
     backend = parsed.get_backend_name()
     if backend not in ("sqlite", "postgresql"):
-        raise DatabaseError(f"database = {url!r}: {backend} is not supported; use sqlite:///FILE or postgresql://…")
+        raise DatabaseError(f"database = {shown!r}: {backend} is not supported; use sqlite:///FILE or postgresql://…")
     if backend == "sqlite" and parsed.database in (None, "", ":memory:"):
-        raise DatabaseError(f"database = {url!r}: name a file, as in sqlite:///newsletter.sqlite3")
+        raise DatabaseError(f"database = {shown!r}: name a file, as in sqlite:///newsletter.sqlite3")
     return parsed
 
 

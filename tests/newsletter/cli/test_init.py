@@ -74,7 +74,7 @@ def test_without_a_folder_it_begins_here_and_says_what_comes_next(
     monkeypatch.chdir(tmp_path)
     done = newsletter("init")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["constellation.toml", "newsletter.toml"]
-    steps = [line.strip() for line in done.out.splitlines() if line.startswith("  ")]
+    steps = [line.strip() for line in done.out.partition("Next:")[2].splitlines() if line.strip()]
     assert steps == ["newsletter db upgrade", "newsletter constellation load constellation.toml", "newsletter serve"]
 
 

@@ -37,3 +37,15 @@ class TooLarge(WebhookError):
     """The body, or the number of events in it, is over the cap."""
 
     status: ClassVar[int] = 413
+
+
+class Unavailable(WebhookError):
+    """The proof could not be fetched just now: the report should be sent again."""
+
+    status: ClassVar[int] = 503
+
+
+class Unacceptable(MalformedReport):
+    """A malformed report of a provider that repeats itself for hours unless it is told 406."""
+
+    status: ClassVar[int] = 406

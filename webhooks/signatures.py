@@ -67,6 +67,11 @@ def basic(headers: Mapping[str, str], username: str, password: str, setting: str
         raise NotAuthentic("wrong user name or password")
 
 
+def basic_header(username: str, password: str) -> dict[str, str]:
+    """The header that `basic` accepts."""
+    return {"Authorization": "Basic " + base64.b64encode(f"{username}:{password}".encode()).decode()}
+
+
 def bearer(headers: Mapping[str, str], secret: str, setting: str) -> None:
     """A bearer token in the Authorization header (RFC 6750). Raises NotConfigured or NotAuthentic."""
     known = keys(secret, setting)
@@ -81,6 +86,13 @@ def basic_or_bearer(headers: Mapping[str, str], username: str, password: str, se
         bearer(headers, secret, setting)
     else:
         basic(headers, username, password, setting)
+
+
+def credentials(username: str, password: str, secret: str) -> dict[str, str]:
+    """The header that `basic_or_bearer` accepts."""
+    if secret.strip():
+        return {"Authorization": f"Bearer {secret.split()[0]}"}
+    return basic_header(username, password)
 
 
 def hmac_sha256_hex(given: str, signed: bytes, secret: str, setting: str) -> None:

@@ -11,8 +11,21 @@ from typing import Any, ClassVar, Protocol, runtime_checkable
 
 from webhooks.errors import UnknownProvider
 from webhooks.events import Event
+from webhooks.providers.azure import Azure
+from webhooks.providers.brevo import Brevo
+from webhooks.providers.forwardemail import ForwardEmail
 from webhooks.providers.generic import Generic
+from webhooks.providers.mailersend import MailerSend
+from webhooks.providers.mailgun import Mailgun
+from webhooks.providers.mailjet import Mailjet
+from webhooks.providers.mailtrap import Mailtrap
+from webhooks.providers.mandrill import Mandrill
+from webhooks.providers.postal import Postal
 from webhooks.providers.postmark import Postmark
+from webhooks.providers.resend import Resend
+from webhooks.providers.sendgrid import SendGrid
+from webhooks.providers.ses import Ses
+from webhooks.providers.sparkpost import SparkPost
 
 
 class Provider(Protocol):
@@ -45,8 +58,21 @@ class Sampling(Protocol):
 
 
 PROVIDERS: dict[str, type[Provider]] = {
+    "azure": Azure,
+    "brevo": Brevo,
+    "forwardemail": ForwardEmail,
     "generic": Generic,
+    "mailersend": MailerSend,
+    "mailgun": Mailgun,
+    "mailjet": Mailjet,
+    "mailtrap": Mailtrap,
+    "mandrill": Mandrill,
+    "postal": Postal,
     "postmark": Postmark,
+    "resend": Resend,
+    "sendgrid": SendGrid,
+    "ses": Ses,
+    "sparkpost": SparkPost,
 }
 
 

@@ -3,45 +3,42 @@
 https://postmarkapp.com/developer/webhooks/webhooks-overview
 """
 
-import base64
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import ClassVar
 
-from webhooks import classification, payload, signatures, tokens
+from webhooks import payload, signatures, tokens
 from webhooks.errors import MalformedReport
-from webhooks.events import BounceClass, Event, Kind, Reason, derived_id
-
-Meaning = tuple[Kind, BounceClass | None, Reason]
+from webhooks.events import Event, Reason, derived_id
+from webhooks.providers import meaning
+from webhooks.providers.meaning import Meaning
 
 BOUNCES: dict[str, Meaning] = {
-    "HardBounce": (Kind.BOUNCED, BounceClass.HARD, Reason.NO_SUCH_USER),
-    "BadEmailAddress": (Kind.BOUNCED, BounceClass.HARD, Reason.NO_SUCH_USER),
-    "Transient": (Kind.BOUNCED, BounceClass.SOFT, Reason.UNKNOWN),
-    "SoftBounce": (Kind.BOUNCED, BounceClass.SOFT, Reason.UNKNOWN),
-    "DnsError": (Kind.BOUNCED, BounceClass.SOFT, Reason.NETWORK),
-    "Unknown": (Kind.BOUNCED, BounceClass.SOFT, Reason.UNKNOWN),
-    "Blocked": (Kind.BOUNCED, BounceClass.BLOCK, Reason.POLICY),
-    "SpamNotification": (Kind.BOUNCED, BounceClass.BLOCK, Reason.CONTENT),
-    "VirusNotification": (Kind.BOUNCED, BounceClass.BLOCK, Reason.VIRUS),
-    "DMARCPolicy": (Kind.BOUNCED, BounceClass.BLOCK, Reason.AUTHENTICATION),
-    "SpamComplaint": (Kind.COMPLAINED, None, Reason.UNKNOWN),
-    "Unsubscribe": (Kind.UNSUBSCRIBED, None, Reason.UNKNOWN),
-    "AutoResponder": (Kind.AUTO_REPLIED, None, Reason.UNKNOWN),
-    "AddressChange": (Kind.AUTO_REPLIED, None, Reason.UNKNOWN),
-    "ChallengeVerification": (Kind.AUTO_REPLIED, None, Reason.UNKNOWN),
+    "HardBounce": meaning.hard(),
+    "BadEmailAddress": meaning.hard(),
+    "Transient": meaning.soft(),
+    "SoftBounce": meaning.soft(),
+    "DnsError": meaning.soft(Reason.NETWORK),
+    "Unknown": meaning.soft(),
+    "Blocked": meaning.block(),
+    "SpamNotification": meaning.block(Reason.CONTENT),
+    "VirusNotification": meaning.block(Reason.VIRUS),
+    "DMARCPolicy": meaning.block(Reason.AUTHENTICATION),
+    "SpamComplaint": meaning.COMPLAINED,
+    "Unsubscribe": meaning.UNSUBSCRIBED,
+    "AutoResponder": meaning.AUTO_REPLIED,
+    "AddressChange": meaning.AUTO_REPLIED,
+    "ChallengeVerification": meaning.AUTO_REPLIED,
 }
 
 SUPPRESSIONS: dict[str, Meaning] = {
-    "HardBounce": (Kind.BOUNCED, BounceClass.HARD, Reason.SUPPRESSED),
-    "SpamComplaint": (Kind.COMPLAINED, None, Reason.UNKNOWN),
-    "ManualSuppression": (Kind.UNSUBSCRIBED, None, Reason.UNKNOWN),
+    "HardBounce": meaning.hard(Reason.SUPPRESSED),
+    "SpamComplaint": meaning.COMPLAINED,
+    "ManualSuppression": meaning.UNSUBSCRIBED,
 }
 """SubscriptionChange says why in SuppressionReason: it is an unsubscribe only where a person or staff did it."""
-
-NOTHING: Meaning = (Kind.OTHER, None, Reason.UNKNOWN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +64,6 @@ class Postmark:
 
     def sample(self, address: str, token: str, *, now: datetime) -> tuple[dict[str, str], bytes]:
         """A hard bounce, with the credentials."""
-        credentials = base64.b64encode(f"{self.username}:{self.password}".encode()).decode()
         document = {
             "RecordType": "Bounce",
             "ID": int(now.timestamp() * 1000),
@@ -80,42 +76,38 @@ class Postmark:
             "BouncedAt": now.isoformat(),
             "Metadata": {"token": token},
         }
-        return {"Authorization": f"Basic {credentials}"}, json.dumps(document).encode()
+        return signatures.basic_header(self.username, self.password), json.dumps(document).encode()
 
 
 def _event(fields: payload.Fields, now: datetime) -> Event:
-    kind, bounce, reason = _meaning(fields)
-    detail = fields.text("Details") or fields.text("Description")
-    reading = classification.classify("", fields.text("Details"))
-    if bounce and reading.bounce is bounce and reading.reason is not Reason.UNKNOWN:
-        reason = reading.reason
+    means = _meaning(fields).refined(fields.text("Details"))
     address = fields.text("Email", "Recipient")
     return Event(
         provider=Postmark.name,
         id=_identity(fields, address),
-        kind=kind,
+        kind=means.kind,
         address=address,
         at=fields.at("BouncedAt", "DeliveredAt", "ChangedAt", "ReceivedAt", now=now),
         token=tokens.first(fields.child("Metadata").text("token"), fields.text("MessageID")),
-        bounce=bounce,
-        reason=reason,
-        status=reading.status,
-        detail=detail,
+        bounce=means.bounce,
+        reason=means.reason,
+        status=means.status,
+        detail=fields.text("Details", "Description"),
     )
 
 
 def _meaning(fields: payload.Fields) -> Meaning:
     match fields.text("RecordType"):
         case "Bounce":
-            return BOUNCES.get(fields.text("Type"), NOTHING)
+            return BOUNCES.get(fields.text("Type"), meaning.OTHER)
         case "SpamComplaint":
-            return Kind.COMPLAINED, None, Reason.UNKNOWN
+            return meaning.COMPLAINED
         case "Delivery":
-            return Kind.DELIVERED, None, Reason.UNKNOWN
+            return meaning.DELIVERED
         case "SubscriptionChange" if fields.true("SuppressSending"):
-            return SUPPRESSIONS.get(fields.text("SuppressionReason"), NOTHING)
+            return SUPPRESSIONS.get(fields.text("SuppressionReason"), meaning.OTHER)
         case _:
-            return NOTHING
+            return meaning.OTHER
 
 
 def _identity(fields: payload.Fields, address: str) -> str:

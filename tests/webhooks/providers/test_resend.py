@@ -1,0 +1,40 @@
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from webhooks.events import BounceClass, Kind, Reason
+from webhooks.providers.resend import Resend
+
+BLOCK, HARD, SOFT = BounceClass.BLOCK, BounceClass.HARD, BounceClass.SOFT
+
+EVENTS = [
+    ("bounced", Kind.BOUNCED, HARD, Reason.NO_SUCH_USER),
+    ("bounced-untyped", Kind.BOUNCED, HARD, Reason.NO_SUCH_USER),
+    ("bounced-suppressed", Kind.BOUNCED, SOFT, Reason.SUPPRESSED),
+    ("bounced-transient", Kind.BOUNCED, SOFT, Reason.MAILBOX_FULL),
+    ("bounced-content", Kind.BOUNCED, BLOCK, Reason.CONTENT),
+    ("bounced-undetermined", Kind.BOUNCED, SOFT, Reason.UNKNOWN),
+    ("suppressed", Kind.BOUNCED, SOFT, Reason.SUPPRESSED),
+    ("complained", Kind.COMPLAINED, None, Reason.UNKNOWN),
+    ("delivery-delayed", Kind.DEFERRED, SOFT, Reason.UNKNOWN),
+    ("delivered", Kind.DELIVERED, None, Reason.UNKNOWN),
+    ("sent", Kind.OTHER, None, Reason.UNKNOWN),
+    ("opened", Kind.OTHER, None, Reason.UNKNOWN),
+    ("clicked", Kind.OTHER, None, Reason.UNKNOWN),
+    ("failed", Kind.OTHER, None, Reason.UNKNOWN),
+]
+
+
+@pytest.mark.parametrize(("name", "kind", "bounce", "reason"), EVENTS)
+def test_each_event_is_read(name, kind, bounce, reason, payload, now, token):
+    (event,) = Resend().parse(payload(f"resend/{name}.json"), now=now)
+    assert (event.kind, event.bounce, event.reason) == (kind, bounce, reason)
+    assert (event.provider, event.address, event.token) == ("resend", "ana@school.example", token)
+    assert event.at.replace(microsecond=0) == datetime(2021, 3, 1, 9, 15, 30, tzinfo=UTC)
+
+
+def test_the_same_event_posted_again_has_the_same_id(payload, now):
+    first = Resend().parse(payload("resend/bounced.json"), now=now)
+    again = Resend().parse(payload("resend/bounced.json"), now=now + timedelta(hours=5))
+    other = Resend().parse(payload("resend/complained.json"), now=now)
+    assert first[0].id == again[0].id != other[0].id

@@ -1,0 +1,55 @@
+from datetime import UTC, datetime
+
+import pytest
+
+from webhooks.errors import NotConfigured
+from webhooks.events import BounceClass, Kind, Reason
+from webhooks.providers.sendgrid import SendGrid
+
+BLOCK, HARD, SOFT = BounceClass.BLOCK, BounceClass.HARD, BounceClass.SOFT
+
+EVENTS = [
+    ("bounce", Kind.BOUNCED, HARD, Reason.NO_SUCH_USER),
+    ("bounce-bare", Kind.BOUNCED, HARD, Reason.NO_SUCH_USER),
+    ("bounce-full", Kind.BOUNCED, SOFT, Reason.MAILBOX_FULL),
+    ("blocked", Kind.BOUNCED, BLOCK, Reason.CONTENT),
+    ("dropped-bounced", Kind.BOUNCED, SOFT, Reason.SUPPRESSED),
+    ("dropped-unsubscribed", Kind.UNSUBSCRIBED, None, Reason.UNKNOWN),
+    ("dropped-spam-reporter", Kind.COMPLAINED, None, Reason.UNKNOWN),
+    ("dropped-invalid", Kind.BOUNCED, HARD, Reason.NO_SUCH_USER),
+    ("dropped-quota", Kind.OTHER, None, Reason.UNKNOWN),
+    ("deferred", Kind.DEFERRED, SOFT, Reason.GREYLISTED),
+    ("spamreport", Kind.COMPLAINED, None, Reason.UNKNOWN),
+    ("unsubscribe", Kind.UNSUBSCRIBED, None, Reason.UNKNOWN),
+    ("group-unsubscribe", Kind.UNSUBSCRIBED, None, Reason.UNKNOWN),
+    ("group-resubscribe", Kind.OTHER, None, Reason.UNKNOWN),
+    ("delivered", Kind.DELIVERED, None, Reason.UNKNOWN),
+    ("processed", Kind.OTHER, None, Reason.UNKNOWN),
+    ("open", Kind.OTHER, None, Reason.UNKNOWN),
+    ("click", Kind.OTHER, None, Reason.UNKNOWN),
+]
+
+RSA_KEY = (
+    "MFwwDQYJKoZIhvcNAQEBBQADSwAwSAJBAKNJE3BmdzwW5N0Vt4x1ZsSYQjSYwMOtvp1Sd0dLMYHBjnRVGwFvH+gWD8vCqgf1hA7FuqqBmCSKTtVc"
+    "lWwFDPcCAwEAAQ=="
+)
+
+
+@pytest.mark.parametrize(("name", "kind", "bounce", "reason"), EVENTS)
+def test_each_event_is_read(name, kind, bounce, reason, payload, now, token):
+    (event,) = SendGrid().parse(payload(f"sendgrid/{name}.json"), now=now)
+    assert (event.kind, event.bounce, event.reason) == (kind, bounce, reason)
+    assert (event.provider, event.address, event.token) == ("sendgrid", "ana@school.example", token)
+    assert event.at.replace(microsecond=0) == datetime(2021, 3, 1, 9, 15, 30, tzinfo=UTC)
+
+
+def test_the_provider_s_own_id_is_kept(payload, now):
+    (event,) = SendGrid().parse(payload("sendgrid/bounce.json"), now=now)
+    assert (event.id, event.status) == ("bounce-lC0Rc-FuQmKbnxCWxX1jRQ", "5.1.1")
+
+
+@pytest.mark.parametrize("key", ["not base64!", "AAAA", RSA_KEY])
+def test_a_key_that_is_none_is_one_clear_line(key, now):
+    headers = {"X-Twilio-Email-Event-Webhook-Signature": "x", "X-Twilio-Email-Event-Webhook-Timestamp": "1"}
+    with pytest.raises(NotConfigured, match="sendgrid_public_key"):
+        SendGrid(key).verify(headers, b"[]", now=now)

@@ -1,0 +1,101 @@
+"""Mailjet: Basic authentication in the URL, one event or a grouped list of them, without an id of their own.
+
+https://dev.mailjet.com/email/guides/webhooks/
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import ClassVar
+
+from webhooks import payload, signatures, tokens
+from webhooks.events import Event, Reason, derived_id
+from webhooks.payload import Fields
+from webhooks.providers import meaning
+from webhooks.providers.meaning import Meaning
+
+EVENTS: dict[str, Meaning] = {
+    "sent": meaning.DELIVERED,
+    "spam": meaning.COMPLAINED,
+    "unsub": meaning.UNSUBSCRIBED,
+}
+ERRORS: dict[str, Meaning] = {
+    "mailbox inactive": meaning.soft(Reason.MAILBOX_DISABLED),
+    "quota exceeded": meaning.soft(Reason.MAILBOX_FULL),
+    "no mail host": meaning.soft(Reason.NETWORK),
+    "relay/access denied": meaning.block(Reason.RELAY_DENIED),
+    "greylisted": meaning.soft(Reason.GREYLISTED),
+    "typofix": meaning.block(),
+    "sender blocked": meaning.block(Reason.REPUTATION),
+    "content blocked": meaning.block(Reason.CONTENT),
+    "policy issue": meaning.block(),
+    "preblocked": meaning.SUPPRESSED,
+    "duplicate in campaign": meaning.OTHER,
+    "bad or empty template": meaning.OTHER,
+}
+"""What `error` says of a bounce that is not hard, and of a mail that Mailjet blocked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mailjet:
+    """The user name and password in the webhook's URL."""
+
+    name: ClassVar[str] = "mailjet"
+    blocking: ClassVar[bool] = False
+    username: str = ""
+    password: str = field(default="", repr=False)
+
+    def verify(self, headers: Mapping[str, str], body: bytes, *, now: datetime) -> None:
+        """Check user name and password. Raises NotAuthentic or NotConfigured."""
+        setting = "webhooks.mailjet_username and webhooks.mailjet_password"
+        signatures.basic(headers, self.username, self.password, setting)
+
+    def parse(self, body: bytes, *, now: datetime) -> list[Event]:
+        """The events, one or many. Raises MalformedReport."""
+        return [_event(fields, now) for fields in payload.objects(payload.load(body))]
+
+    def sample(self, address: str, token: str, *, now: datetime) -> tuple[dict[str, str], bytes]:
+        """A hard bounce, with the credentials."""
+        event = {
+            "event": "bounce",
+            "time": int(now.timestamp()),
+            "MessageID": 1,
+            "email": address,
+            "CustomID": token,
+            "hard_bounce": True,
+            "error_related_to": "recipient",
+            "error": "user unknown",
+        }
+        return signatures.basic_header(self.username, self.password), json.dumps(event).encode()
+
+
+def _event(fields: Fields, now: datetime) -> Event:
+    name, address = fields.text("event"), fields.text("email")
+    said = " ".join(filter(None, [fields.text("error"), fields.text("comment")]))
+    means = _meaning(fields).refined(fields.text("comment") or fields.text("error"))
+    return Event(
+        provider=Mailjet.name,
+        id=derived_id(name, fields.text("Message_GUID", "MessageID"), address, fields.text("time")),
+        kind=means.kind,
+        address=address,
+        at=fields.at("time", now=now),
+        token=tokens.first(fields.text("CustomID"), fields.text("Payload")),
+        bounce=means.bounce,
+        reason=means.reason,
+        status=means.status,
+        detail=said,
+    )
+
+
+def _meaning(fields: Fields) -> Meaning:
+    error = fields.text("error").lower()
+    match fields.text("event"):
+        case "bounce" if fields.true("hard_bounce"):
+            return meaning.hard(Reason.NO_SUCH_DOMAIN if error == "invalid domain" else Reason.NO_SUCH_USER)
+        case "bounce":
+            return ERRORS.get(error, meaning.soft())
+        case "blocked":
+            return ERRORS.get(error, meaning.block())
+        case other:
+            return EVENTS.get(other, meaning.OTHER)

@@ -1,0 +1,54 @@
+"""What a provider's own name for something means in our vocabulary, and how the receiver's words refine it."""
+
+from dataclasses import dataclass, replace
+
+from webhooks import classification
+from webhooks.events import BounceClass, Kind, Reason
+
+
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """A row of a provider's table: the kind of event and, for a bounce, its class and the likeliest reason."""
+
+    kind: Kind
+    bounce: BounceClass | None = None
+    reason: Reason = Reason.UNKNOWN
+    status: str = ""
+
+    def refined(self, said: str, status: str = "") -> "Meaning":
+        """The meaning with what the receiver said and the enhanced status it gave.
+
+        A provider's class stands, for it saw the whole conversation, but for one case: `hard` where the receiver
+        plainly speaks of the sender or of the moment. An address is buried only where nobody disagrees.
+        """
+        reading = classification.classify(status, said)
+        if self.bounce is None or reading.reason in (Reason.UNKNOWN, Reason.SUPPRESSED):
+            return replace(self, status=reading.status)
+        if reading.bounce is self.bounce or self.bounce is BounceClass.HARD:
+            return replace(self, bounce=reading.bounce, reason=reading.reason, status=reading.status)
+        return replace(self, status=reading.status)
+
+
+def hard(reason: Reason = Reason.NO_SUCH_USER) -> Meaning:
+    """A bounce of an address that is gone."""
+    return Meaning(Kind.BOUNCED, BounceClass.HARD, reason)
+
+
+def soft(reason: Reason = Reason.UNKNOWN) -> Meaning:
+    """A bounce that may not happen again."""
+    return Meaning(Kind.BOUNCED, BounceClass.SOFT, reason)
+
+
+def block(reason: Reason = Reason.POLICY) -> Meaning:
+    """A bounce that is about us or this mail."""
+    return Meaning(Kind.BOUNCED, BounceClass.BLOCK, reason)
+
+
+DELIVERED = Meaning(Kind.DELIVERED)
+DEFERRED = Meaning(Kind.DEFERRED, BounceClass.SOFT)
+COMPLAINED = Meaning(Kind.COMPLAINED)
+UNSUBSCRIBED = Meaning(Kind.UNSUBSCRIBED)
+AUTO_REPLIED = Meaning(Kind.AUTO_REPLIED)
+OTHER = Meaning(Kind.OTHER)
+SUPPRESSED = soft(Reason.SUPPRESSED)
+"""The provider did not try: what it remembers of the address may be older than the person's consent."""

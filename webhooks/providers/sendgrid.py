@@ -1,0 +1,107 @@
+"""SendGrid: ECDSA over the timestamp and the raw body, events in batches.
+
+https://www.twilio.com/docs/sendgrid/for-developers/tracking-events/getting-started-event-webhook-security-features
+"""
+
+import base64
+import binascii
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import ClassVar
+
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import load_der_public_key
+
+from webhooks import payload, signatures, tokens
+from webhooks.errors import NotAuthentic, NotConfigured
+from webhooks.events import Event, Reason, derived_id
+from webhooks.payload import Fields
+from webhooks.providers import meaning
+from webhooks.providers.meaning import Meaning
+
+EVENTS: dict[str, Meaning] = {
+    "delivered": meaning.DELIVERED,
+    "deferred": meaning.DEFERRED,
+    "spamreport": meaning.COMPLAINED,
+    "unsubscribe": meaning.UNSUBSCRIBED,
+    "group_unsubscribe": meaning.UNSUBSCRIBED,
+}
+DROPS: dict[str, Meaning] = {
+    "bounced address": meaning.SUPPRESSED,
+    "unsubscribed address": meaning.UNSUBSCRIBED,
+    "spam reporting address": meaning.COMPLAINED,
+    "invalid": meaning.hard(),
+    "spam content (if spam checker app enabled)": meaning.block(Reason.CONTENT),
+}
+"""Why SendGrid did not even try, by its `reason`; anything else is its own affair or ours."""
+
+
+@dataclass(frozen=True, slots=True)
+class SendGrid:
+    """The verification key of the signed event webhook: base64 of a DER public key on P-256."""
+
+    name: ClassVar[str] = "sendgrid"
+    blocking: ClassVar[bool] = False
+    public_key: str = ""
+
+    def verify(self, headers: Mapping[str, str], body: bytes, *, now: datetime) -> None:
+        """Check the signature and its time. Raises NotAuthentic or NotConfigured."""
+        key = _key(self.public_key)
+        given = signatures.required(headers, "X-Twilio-Email-Event-Webhook-Signature")
+        timestamp = signatures.required(headers, "X-Twilio-Email-Event-Webhook-Timestamp")
+        signatures.fresh(timestamp, now)
+        try:
+            signature = base64.b64decode(given, validate=True)
+            key.verify(signature, timestamp.encode() + body, ec.ECDSA(hashes.SHA256()))
+        except (InvalidSignature, binascii.Error, ValueError) as error:
+            raise NotAuthentic("the signature does not match the body") from error
+
+    def parse(self, body: bytes, *, now: datetime) -> list[Event]:
+        """The events of the batch. Raises MalformedReport."""
+        return [_event(fields, now) for fields in payload.objects(payload.load(body))]
+
+
+def _key(text: str) -> ec.EllipticCurvePublicKey:
+    if not text.strip():
+        raise NotConfigured("no key is set for this provider: set webhooks.sendgrid_public_key")
+    try:
+        key = load_der_public_key(base64.b64decode("".join(text.split()), validate=True))
+    except (ValueError, UnsupportedAlgorithm) as error:
+        raise NotConfigured("webhooks.sendgrid_public_key is no base64 public key") from error
+    if not isinstance(key, ec.EllipticCurvePublicKey):
+        raise NotConfigured("webhooks.sendgrid_public_key is not an elliptic curve key")
+    return key
+
+
+def _event(fields: Fields, now: datetime) -> Event:
+    said = fields.text("reason", "response")
+    address = fields.text("email")
+    means = _meaning(fields).refined(said, fields.text("status"))
+    identifier = fields.text("sg_event_id")
+    return Event(
+        provider=SendGrid.name,
+        id=identifier or derived_id(fields.text("event"), fields.text("sg_message_id", "smtp-id"), address, said),
+        kind=means.kind,
+        address=address,
+        at=fields.at("timestamp", now=now),
+        token=tokens.first(fields.text("token"), fields.text("smtp-id")),
+        bounce=means.bounce,
+        reason=means.reason,
+        status=means.status,
+        detail=said,
+    )
+
+
+def _meaning(fields: Fields) -> Meaning:
+    match fields.text("event"):
+        case "bounce" if fields.text("type") == "blocked":
+            return meaning.block()
+        case "bounce":
+            return meaning.hard()
+        case "dropped":
+            return DROPS.get(fields.text("reason").lower(), meaning.OTHER)
+        case other:
+            return EVENTS.get(other, meaning.OTHER)

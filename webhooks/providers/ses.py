@@ -1,0 +1,233 @@
+"""Amazon SES, whose events come through SNS, signed with RSA by a certificate that SNS names.
+
+A valid signature proves that Amazon wrote the message, not that it is about our mail: anyone may create a topic and
+subscribe us to it. So the topic that is configured is compared before anything else is done, and the host that
+certificates and confirmations are fetched from follows from it.
+
+https://docs.aws.amazon.com/sns/latest/dg/sns-verify-signature-of-message.html
+https://docs.aws.amazon.com/ses/latest/dg/notification-contents.html
+"""
+
+import base64
+import binascii
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import ClassVar
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
+
+from webhooks import fetching, payload, tokens
+from webhooks.errors import MalformedReport, NotAuthentic, NotConfigured, Unavailable
+from webhooks.events import Event, Kind, Reason
+from webhooks.payload import Fields
+from webhooks.providers import meaning
+from webhooks.providers.meaning import Meaning
+
+TOLERANCE = timedelta(hours=1)
+"""SNS repeats a message for up to an hour with the time it was first published at."""
+
+NOTIFICATION = ("Message", "MessageId", "Subject", "Timestamp", "TopicArn", "Type")
+CONFIRMATION = ("Message", "MessageId", "SubscribeURL", "Timestamp", "Token", "TopicArn", "Type")
+SIGNED = {
+    "Notification": NOTIFICATION,
+    "SubscriptionConfirmation": CONFIRMATION,
+    "UnsubscribeConfirmation": CONFIRMATION,
+}
+# SignatureVersion 1 is SHA1 by Amazon's definition; forging it needs a second preimage, not a collision.
+HASHES: dict[str, hashes.HashAlgorithm] = {"1": hashes.SHA1(), "2": hashes.SHA256()}  # noqa: S303
+
+PERMANENT = {
+    "Suppressed": meaning.hard(Reason.SUPPRESSED),
+    "OnAccountSuppressionList": meaning.hard(Reason.SUPPRESSED),
+}
+TRANSIENT = {
+    "MailboxFull": meaning.soft(Reason.MAILBOX_FULL),
+    "MessageTooLarge": meaning.block(Reason.TOO_BIG),
+    "ContentRejected": meaning.block(Reason.CONTENT),
+    "AttachmentRejected": meaning.block(Reason.CONTENT),
+}
+DELAYS = {
+    "MailboxFull": Reason.MAILBOX_FULL,
+    "InternalFailure": Reason.SYSTEM,
+    "RecipientServerError": Reason.SYSTEM,
+    "SpamDetected": Reason.CONTENT,
+    "TransientCommunicationFailure": Reason.NETWORK,
+    "IPFailure": Reason.REPUTATION,
+}
+
+_ARN = re.compile(r"arn:aws(-cn)?:sns:([a-z]{2}(?:-[a-z]+)+-\d):\d{12}:[A-Za-z0-9_-]{1,256}(?:\.fifo)?")
+_CERTIFICATE = r"/SimpleNotificationService-[0-9a-f]{16,64}\.pem"
+_CONFIRM = r"/\?Action=ConfirmSubscription&[!-\"$-~]+"
+_KEPT = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Ses:
+    """The ARN of the one topic whose messages are ours, `arn:aws:sns:REGION:ACCOUNT:NAME`."""
+
+    name: ClassVar[str] = "ses"
+    blocking: ClassVar[bool] = True
+    topic_arn: str = ""
+    fetch: Callable[[str], bytes] = field(default=fetching.get, repr=False)
+    certificates: dict[str, x509.Certificate] = field(default_factory=dict, repr=False, compare=False)
+
+    def verify(self, headers: Mapping[str, str], body: bytes, *, now: datetime) -> None:
+        """Check topic, then age, then signature. Raises NotConfigured, NotAuthentic, MalformedReport or Unavailable."""
+        if not _ARN.fullmatch(self.topic_arn):
+            raise NotConfigured("no topic is set for this provider: set webhooks.ses_topic_arn to arn:aws:sns:…")
+        message = _message(body)
+        if message.text("TopicArn") != self.topic_arn:
+            raise NotAuthentic("the message is not from our topic")
+        published = payload.instant(message.data.get("Timestamp"))
+        if published is None or abs(now - published) > TOLERANCE:
+            raise NotAuthentic("the message was not published within the last hour")
+        names, algorithm = SIGNED.get(message.text("Type")), HASHES.get(message.text("SignatureVersion"))
+        if names is None or algorithm is None:
+            raise NotAuthentic("the message is of a type or a signature version that SNS does not document")
+        self._check(message, names, algorithm, now)
+
+    def parse(self, body: bytes, *, now: datetime) -> list[Event]:
+        """The events of each recipient; none for confirmations. Raises MalformedReport."""
+        message = _message(body)
+        if message.text("Type") != "Notification":
+            return []
+        text = message.data.get("Message")
+        try:
+            document = payload.load(text.encode("utf-8", "surrogatepass")) if isinstance(text, str) else None
+        except MalformedReport:
+            document = None  # SNS and people may publish plain words to a topic
+        if not isinstance(document, dict):
+            return []
+        return list(_events(Fields(document), message.text("MessageId"), now))
+
+    def answer(self, body: bytes) -> bytes:
+        """Confirm the subscription that was just proven to be to our topic; nothing for anything else."""
+        message = _message(body)
+        if message.text("Type") == "SubscriptionConfirmation" and message.text("TopicArn") == self.topic_arn:
+            self.fetch(self._ours(message.data.get("SubscribeURL"), _CONFIRM))
+        return b""
+
+    def _check(self, message: Fields, names: tuple[str, ...], algorithm: hashes.HashAlgorithm, now: datetime) -> None:
+        url = self._ours(message.data.get("SigningCertURL"), _CERTIFICATE)
+        key = self._certificate(url, now).public_key()
+        values = [(name, message.data[name]) for name in names if isinstance(message.data.get(name), str)]
+        signed = "".join(f"{name}\n{value}\n" for name, value in values).encode("utf-8", "surrogatepass")
+        try:
+            signature = base64.b64decode(message.text("Signature"), validate=True)
+            if not isinstance(key, rsa.RSAPublicKey):
+                raise NotAuthentic("the certificate holds no RSA key")
+            key.verify(signature, signed, padding.PKCS1v15(), algorithm)
+        except (InvalidSignature, binascii.Error, ValueError) as error:
+            raise NotAuthentic("the signature does not match the message") from error
+
+    def _ours(self, url: object, rest: str) -> str:
+        """The URL, when it is of the SNS of our topic's own region and nothing else. Raises NotAuthentic."""
+        arn = _ARN.fullmatch(self.topic_arn)
+        host = f"sns.{arn[2]}.amazonaws.com{'.cn' if arn[1] else ''}" if arn else ""
+        if not (host and isinstance(url, str) and re.fullmatch(rf"https://{re.escape(host)}{rest}", url, re.ASCII)):
+            raise NotAuthentic("the message names a URL that is not of SNS in our region")
+        return url
+
+    def _certificate(self, url: str, now: datetime) -> x509.Certificate:
+        found = self.certificates.get(url)
+        if found is None:
+            try:
+                found = x509.load_pem_x509_certificate(self.fetch(url))
+            except ValueError as error:
+                raise Unavailable("what SNS gave as its certificate is none") from error
+            if len(self.certificates) >= _KEPT:
+                self.certificates.clear()
+            self.certificates[url] = found
+        if not found.not_valid_before_utc <= now <= found.not_valid_after_utc:
+            raise NotAuthentic("the certificate of the signature is not valid now")
+        return found
+
+
+def _message(body: bytes) -> Fields:
+    document = payload.load(body)
+    if not isinstance(document, dict):
+        raise MalformedReport("the body must be an SNS message")
+    return Fields(document)
+
+
+def _events(report: Fields, identifier: str, now: datetime) -> Iterator[Event]:
+    """Notifications say notificationType, event publishing says eventType; the rest is the same."""
+    kind = report.text("notificationType", "eventType")
+    mail = report.child("mail")
+    for index, (address, means, detail, at) in enumerate(_concerned(kind, report, mail, now)):
+        yield Event(
+            provider=Ses.name,
+            id=f"{identifier}-{index}",
+            kind=means.kind,
+            address=address,
+            at=at,
+            token=_token(mail),
+            bounce=means.bounce,
+            reason=means.reason,
+            status=means.status,
+            detail=detail,
+        )
+
+
+def _concerned(kind: str, report: Fields, mail: Fields, now: datetime) -> Iterator[tuple[str, Meaning, str, datetime]]:
+    """Each recipient with what happened, what was said, and when."""
+    match kind:
+        case "Bounce":
+            bounce = report.child("bounce")
+            for one in bounce.children("bouncedRecipients"):
+                said = one.text("diagnosticCode")
+                means = _bounce(bounce).refined(said, one.text("status"))
+                yield one.text("emailAddress"), means, said, bounce.at("timestamp", now=now)
+        case "Complaint":
+            complaint = report.child("complaint")
+            means = meaning.COMPLAINED if _is_abuse(complaint) else meaning.OTHER
+            for one in complaint.children("complainedRecipients"):
+                said = complaint.text("complaintFeedbackType", "complaintSubType")
+                yield one.text("emailAddress"), means, said, complaint.at("timestamp", now=now)
+        case "DeliveryDelay":
+            delay = report.child("deliveryDelay")
+            reason = DELAYS.get(delay.text("delayType"), Reason.UNKNOWN)
+            for one in delay.children("delayedRecipients"):
+                means = Meaning(Kind.DEFERRED, meaning.DEFERRED.bounce, reason)
+                said = one.text("diagnosticCode")
+                yield (
+                    one.text("emailAddress"),
+                    means.refined(said, one.text("status")),
+                    said,
+                    delay.at("timestamp", now=now),
+                )
+        case _:
+            detail = report.child(kind.lower())
+            yield from _plain(kind, detail, mail, now)
+
+
+def _plain(kind: str, detail: Fields, mail: Fields, now: datetime) -> Iterator[tuple[str, Meaning, str, datetime]]:
+    means = {"Delivery": meaning.DELIVERED, "Reject": meaning.block(Reason.VIRUS)}.get(kind, meaning.OTHER)
+    for address in detail.texts("recipients") or mail.texts("destination"):
+        said = detail.text("smtpResponse", "reason", "errorMessage")
+        at = (detail if "timestamp" in detail.data else mail).at("timestamp", now=now)
+        yield address, means, said, at
+
+
+def _bounce(bounce: Fields) -> Meaning:
+    subtype = bounce.text("bounceSubType")
+    if bounce.text("bounceType") == "Permanent":
+        return PERMANENT.get(subtype, meaning.hard())
+    return TRANSIENT.get(subtype, meaning.soft())
+
+
+def _is_abuse(complaint: Fields) -> bool:
+    """Some mailbox providers tell no type; those that tell another than abuse mean no complaint (RFC 5965 7.3)."""
+    return complaint.text("complaintFeedbackType") in ("", "abuse")
+
+
+def _token(mail: Fields) -> str | None:
+    tags = mail.child("tags").texts("token")
+    names = ("CFBL-Feedback-ID", "Message-ID", "List-Unsubscribe")
+    headers = [mail.header(name) for name in names]
+    return tokens.first(*tags, *headers, mail.child("commonHeaders").text("messageId"), mail.text("source"))

@@ -101,7 +101,7 @@ _STATUSES = {
 _ALL = frozenset({EVERYTHING, "all", "everything"})
 _NONE = "none"  # as our own export has it
 _ZONES = frozenset(available_timezones()) | {""}
-_FORMULA = frozenset("=+-@\t\r")
+_FORMULA = frozenset("=+-@")
 _LANGUAGE = re.compile(r"([A-Za-z]{2,3})(?:[-_].*)?\Z")
 _EARLIEST = datetime(1995, 1, 1, tzinfo=UTC)
 _EVIDENCE = (
@@ -113,7 +113,6 @@ _EVIDENCE = (
     Field.JOINED_AT,
     Field.STATUS,
 )
-_NOT_TEXTS = frozenset({Field.TIMEZONE, Field.CONSENT_IP, Field.REQUEST_IP})  # "-05:00" is wrong there, yet no formula
 
 
 class _Cells(NamedTuple):
@@ -148,8 +147,6 @@ class Reader:
         self._events = None if events is None else frozenset(events)
         self._latest = now + timedelta(days=1)  # a date without a time may be that of a zone further east
         self._pick = itemgetter(*[layout.places.get(name, -1) for name in Field])  # -1: the empty cell put at the end
-        self._texts = [place for name, place in layout.places.items() if name not in _NOT_TEXTS]
-        self._texts += layout.extra.values()
         self._file = f'{{"file":{encode_basestring(file)},"row":'
         self._evidence = [(f',"{name}":', layout.places[name]) for name in _EVIDENCE if name in layout.places]
         self._topics = lru_cache(maxsize=4096)(self._read_topics)
@@ -204,15 +201,7 @@ class Reader:
             raise Refused(Fault.CELLS, f"the row has {len(cells)} cells, the header {width}: is one not quoted?")
         if row.is_long and any("\n" in cell and "@" in cell for cell in cells):
             raise Refused(Fault.LINES, "a cell spans several rows: is a quotation mark not closed?")
-        if any("\0" in cell for cell in cells):  # which PostgreSQL cannot keep
-            cells = [cell.replace("\0", "") for cell in cells]
-        cells = [*cells[:width], *[""] * (width + 1 - len(cells))]
-        if len(cells) == width:
-            cells.append("")
-        for place in self._texts:
-            if cells[place][:1] in _FORMULA and _is_formula(cells[place]):
-                raise Refused(Fault.FORMULA, f"“{names.clean(cells[place])[:60]}” begins like a formula")
-        return cells
+        return cells + [""] * (width + 1 - len(cells)) if len(cells) <= width else [*cells[:width], ""]
 
     def _read_status(self, text: str) -> Reason | str | None:
         if Field.STATUS not in self._layout.places:
@@ -227,6 +216,7 @@ class Reader:
 
     def _read_topics(self, text: str) -> tuple[tuple[str, ...], bool]:
         """The topics a cell asks for (empty: everything), and whether it names an event that is not known."""
+        _refuse_formula(text)
         wanted = dict.fromkeys(_slugs(text))
         if not wanted or _ALL & wanted.keys():
             return (EVERYTHING,), False
@@ -255,8 +245,8 @@ class Reader:
         return (moment, ()) if moment <= self._latest else (None, (Remark.FUTURE,))
 
     def _fields(self, cells: _Cells, raw: list[str]) -> str:
-        extra = tuple((name, names.clean(raw[place])) for name, place in self._layout.extra.items())
-        return _fields(cells.role, cells.tags, extra)
+        extra = self._layout.extra
+        return _fields(cells.role, cells.tags, tuple((n, raw[p].strip()) for n, p in extra.items()) if extra else ())
 
     def _proof(self, number: int, raw: list[str]) -> str:
         proof = [key + encode_basestring(raw[place]) for key, place in self._evidence if raw[place]]
@@ -267,11 +257,13 @@ def _slugs(text: str) -> tuple[str, ...]:
     return tuple(slug for name in re.split(r"[;,|]", text) if (slug := name.strip().casefold()))
 
 
-def _is_formula(cell: str) -> bool:
-    return len(cell.strip()) > 1 and cell.lstrip()[0] in "=+-@"
+def _refuse_formula(cell: str) -> None:
+    if cell[:1] in _FORMULA and len(cell) > 1:
+        raise Refused(Fault.FORMULA, f"“{names.clean(cell)[:60]}” begins like a formula")
 
 
 def _address(text: str) -> tuple[str, Address]:
+    _refuse_formula(text)
     try:
         return addresses.parse_mailbox(spreadsheet.plain(text))
     except AddressError as error:
@@ -279,15 +271,24 @@ def _address(text: str) -> tuple[str, Address]:
 
 
 def _names(cells: _Cells, display: str) -> tuple[str, str]:
-    first, last = (names.clean(spreadsheet.plain(name)) for name in (cells.first_name, cells.last_name))
+    first, last = _name(cells.first_name), _name(cells.last_name)
     if not first and not last:
-        first, _, last = (names.clean(cells.name) or display).partition(" ")
-    return "" if first == "-" else first, "" if last == "-" else last
+        first, _, last = (_name(cells.name) or display).partition(" ")
+    return first, last
+
+
+@lru_cache(maxsize=16384)  # in a list of people the same names come again and again
+def _name(cell: str) -> str:
+    _refuse_formula(cell)
+    name = names.clean(spreadsheet.plain(cell))
+    return "" if name == "-" else name
 
 
 @lru_cache(maxsize=4096)
 def _fields(role: str, tags: str, extra: tuple[tuple[str, str], ...]) -> str:
-    fields: dict[str, object] = {name: value for name, value in extra if value}
+    for cell in (role, tags, *(value for _, value in extra)):
+        _refuse_formula(cell)
+    fields: dict[str, object] = {name: names.clean(value) for name, value in extra if value}
     if role:
         fields["role"] = names.clean(role)
     if tags:

@@ -9,23 +9,27 @@ _CACHE_KIB = 16_384
 
 
 class Seen:
-    """A set of hashes that may grow past what memory should hold."""
+    """A set of hashes that may grow past what memory should hold.
+
+    Of each it keeps 63 bits: among a million people the odds that two are taken for one are one in 18 million.
+    """
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
 
     def add(self, hashes: Sequence[str]) -> list[bool]:
-        """Add them in order; for each, whether it is the first of its kind."""
+        """Add hexadecimal hashes in order; for each, whether it is the first of its kind."""
+        numbers = [int(one[:16], 16) >> 1 for one in hashes]
         found = self._connection.execute(
-            "SELECT hash FROM seen WHERE hash IN (SELECT value FROM json_each(?))", (json.dumps(hashes),)
+            "SELECT hash FROM seen WHERE hash IN (SELECT value FROM json_each(?))", (json.dumps(numbers),)
         )
         known = {row[0] for row in found}
         first = []
-        for one in hashes:
-            first.append(one not in known)
-            known.add(one)
-        new = sorted(one for one, is_first in zip(hashes, first, strict=True) if is_first)
-        self._connection.executemany("INSERT INTO seen VALUES (?)", [(one,) for one in new])
+        for number in numbers:
+            first.append(number not in known)
+            known.add(number)
+        new = sorted(number for number, is_first in zip(numbers, first, strict=True) if is_first)
+        self._connection.executemany("INSERT INTO seen VALUES (?)", [(number,) for number in new])
         return first
 
 
@@ -36,6 +40,6 @@ def remembering() -> Iterator[Seen]:
         connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
         connection.execute("PRAGMA journal_mode = OFF")
         connection.execute("PRAGMA synchronous = OFF")
-        connection.execute("CREATE TABLE seen (hash TEXT PRIMARY KEY) WITHOUT ROWID")
+        connection.execute("CREATE TABLE seen (hash INTEGER PRIMARY KEY)")
         connection.execute("BEGIN")
         yield Seen(connection)

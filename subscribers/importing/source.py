@@ -51,12 +51,13 @@ class Source:
     header: tuple[str, ...]
     header_row: int
     lines: int
+    has_zeros: bool
 
 
 def look(path: Path) -> Source:
     """Find out how to read a file. Raises ImportFailed for what is no CSV file with a header."""
     try:
-        start, lines, is_utf8 = _scan(path)
+        start, lines, is_utf8, has_zeros = _scan(path)
     except OSError as error:
         raise ImportFailed(f"{path}: {error.strerror or error}") from error
     if not start.strip(b"\0 \t\r\n"):
@@ -67,7 +68,7 @@ def look(path: Path) -> Source:
     encoding, errors, name = _encoding(path, start, is_utf8=is_utf8)
     with _text(path, encoding, errors) as file:
         delimiter, header, row = _header(path, file)
-    return Source(path, encoding, errors, name, delimiter, header, row, lines)
+    return Source(path, encoding, errors, name, delimiter, header, row, lines, has_zeros)
 
 
 def rows(source: Source) -> Iterator[Row]:
@@ -88,6 +89,8 @@ def rows(source: Source) -> Iterator[Row]:
             number += 1
             is_long = reader.line_num > line + 1
             line = reader.line_num
+            if source.has_zeros:
+                cells = [cell.replace("\0", "") for cell in cells]  # which PostgreSQL cannot keep
             if number > source.header_row and any(cells):
                 yield Row(number, cells, is_long)
 
@@ -98,13 +101,14 @@ def _text(path: Path, encoding: str, errors: str) -> Iterator[TextIO]:
         yield file
 
 
-def _scan(path: Path) -> tuple[bytes, int, bool]:
-    """The first bytes, the number of line ends, and whether it is UTF-8 from beginning to end."""
+def _scan(path: Path) -> tuple[bytes, int, bool, bool]:
+    """The first bytes, the number of line ends, whether it is UTF-8 to its end, and whether any byte is zero."""
     decoder = codecs.getincrementaldecoder("utf-8")()
-    start, lines, is_utf8 = b"", 0, True
+    start, lines, is_utf8, has_zeros = b"", 0, True, False
     with path.open("rb") as file:
         while chunk := file.read(_CHUNK):
             start = start or chunk
+            has_zeros = has_zeros or b"\0" in chunk
             lines += chunk.count(b"\n") or chunk.count(b"\r")
             if is_utf8:
                 try:
@@ -116,7 +120,7 @@ def _scan(path: Path) -> tuple[bytes, int, bool]:
             decoder.decode(b"", final=True)
         except UnicodeDecodeError:
             is_utf8 = False
-    return start, lines, is_utf8
+    return start, lines, is_utf8, has_zeros
 
 
 def _encoding(path: Path, start: bytes, *, is_utf8: bool) -> tuple[str, str, str]:

@@ -50,10 +50,7 @@ def demo(
     # The site's own kind of event loop: twice as quick as Python's at what happens here.
     with asyncio.Runner(loop_factory=auto_loop_factory(use_subprocess=False)) as runner:
         try:
-            with performance.logging_to(prepared.log):
-                holds = runner.run(
-                    _demo(prepared, Show(silent=as_json), people, seed, port, keep=keep, as_json=as_json)
-                )
+            holds = runner.run(_demo(prepared, Show(silent=as_json), people, seed, port, keep=keep, as_json=as_json))
         except KeyboardInterrupt:
             raise SystemExit(130) from None
     if not holds:
@@ -176,6 +173,7 @@ class Show:
     def _end(self, name: str) -> None:
         if self._bars is not None and name in self._tasks:
             self._bars.remove_task(self._tasks.pop(name))
+            self._bars.refresh()
 
 
 def _conclude(on: Stage, result: Result, seconds: float) -> None:

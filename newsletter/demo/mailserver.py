@@ -1,7 +1,7 @@
 """A receiving SMTP server (RFC 5321) for the demo: pipelining (RFC 2920), one mail after another, nothing relayed.
 
-A library's server would do, and was measured: it takes no pipelining and costs half a millisecond a mail. What this
-one has to understand is small, because it speaks with one client.
+aiosmtpd would do as well, and was measured: a millisecond for each mail of 25 KB where this one takes 70 µs, which is
+half a minute of the demo. What it has to understand is little, because it speaks with one client.
 """
 
 import asyncio

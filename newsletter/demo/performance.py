@@ -1,15 +1,10 @@
 """A run from its first step to its last, told to whoever watches: the import, the season, the closing."""
 
-import logging
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 from typing import Protocol
-
-import structlog
 
 from newsletter import people
 from newsletter.constellation import loading
@@ -100,20 +95,3 @@ async def keep(stage: Stage) -> None:
     async with stage.database.begin() as connection:
         await loading.load(connection, again, stage.clock(), actor="demo")
     await stage.engine.run()
-
-
-@contextmanager
-def logging_to(path: Path) -> Iterator[None]:
-    """Write what the service says of itself to a file for as long as the block runs."""
-    before = structlog.get_config()
-    with path.open("w", encoding="utf-8") as file:
-        structlog.configure(
-            processors=[structlog.processors.add_log_level, structlog.processors.JSONRenderer(ensure_ascii=False)],
-            wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-            logger_factory=structlog.WriteLoggerFactory(file),
-            cache_logger_on_first_use=False,
-        )
-        try:
-            yield
-        finally:
-            structlog.configure(**before)

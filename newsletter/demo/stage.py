@@ -15,7 +15,7 @@ from newsletter.constellation.loading import Loaded
 from newsletter.constellation.model import Constellation
 from newsletter.database import Database
 from newsletter.demo import folder as folders
-from newsletter.demo import timetable
+from newsletter.demo import log, timetable
 from newsletter.demo.clock import BEGINS, ENDS, Clock
 from newsletter.demo.diary import Diary
 from newsletter.demo.errors import DemoError
@@ -62,6 +62,7 @@ async def opened(folder: Folder, *, seed: int, port: int = 0) -> AsyncIterator[S
     mailboxes = Mailboxes(tempers, diary, clock)
     outbox = Outbox(folder.outbox, clock, times.zone)
     async with AsyncExitStack() as stack:
+        stack.enter_context(log.written(folder.log, clock))
         server = MailServer(mailboxes.judge, outbox)
         stack.push_async_callback(server.close)
         smtp_port = await server.open()

@@ -25,15 +25,15 @@ class Habit(StrEnum):
 
 
 _SHARES = {
-    Habit.ONE_CLICK: 0.045,
-    Habit.PAGE: 0.035,
-    Habit.CHOOSE: 0.07,
+    Habit.ONE_CLICK: 0.035,
+    Habit.PAGE: 0.025,
+    Habit.CHOOSE: 0.06,
     Habit.MUTE: 0.02,
     Habit.PAUSE: 0.025,
-    Habit.COMPLAIN: 0.012,
-    Habit.BOUNCE_BY_WEBHOOK: 0.018,
-    Habit.BOUNCE_BY_MAIL: 0.018,
-    Habit.CLOSE: 0.03,
+    Habit.COMPLAIN: 0.01,
+    Habit.BOUNCE_BY_WEBHOOK: 0.012,
+    Habit.BOUNCE_BY_MAIL: 0.012,
+    Habit.CLOSE: 0.02,
 }
 """Livelier than life, so that a season of a few hundred people shows everything."""
 

@@ -80,7 +80,7 @@ class Smtp(Section):
 
     host: str = "localhost"
     port: int = Field(25, ge=1, le=65535)
-    provider: Literal["", "postmark"] = ""
+    provider: Literal["", "brevo", "mailgun", "mailjet", "mandrill", "postmark", "sendgrid", "sparkpost"] = ""
     username: str = ""
     password: SecretStr = SecretStr("")
     tls: Literal["opportunistic", "required", "implicit", "none"] = "opportunistic"
@@ -113,8 +113,29 @@ class Webhooks(Section):
     """What each provider signs or authenticates with; a provider without a key is refused."""
 
     generic_secret: SecretStr = SecretStr("")
+    azure_secret: SecretStr = SecretStr("")
+    brevo_username: str = ""
+    brevo_password: SecretStr = SecretStr("")
+    brevo_token: SecretStr = SecretStr("")
+    forwardemail_key: SecretStr = SecretStr("")
+    mailersend_secret: SecretStr = SecretStr("")
+    mailgun_signing_key: SecretStr = SecretStr("")
+    mailgun_username: str = ""
+    mailgun_password: SecretStr = SecretStr("")
+    mailjet_username: str = ""
+    mailjet_password: SecretStr = SecretStr("")
+    mailtrap_secret: SecretStr = SecretStr("")
+    mandrill_key: SecretStr = SecretStr("")
+    mandrill_url: str = ""
+    postal_public_key: str = ""
     postmark_username: str = ""
     postmark_password: SecretStr = SecretStr("")
+    resend_secret: SecretStr = SecretStr("")
+    sendgrid_public_key: str = ""
+    ses_topic_arn: str = ""
+    sparkpost_username: str = ""
+    sparkpost_password: SecretStr = SecretStr("")
+    sparkpost_token: SecretStr = SecretStr("")
 
 
 class Web(Section):

@@ -20,7 +20,13 @@ Filler = Callable[[Mapping[str, str]], bytes]
 
 
 TOKEN_LINES = {
+    "brevo": "X-Mailin-custom: %(token)s",
+    "mailgun": 'X-Mailgun-Variables: {"token": "%(token)s"}',
+    "mailjet": "X-MJ-CustomID: %(token)s",
+    "mandrill": 'X-MC-Metadata: {"token": "%(token)s"}',
     "postmark": "X-PM-Metadata-token: %(token)s",
+    "sendgrid": 'X-SMTPAPI: {"unique_args": {"token": "%(token)s"}}',
+    "sparkpost": 'X-MSYS-API: {"metadata": {"token": "%(token)s"}}',
 }
 """The header line by which each provider hands our delivery token back in its reports: most of them write their own
 Message-ID and envelope sender over ours, and then nothing else says which delivery a report is about."""

@@ -1,0 +1,30 @@
+"""Each provider can be reached: its keys are settings, and the token in our mails is one that it hands back."""
+
+from dataclasses import fields
+from typing import get_args
+
+import pytest
+
+from newsletter.content.headers import TOKEN_LINES
+from newsletter.settings import Smtp, Webhooks
+from newsletter.web.webhooks import keys
+from webhooks import providers
+from webhooks.providers import PROVIDERS
+
+
+@pytest.mark.parametrize("name", sorted(PROVIDERS))
+def test_each_key_of_a_provider_is_a_setting_and_reaches_it(name: str) -> None:
+    wanted = [field.name for field in fields(PROVIDERS[name]) if field.type in (str, "str")]  # type: ignore[arg-type] # all are dataclasses
+    assert wanted
+    settings = Webhooks(**{f"{name}_{field}": f"the {field}" for field in wanted})
+    built = providers.build(name, keys(settings))
+    assert [getattr(built, field) for field in wanted] == [f"the {field}" for field in wanted]
+
+
+def test_every_setting_of_webhooks_belongs_to_a_provider() -> None:
+    known = {f"{name}_{field.name}" for name, cls in PROVIDERS.items() for field in fields(cls)}  # type: ignore[arg-type] # all are dataclasses
+    assert set(Webhooks.model_fields) <= known
+
+
+def test_the_relays_that_can_be_named_are_those_whose_header_we_know() -> None:
+    assert set(get_args(Smtp.model_fields["provider"].annotation)) == {"", *TOKEN_LINES}

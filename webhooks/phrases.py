@@ -37,6 +37,12 @@ RULES: tuple[tuple[Reason, str], ...] = (
         """,
     ),
     (
+        Reason.REPUTATION,
+        """
+        ip reputation | poor reputation | low reputation | bad reputation | [tss
+        """,
+    ),
+    (
         Reason.GREYLISTED,
         """
         greylist | graylist | grey-list | gray-list | grey list | gray list | postgrey | triplet | first time sender |
@@ -171,6 +177,7 @@ RULES: tuple[tuple[Reason, str], ...] = (
     (
         Reason.MAILBOX_DISABLED,
         """
+        suspend the service |
         5.2.1 … mailbox unavailable | account … deactivated | account … inactive | account … suspended |
         account … locked | address … disabled | address … deactivated | user … disabled | user … inactive |
         user … suspended | user … deactivated | user … locked | recipient … disabled | recipient … inactive |
@@ -209,6 +216,7 @@ RULES: tuple[tuple[Reason, str], ...] = (
     (
         Reason.NO_SUCH_USER,
         """
+        not our user | 5.1.0 … address rejected | 5.4.1 … recipient addresses rejected |
         5.4.1 … recipient address rejected: access denied | unknown user | unknown or illegal | unknown or invalid |
         unknown local | unknown recipient | unknown address | unknown mailbox | unknown email | unknown e-mail |
         unknown account | unknown virtual | address unknown | mailbox unknown | account unknown | no such user |
@@ -282,6 +290,7 @@ GENERAL: tuple[tuple[Reason, str], ...] = (
     (
         Reason.NETWORK,
         """
+        domain is not reachable | not reachable |
         connection reset | connection lost | lost connection | connection dropped | connection closed |
         connection failed | connection error | network error | no route to host | host not reachable |
         unable to connect | cannot connect | unable to contact | wasn't able to establish an smtp connection |
@@ -296,6 +305,7 @@ GENERAL: tuple[tuple[Reason, str], ...] = (
     (
         Reason.SYSTEM,
         """
+        mail system full | system is full | currently unavailable |
         no space left | disk full | insufficient system | insufficient disk | out of memory | system error |
         internal error | internal server | local error | server error | service unavailable | service not available |
         service is unavailable | temporary failure | temporary error | temporary problem | temporary local problem |

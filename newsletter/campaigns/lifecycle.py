@@ -54,7 +54,7 @@ async def start(connection: AsyncConnection, settings: Settings, draft: Campaign
     people = select(subscriber.c.id).where(audience.mailable(now), audience.following(draft.topic))
     added = await ledger.enrol(connection, draft.id, people, shard_size=settings.delivery.shard, now=now)
     if not added:
-        await ledger.finish(connection, draft.id, now)
+        await ledger.finish(connection, now, draft.id)
     return added
 
 

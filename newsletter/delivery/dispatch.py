@@ -104,7 +104,8 @@ class Dispatcher:
             not_before = self._left_alone(failed=True)
         async with self._database.begin() as connection:
             await ledger.let_go(connection, hold, self._clock(), not_before=not_before)
-            if await ledger.finish(connection, hold.campaign_id, self._clock()):
+        async with self._database.begin() as connection:
+            if await ledger.finish(connection, self._clock(), hold.campaign_id):
                 log.info("campaign finished", campaign=hold.campaign_id)
 
     def _left_alone(self, *, failed: bool) -> datetime | None:

@@ -266,15 +266,17 @@ async def let_go(connection: AsyncConnection, hold: Hold, now: datetime, *, not_
     )
 
 
-async def finish(connection: AsyncConnection, campaign_id: int, now: datetime) -> bool:
-    """Mark a campaign finished when no shard of it is open; True if it was this call that did."""
-    open_shard = exists().where(shard.c.campaign_id == campaign_id, shard.c.state == "open")
-    done = await connection.execute(
-        update(campaign)
-        .where(campaign.c.id == campaign_id, campaign.c.status == "sending", not_(open_shard))
-        .values(status="finished", finished_at=now)
-    )
-    return done.rowcount == 1
+async def finish(connection: AsyncConnection, now: datetime, campaign_id: int | None = None) -> int:
+    """Mark a campaign (or every one) finished that has no open shard; answer how many this call finished.
+
+    Call it in a transaction of its own after `let_go`: of two workers that let go of the last shards at once, each
+    would see the other's still open.
+    """
+    open_shard = exists().where(shard.c.campaign_id == campaign.c.id, shard.c.state == "open").correlate(campaign)
+    statement = update(campaign).where(campaign.c.status == "sending", not_(open_shard))
+    if campaign_id is not None:
+        statement = statement.where(campaign.c.id == campaign_id)
+    return (await connection.execute(statement.values(status="finished", finished_at=now))).rowcount
 
 
 async def cancel(connection: AsyncConnection, campaign_id: int, now: datetime) -> int:

@@ -85,14 +85,14 @@ async def test_a_window_is_claimed_once_and_settled(database: Database, now: dat
         assert await claimed(connection, hold, now) == numbers[3:]
         await ledger.settle(connection, hold, [Settlement(n, State.SENT) for n in numbers[3:]], now)
         await ledger.let_go(connection, hold, now)
-        assert not await ledger.finish(connection, 1, now)
+        assert not await ledger.finish(connection, now, 1)
         assert await ledger.take(connection, "me", now, on_uncertain="resend") is None
         assert await ledger.next_due(connection) == later
         again = await taken(connection, later)
         assert await claimed(connection, again, later) == [numbers[2]]
         await ledger.settle(connection, again, [Settlement(numbers[2], State.SENT)], later)
         await ledger.let_go(connection, again, later)
-        assert await ledger.finish(connection, 1, later)
+        assert await ledger.finish(connection, later, 1)
         assert await ledger.counts(connection, 1) == {State.SENT: 4, State.REFUSED: 1}
 
 
@@ -207,3 +207,18 @@ async def test_what_is_heard_afterwards_only_grows_stronger(database: Database, 
         ]
         assert heard == [True, False, True, False, False]
         assert await connection.scalar(select(delivery.c.feedback)) == "complaint"
+
+
+async def test_a_campaign_whose_sender_died_before_it_could_say_so_is_finished_by_the_next_one(
+    database: Database, now: datetime, add_people: Any
+) -> None:
+    async with database.begin() as connection:
+        numbers = await add_people(connection, 1, now)
+        await running(connection, now)
+        hold = await taken(connection, now)
+        await claimed(connection, hold, now)
+        await ledger.settle(connection, hold, [Settlement(numbers[0], State.SENT)], now)
+        await ledger.let_go(connection, hold, now)
+        assert await ledger.finish(connection, now) == 1
+        assert await ledger.finish(connection, now) == 0
+        assert await connection.scalar(select(campaign.c.status)) == "finished"

@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, closing, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -17,7 +18,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from alembic import command
-from newsletter import assets
+from newsletter import assets, sqlite
 from newsletter.errors import NewsletterError
 
 Result = TypeVar("Result")
@@ -125,8 +126,13 @@ def connect(url: str, *, pool: int = 8) -> Database:
         )
         return Database(parsed, engine, engine)
     driver = parsed.set(drivername="sqlite+aiosqlite")
-    writer = create_async_engine(driver, pool_size=1, max_overflow=0, pool_timeout=_BUSY_SECONDS)
-    reader = create_async_engine(driver, pool_size=pool, max_overflow=0, pool_timeout=_BUSY_SECONDS)
+    options: dict[str, Any] = {
+        "async_creator": partial(sqlite.connect, Path(str(parsed.database))),
+        "max_overflow": 0,
+        "pool_timeout": _BUSY_SECONDS,
+    }
+    writer = create_async_engine(driver, pool_size=1, **options)
+    reader = create_async_engine(driver, pool_size=pool, **options)
     _prepare_sqlite(writer, begin="BEGIN IMMEDIATE", query_only=False)
     _prepare_sqlite(reader, begin="BEGIN", query_only=True)
     return Database(parsed, writer, reader)

@@ -1,0 +1,93 @@
+"""The driver under SQLAlchemy: what aiosqlite does, in fewer trips to its thread."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError, OperationalError
+
+from newsletter import database as databases
+from newsletter import sqlite
+from newsletter.database import Database
+
+MANY = 2500
+"""More than come with the statement itself."""
+
+NUMBERS = f"WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {MANY}) SELECT i FROM n"
+
+
+@pytest.fixture
+async def opened(tmp_path: Path) -> AsyncIterator[Database]:
+    """A file with one table."""
+    database = databases.connect(f"sqlite:///{tmp_path}/a.sqlite3")
+    async with database.begin() as connection:
+        await connection.execute(text("CREATE TABLE thing (id INTEGER PRIMARY KEY, name TEXT UNIQUE)"))
+    yield database
+    await database.close()
+
+
+async def test_every_row_comes_however_many_there_are(opened):
+    async with opened.read() as connection:
+        assert list(await connection.scalars(text(NUMBERS))) == list(range(1, MANY + 1))
+
+
+async def test_rows_can_be_streamed_and_left_in_the_middle(opened):
+    async with opened.read() as connection:
+        result = await connection.stream(text(NUMBERS))
+        first = [row.i for row in await result.fetchmany(1500)]
+        await result.close()
+        assert first == list(range(1, 1501))
+        assert await connection.scalar(text("SELECT 7")) == 7
+
+
+async def test_an_insert_tells_its_number_and_an_update_how_many_it_changed(opened):
+    async with opened.begin() as connection:
+        inserted = await connection.execute(text("INSERT INTO thing (name) VALUES ('a')"))
+        assert inserted.lastrowid == 1
+        changed = await connection.execute(text("UPDATE thing SET name = 'b'"))
+        assert changed.rowcount == 1
+
+
+async def test_a_transaction_that_fails_leaves_nothing_and_the_next_one_works(opened):
+    with pytest.raises(IntegrityError):
+        async with opened.begin() as connection:
+            await connection.execute(text("INSERT INTO thing (name) VALUES (:name)"), [{"name": "a"}, {"name": "a"}])
+    async with opened.begin() as connection:
+        assert await connection.scalar(text("SELECT count(*) FROM thing")) == 0
+
+
+async def test_a_transaction_without_a_statement_neither_begins_nor_hinders(opened):
+    async with opened.begin():
+        pass
+    with pytest.raises(ZeroDivisionError):
+        async with opened.begin():
+            raise ZeroDivisionError
+    async with opened.begin() as connection:
+        await connection.execute(text("INSERT INTO thing (name) VALUES ('a')"))
+    async with opened.read() as connection:
+        assert await connection.scalar(text("SELECT count(*) FROM thing")) == 1
+
+
+async def test_the_first_statement_takes_the_write_lock_although_it_only_reads(opened, tmp_path):
+    other = await sqlite.connect(tmp_path / "a.sqlite3")
+    await other.execute("PRAGMA busy_timeout = 0")
+    async with opened.begin() as connection:
+        await connection.scalar(text("SELECT count(*) FROM thing"))
+        with pytest.raises(sqlite.sqlite3.OperationalError, match="locked"):
+            await other.execute("INSERT INTO thing (name) VALUES ('a')")
+    await other.close()
+
+
+async def test_a_view_to_read_from_refuses_to_write(opened):
+    with pytest.raises(OperationalError, match="readonly"):
+        async with opened.read() as connection:
+            await connection.execute(text("INSERT INTO thing (name) VALUES ('a')"))
+
+
+async def test_a_view_stays_as_it_was_while_others_write(opened):
+    async with opened.read() as view:
+        assert await view.scalar(text("SELECT count(*) FROM thing")) == 0
+        async with opened.begin() as connection:
+            await connection.execute(text("INSERT INTO thing (name) VALUES ('a')"))
+        assert await view.scalar(text("SELECT count(*) FROM thing")) == 0

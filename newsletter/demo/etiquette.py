@@ -89,7 +89,9 @@ def defects(raw: bytes) -> list[str]:
     """What the standard library's strict parser minds about a mail; slow, so for samples."""
     message = email.message_from_bytes(raw, policy=email.policy.default)
     minded = [defect for part in message.walk() for defect in part.defects]
-    minded += [defect for _, value in message.items() for defect in getattr(value, "defects", ())]
+    minded += [
+        defect for part in message.walk() for _, value in part.items() for defect in getattr(value, "defects", ())
+    ]
     return [f"Python's parser minds: {type(defect).__name__}" for defect in minded]
 
 

@@ -1,0 +1,116 @@
+"""`newsletter demo` as a person runs it: to its end, stopped in the middle, and when something is wrong."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from urllib.error import URLError
+from urllib.request import urlopen
+
+import pytest
+
+Start = Callable[..., subprocess.Popen[str]]
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Start]:
+    """Starts the command in an empty folder."""
+    running: list[subprocess.Popen[str]] = []
+
+    def begin(*arguments: str, **variables: str) -> subprocess.Popen[str]:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "newsletter", "demo", "--people", "30", *arguments],
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONPATH": str(Path.cwd()), "PYTHONUNBUFFERED": "1", **variables},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        running.append(process)
+        return process
+
+    yield begin
+    for process in running:
+        process.kill()
+        process.communicate()
+
+
+def wait_for(words: str, process: subprocess.Popen[str]) -> str:
+    """Read its output up to a line with these words."""
+    assert process.stdout is not None
+    seen = ""
+    for line in process.stdout:
+        seen += line
+        if words in line:
+            return seen
+    raise AssertionError(f"it ended without saying {words!r}: {seen}")
+
+
+def test_it_plays_to_its_end_and_leaves_everything_to_look_at(start: Start, tmp_path: Path) -> None:
+    process = start(NEWSLETTER_DATABASE="postgresql://never.example/used")
+    said, complained = process.communicate(timeout=120)
+    assert (process.returncode, complained) == (0, "")
+    assert said.count("✔") == 6
+    assert "✘" not in said
+    assert max(map(len, said.splitlines())) <= 80
+    folder = tmp_path / "demo"
+    assert {path.name for path in folder.iterdir()} >= {"report.html", "outbox", "diary.csv", "newsletter.sqlite3"}
+    assert list(folder.glob("outbox/*-opening-invitation/*.eml"))
+
+
+def test_a_forged_mail_in_the_outbox_is_found_and_ends_it_with_status_1(start: Start, tmp_path: Path) -> None:
+    process = start()
+    wait_for("January 2021", process)
+    forged = tmp_path / "demo" / "outbox" / "forged" / "x.eml"
+    forged.parent.mkdir()
+    forged.write_bytes(b"Delivered-To: x@example.org\r\nFeedback-ID: closing-thanks:a:thanks:b\r\n\r\nHello")
+    said, _ = process.communicate(timeout=120)
+    assert process.returncode == 1
+    assert "✘ Nobody unconfirmed got a mailing" in said
+    assert "✔ Nobody was mailed twice for one mailing" in said
+
+
+def test_for_scripts_it_prints_one_json_document_and_nothing_else(start: Start) -> None:
+    said, complained = start("--json").communicate(timeout=120)
+    document = json.loads(said)
+    assert complained == ""
+    assert all(check["holds"] for check in document["checks"])
+    assert document["mailings"][0]["name"] == "opening-save-the-date"
+
+
+def test_ctrl_c_stops_it_cleanly(start: Start) -> None:
+    process = start()
+    said = wait_for("January 2021", process)
+    process.send_signal(signal.SIGINT)
+    _, complained = process.communicate(timeout=20)
+    assert (process.returncode, complained) == (130, "")
+    site = re.search(r"http://\S+", said)
+    assert site is not None
+    with pytest.raises(URLError):
+        urlopen(site[0], timeout=2)
+
+
+def test_kept_it_serves_until_ctrl_c(start: Start) -> None:
+    process = start("--keep")
+    said = wait_for("Ctrl-C ends it", process)
+    site = re.search(r"http://\S+/outbox", said)
+    assert site is not None
+    assert b"The outbox" in urlopen(site[0], timeout=5).read()
+    process.send_signal(signal.SIGINT)
+    _, complained = process.communicate(timeout=20)
+    assert (process.returncode, complained) == (130, "")
+
+
+def test_a_folder_of_somebodys_own_is_one_line_and_status_1(start: Start, tmp_path: Path) -> None:
+    (tmp_path / "thesis").mkdir()
+    (tmp_path / "thesis" / "chapter-1.tex").write_text("so far")
+    process = start("--folder", "thesis")
+    said, complained = process.communicate(timeout=30)
+    assert (process.returncode, said) == (1, "")
+    assert complained.startswith("newsletter: thesis was not made by the demo")
+    assert complained.count("\n") == 1
+    assert (tmp_path / "thesis" / "chapter-1.tex").exists()

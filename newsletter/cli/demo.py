@@ -179,7 +179,7 @@ class Show:
 def _conclude(on: Stage, result: Result, seconds: float) -> None:
     """The table of mailings, the checks, and where to look further."""
     console = Console(highlight=False, width=None if edge.is_terminal() else _COLUMNS)
-    console.print(_table(on, result.outcomes))
+    console.print("", _table(on, result.outcomes), "", sep="\n")
     for finding in result.findings:
         _print(console, finding)
     count, size = len(on.outbox.mails), on.outbox.size / 1e6
@@ -190,7 +190,7 @@ def _conclude(on: Stage, result: Result, seconds: float) -> None:
 
 
 def _table(on: Stage, outcomes: list[Outcome]) -> Table:
-    grid = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    grid = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=0)
     grid.add_column("day", no_wrap=True)
     grid.add_column("mailing", overflow="fold")
     for column in ("arrived", "late", "refused", "bounced", "spam", "left", "less"):

@@ -4,6 +4,7 @@ import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import cache
 
 import aiosmtplib
 
@@ -78,7 +79,9 @@ async def connect(settings: Smtp, local_hostname: str) -> Session:
     return Session(client, settings.timeout.total_seconds())
 
 
+@cache
 def _context(*, verify: bool) -> ssl.SSLContext:
+    """One for all connections: reading the machine's certificates takes 20 ms, in which nothing else runs."""
     context = ssl.create_default_context()
     if not verify:
         context.check_hostname = False

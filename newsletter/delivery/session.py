@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import Enum, auto
-from typing import cast
+from typing import NamedTuple, cast
 
 from aiosmtplib import SMTP, SMTPException
 
@@ -36,9 +36,8 @@ class Awaited(Enum):
     RSET = auto()
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
-    """One message for one recipient.
+class Item(NamedTuple):
+    """One message for one recipient; a tuple, since one is made for every mail.
 
     `body` is in wire form without the final dot: CRLF, lines of at most 998 bytes, none beginning with a dot.
     """

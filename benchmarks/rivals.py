@@ -8,7 +8,6 @@ import json
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import aiosmtplib
@@ -30,7 +29,7 @@ _CONNECTIONS = 16
 def people(count: int) -> Iterator[Due]:
     """Readers like those in the database."""
     for number in range(1, count + 1):
-        yield replace(ground.READER, subscriber_id=number, address=f"reader{number}@example{number % 97}.net")
+        yield ground.READER._replace(subscriber_id=number, address=f"reader{number}@example{number % 97}.net")
 
 
 def by_django(settings: Settings, mailing: Mailing, count: int) -> float:

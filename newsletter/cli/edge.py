@@ -6,7 +6,7 @@ import gc
 import getpass
 import json
 import sys
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Coroutine, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime
@@ -54,22 +54,18 @@ def actor() -> str:
 
 
 def run(work: Coroutine[Any, Any, Result]) -> Result:
-    """Run a command's coroutine to its end; Ctrl-C cancels it, so that it can clean up."""
+    """Run a command's coroutine to its end; Ctrl-C cancels it, so that it can clean up.
+
+    On uvloop, which makes a sender about a tenth faster.
+    """
+    from uvloop import new_event_loop
+
     gc.freeze()  # what has been imported stays: collections need not look at it again and again
     try:
-        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        with asyncio.Runner(loop_factory=new_event_loop) as runner:
             return runner.run(work)
     except KeyboardInterrupt:
         raise SystemExit(130) from None
-
-
-def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    """uvloop where uvicorn brings it, which is about a tenth faster for a sender; else asyncio's own."""
-    try:
-        import uvloop
-    except ImportError:
-        return None
-    return uvloop.new_event_loop
 
 
 @asynccontextmanager

@@ -24,6 +24,10 @@ class SettingsError(NewsletterError):
     """A setting is missing, unknown or wrong; the text has one line for each."""
 
 
+class NoSettings(SettingsError):
+    """There is neither a file nor variables to read settings from."""
+
+
 def _public_url(value: str) -> str:
     if not value.startswith(("https://", "http://")) or any(sign in value for sign in "?# \t"):
         raise ValueError("give the address visitors see, as in https://news.example.org")
@@ -216,7 +220,7 @@ def origins(path: Path, settings: Settings) -> list[Origin]:
 
 def _file(path: Path) -> tomlfile.TomlFile:
     if not path.exists() and not _has_variables():
-        raise SettingsError(f"{path}: there is no such file; run `newsletter init`, or name one with --settings")
+        raise NoSettings(f"{path}: there is no such file; run `newsletter init`, or name one with --settings")
     return tomlfile.read(path) if path.exists() else tomlfile.TomlFile(path, {}, {})
 
 

@@ -11,6 +11,8 @@ from newsletter.cli import edge
 from newsletter.engine import embedded, returned_mail
 from newsletter.engine.returned_mail import Reading
 from newsletter.errors import NewsletterError
+from newsletter.settings import DEFAULT_FILE, NoSettings
+from subscribers.links import Links
 from webhooks import mailbox
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None)
@@ -32,9 +34,11 @@ def read(
 ) -> None:
     """Say what returned mails mean; nothing is stored and nobody is suppressed.
 
+    Without newsletter.toml nothing is trusted: its keys tell which tokens are ours.
+
     Example: newsletter bounces read bounce.eml --json
     """
-    links = embedded.links(edge.settings())
+    links = _links()
     readings = [
         (name, returned_mail.read(raw, links, edge.now())) for file in files for name, raw in mailbox.each(file)
     ]
@@ -43,6 +47,16 @@ def read(
         return
     rows = [row for name, reading in readings for row in _rows(name, reading)]
     edge.table(["file", "kind", "trusted", "address", "class", "reason", "status"], rows)
+
+
+def _links() -> Links | None:
+    """What knows our tokens; None in a folder without settings, unless they were asked for by name."""
+    try:
+        return embedded.links(edge.settings())
+    except NoSettings:
+        if edge.settings_file.get() != DEFAULT_FILE:
+            raise
+        return None
 
 
 def _rows(name: str, reading: Reading) -> Iterator[tuple[object, ...]]:

@@ -20,10 +20,10 @@ class Reading:
     token: str | None
 
 
-def read(raw: bytes, links: Links, now: datetime) -> Reading:
-    """Read one mail. Never raises, whatever the bytes are."""
+def read(raw: bytes, links: Links | None, now: datetime) -> Reading:
+    """Read one mail; without `links` no token can be known as ours. Never raises, whatever the bytes are."""
     report = reports.read(raw, now=now)
-    genuine = (token for token in report.tokens if links.read_delivery_token(token) is not None)
+    genuine = (token for token in report.tokens if links and links.read_delivery_token(token) is not None)
     return Reading(report, next(genuine, None))
 
 

@@ -56,6 +56,7 @@ def create_app(
         pages=Pages.open(settings.templates, base=base),
         looks=Looks(FOLDER / "style.css"),
         clock=clock,
+        providers=webhooks.open_all(settings.webhooks),
     )
 
     @asynccontextmanager
@@ -109,7 +110,7 @@ def _routes(site: Site) -> list[Route]:
     def route(path: str, **by_method: Endpoint) -> Route:
         async def endpoint(request: Request) -> Response:
             # HEAD is served as GET is, and neither changes anything: link scanners follow both.
-            return await by_method["GET" if request.method == "HEAD" else request.method](site, request)
+            return await by_method[request.method if request.method in by_method else "GET"](site, request)
 
         return Route(path, endpoint, methods=list(by_method))
 
@@ -121,7 +122,7 @@ def _routes(site: Site) -> list[Route]:
         route("/preferences/{token}", GET=preferences.show, POST=preferences.save),
         route("/unsubscribe/{token}", GET=unsubscribe.show, POST=unsubscribe.act),
         route("/one-click/{token}", GET=unsubscribe.show, POST=unsubscribe.one_click),
-        route("/webhooks/{provider}", POST=webhooks.receive),
+        route("/webhooks/{provider}", HEAD=webhooks.probe, POST=webhooks.receive),
         route("/health", GET=health.show),
         route("/style.css", GET=files.stylesheet),
         route("/icon.svg", GET=files.icon),

@@ -1,6 +1,6 @@
 """What every page works with, opened once and handed to each endpoint as its first argument."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -16,6 +16,7 @@ from newsletter.web.pages import Pages
 from subscribers import preferences
 from subscribers.links import LinkInvalid, Links, Purpose
 from subscribers.preferences import Preferences
+from webhooks.providers import Provider
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,7 @@ class Site:
     pages: Pages
     looks: Looks
     clock: Clock
+    providers: Mapping[str, Provider]
 
     def show(self, name: str, look: Look, *, status: int = 200, **values: object) -> HTMLResponse:
         """A page, now."""

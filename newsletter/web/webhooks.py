@@ -1,11 +1,11 @@
 """Where providers post what became of our mails: stored before it is acknowledged, applied afterwards by the engine."""
 
 import asyncio
-from collections.abc import Mapping
-from datetime import datetime
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from pydantic import SecretStr
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
@@ -13,26 +13,43 @@ from newsletter import feedback
 from newsletter.settings import Webhooks
 from newsletter.web.site import Site
 from webhooks import endpoint, providers
-from webhooks.errors import WebhookError
-from webhooks.events import Event
+from webhooks.errors import UnknownProvider, WebhookError
 from webhooks.providers import Provider
+
+Result = TypeVar("Result")
+
+
+def open_all(settings: Webhooks) -> dict[str, Provider]:
+    """Every provider by its name, made once: what one has fetched to verify by, it keeps."""
+    values = keys(settings)
+    return {name: providers.build(name, values) for name in providers.PROVIDERS}
 
 
 async def receive(site: Site, request: Request) -> Response:
-    """Take a report. The status says what a provider should do: 2xx is stored for good, 4xx not to be sent again."""
+    """Take a report. The status says what a provider should do: 2xx is stored for good, 4xx not to be sent again.
+
+    A challenge is echoed and a subscription confirmed only once the events are stored.
+    """
     body = await request.body()
     now = site.clock()
     try:
-        provider = providers.build(request.path_params["provider"], keys(site.settings.webhooks))
-        if provider.blocking:
-            events, answer = await asyncio.to_thread(_read, provider, request.headers, body, now)
-        else:
-            events, answer = _read(provider, request.headers, body, now)
+        provider = _provider(site, request)
+        events = await _work(provider, endpoint.receive, provider, request.headers, body, now=now)
+        async with site.database.begin() as connection:
+            await feedback.store(connection, events, now)
+        answer = await _work(provider, endpoint.answer, provider, body)
     except WebhookError as error:
         return JSONResponse({"error": str(error)}, error.status)
-    async with site.database.begin() as connection:
-        await feedback.store(connection, events, now)
     return Response(answer, media_type="application/json" if answer else None)
+
+
+async def probe(site: Site, request: Request) -> Response:
+    """Answer HEAD, by which Mandrill asks whether anybody listens before it saves a webhook."""
+    try:
+        _provider(site, request)
+    except UnknownProvider as error:
+        raise HTTPException(404) from error
+    return Response()
 
 
 def keys(settings: Webhooks) -> dict[str, Any]:
@@ -41,5 +58,15 @@ def keys(settings: Webhooks) -> dict[str, Any]:
     return {name: v.get_secret_value() if isinstance(v, SecretStr) else v for name, v in values.items()}
 
 
-def _read(provider: Provider, headers: Mapping[str, str], body: bytes, now: datetime) -> tuple[list[Event], bytes]:
-    return endpoint.receive(provider, headers, body, now=now), endpoint.answer(provider, body)
+def _provider(site: Site, request: Request) -> Provider:
+    name = request.path_params["provider"]
+    if name not in site.providers:
+        raise providers.unknown(name)
+    return site.providers[name]
+
+
+async def _work(provider: Provider, step: Callable[..., Result], *arguments: Any, **named: Any) -> Result:
+    """Do a step, in a thread where it may ask the network."""
+    if provider.blocking:
+        return await asyncio.to_thread(step, *arguments, **named)
+    return step(*arguments, **named)

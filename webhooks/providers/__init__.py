@@ -82,7 +82,12 @@ def build(name: str, values: Mapping[str, Any]) -> Provider:
     A key that is missing is empty, and then nothing the provider sends is believed. Raises UnknownProvider.
     """
     if name not in PROVIDERS:
-        raise UnknownProvider(f"there is no provider {name}; known: {', '.join(sorted(PROVIDERS))}")
+        raise unknown(name)
     found = PROVIDERS[name]
     wanted = {field.name: f"{name}_{field.name}" for field in fields(found)}  # type: ignore[arg-type]  # all are dataclasses; a Protocol cannot say so
     return found(**{field: values[key] for field, key in wanted.items() if key in values})
+
+
+def unknown(name: str) -> UnknownProvider:
+    """What to say to whoever names a provider there is not."""
+    return UnknownProvider(f"there is no provider {name}; known: {', '.join(sorted(PROVIDERS))}")

@@ -1,13 +1,26 @@
 """Reports by HTTP: believed when they prove themselves, stored before they are acknowledged, once."""
 
 import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from typing import ClassVar
 
+import httpx2
 import pytest
 from sqlalchemy import select
+from starlette.applications import Starlette
+from starlette.routing import Route
 
 from newsletter.tables import inbox
 from newsletter.web import webhooks
+from newsletter.web.look import Looks
+from newsletter.web.pages import FOLDER, Pages
+from newsletter.web.site import Site
 from webhooks import providers
+from webhooks.errors import Unavailable
+from webhooks.events import Event, Kind
 
 
 @pytest.fixture
@@ -87,3 +100,37 @@ async def test_a_report_larger_than_a_page_may_be_is_read(client, report) -> Non
     headers, body = report("postmark")
     padded = body + b" " * (200 * 1024)
     assert (await client.post("/webhooks/postmark", content=padded, headers=headers)).status_code == 200
+
+
+async def test_mandrill_asks_with_head_whether_anybody_listens(client) -> None:
+    assert (await client.head("/webhooks/mandrill")).status_code == 200
+    assert (await client.head("/webhooks/nobody")).status_code == 404
+    assert (await client.get("/webhooks/mandrill")).status_code == 405
+
+
+@dataclass(frozen=True)
+class Handshake:
+    """A provider that reports one event, and whose answer asks a network that is down."""
+
+    name: ClassVar[str] = "handshake"
+    blocking: ClassVar[bool] = True
+
+    def verify(self, headers: Mapping[str, str], body: bytes, *, now: datetime) -> None:
+        """Believe it."""
+
+    def parse(self, body: bytes, *, now: datetime) -> list[Event]:
+        return [Event(self.name, "1", Kind.OTHER, "ana@example.org", now)]
+
+    def answer(self, body: bytes) -> bytes:
+        raise Unavailable("the network is down")
+
+
+async def test_what_a_report_says_is_stored_before_its_answer_is_tried(settings, database, clock, desk) -> None:
+    pages = Pages.open(settings.templates, base="")
+    site = Site(settings, database, desk.links, pages, Looks(FOLDER / "style.css"), clock, {"handshake": Handshake()})
+    app = Starlette(routes=[Route("/webhooks/{provider}", partial(webhooks.receive, site), methods=["POST"])])
+    transport = httpx2.ASGITransport(app=app)
+    async with httpx2.AsyncClient(transport=transport, base_url="https://news.example.org") as client:
+        for _ in range(2):
+            assert (await client.post("/webhooks/handshake", content=b"{}")).status_code == 503
+    assert await stored(desk) == [("handshake", "ana@example.org")]

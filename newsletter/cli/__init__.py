@@ -19,6 +19,7 @@ COMMANDS = {
     "demo": "Play a whole season against a real SMTP server, and check it.",
     "serve": "Serve the pages and webhooks, and deliver what is due.",
     "settings": "Show what is in force and where each setting comes from.",
+    "keys": "List, rotate and retire the keys that sign links.",
     "db": "Upgrade, check or back up the database.",
     "constellation": "Check or load the file that describes the series.",
     "events": "List and show the events of the constellation.",

@@ -1,14 +1,13 @@
 """`newsletter init`: a new folder's settings, with secrets of its own, and a constellation to begin from."""
 
 import os
-import secrets
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from newsletter import assets
+from newsletter import assets, keyring
 from newsletter.cli import edge
 from newsletter.errors import NewsletterError
 
@@ -51,7 +50,7 @@ def init(
 
 def _with_fresh_secrets(text: str) -> str:
     for place in _SECRETS:
-        text = text.replace(place, secrets.token_urlsafe(48))
+        text = text.replace(place, keyring.fresh())
     return text
 
 

@@ -122,3 +122,24 @@ def test_mails_sent_before_a_rotation_are_still_known():
     ref = DeliveryRef("campaign", 3, 7)
     assert Links([NEW, OLD]).read_delivery_token(Links([OLD]).delivery_token(ref)) == ref
     assert Links([NEW]).read_delivery_token(Links([OLD]).delivery_token(ref)) is None
+
+
+# Made on 2026-11-24 by version 0.1.0 with the key "k" * 40; they stand in mailboxes, so every later version opens them.
+MADE_BY_0_1_0 = {
+    Purpose.CONFIRM: "AAAAAAAAEmcAAAAMAAAAAGABg8A.GTeYuHBTFrQ2HycYyrtAGTNSgis3aBOaMBXC2PuRK0Q",
+    Purpose.PREFERENCES: "AAAAAAAAEmcAAAAMAAAAAGABg8A.SusozDSdMIHlTnLhHTyReXqj67uo3UQ2iRAQNnlPMZw",
+    Purpose.UNSUBSCRIBE: "AAAAAAAAEmcAAAAMAAAAAGABg8A.MY235-66TdcHCVstKMnWJdQB-QJgHB48ULEUCHspEUs",
+}
+DELIVERY_BY_0_1_0 = "aaaaadaaaaaaaaaacjt7jecxda5tjk73wbrvdjbh"
+
+
+@pytest.mark.parametrize(("purpose", "token"), MADE_BY_0_1_0.items())
+def test_a_link_from_an_earlier_version_still_opens_after_the_upgrade_and_a_rotation(purpose, token):
+    for keys in (["k" * 40], [NEW, "k" * 40], [NEW, OLD, "k" * 40]):
+        assert Links(keys).open(purpose, token, now=NOW) == Opened(4711, 12, NOW)
+    with pytest.raises(LinkInvalid):
+        Links([NEW, OLD]).open(purpose, token, now=NOW)
+
+
+def test_a_mails_name_from_an_earlier_version_is_still_read():
+    assert Links([NEW, "k" * 40]).read_delivery_token(DELIVERY_BY_0_1_0) == DeliveryRef("campaign", 12, 4711)

@@ -24,6 +24,9 @@ from newsletter.errors import NewsletterError
 Result = TypeVar("Result")
 
 _BUSY_SECONDS = 30
+_WRITER_CACHE_KIB = 32_768
+_READER_CACHE_KIB = 4_096
+"""Of each reader; the operating system caches the file for all of them together."""
 _BUSY = "another process already runs the engine on this database; it will deliver what is due"
 _LOCK_NUMBER = 0x6E657773  # "news": the advisory lock of the embedded engine on PostgreSQL
 
@@ -158,7 +161,7 @@ def _pragmas(*, query_only: bool) -> list[str]:
         "journal_mode = WAL",
         "synchronous = NORMAL",
         "foreign_keys = ON",
-        "cache_size = -32768",
+        f"cache_size = -{_READER_CACHE_KIB if query_only else _WRITER_CACHE_KIB}",
         "temp_store = MEMORY",
         f"query_only = {'ON' if query_only else 'OFF'}",
     ]

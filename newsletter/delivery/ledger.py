@@ -115,17 +115,21 @@ async def _cut(connection: AsyncConnection, campaign_id: int, size: int, now: da
     ).one()
     position = func.row_number().over(order_by=delivery.c.subscriber_id) - 1
     numbered = (
-        select(delivery.c.subscriber_id, (position // size).label("part"))
+        select(delivery.c.subscriber_id, position.label("position"))
         .where(delivery.c.campaign_id == campaign_id, delivery.c.subscriber_id > covered)
         .subquery()
     )
+    # Only the first of each shard: to group a million rows, the database would sort them all in memory.
+    firsts = select(numbered).where(numbered.c.position % size == 0).subquery()
+    next_first = func.lead(firsts.c.subscriber_id).over(order_by=firsts.c.subscriber_id)
+    last = select(func.max(delivery.c.subscriber_id)).where(delivery.c.campaign_id == campaign_id).scalar_subquery()
     parts = select(
         literal(campaign_id),
-        numbered.c.part + count,
-        func.min(numbered.c.subscriber_id),
-        func.max(numbered.c.subscriber_id),
+        firsts.c.position // size + count,
+        firsts.c.subscriber_id,
+        func.coalesce(next_first - 1, last),
         literal(now, Instant()),
-    ).group_by(numbered.c.part)
+    )
     await connection.execute(
         insert(shard).from_select(["campaign_id", "number", "first_id", "last_id", "due_at"], parts)
     )

@@ -63,6 +63,20 @@ class Database:
             yield connection
 
     @asynccontextmanager
+    async def briefly(self) -> AsyncIterator[AsyncConnection]:
+        """A transaction of a few small statements, such as a request makes.
+
+        On SQLite they are run without a thread, which would take several times as long as they do, and so nothing
+        else runs meanwhile: what touches many rows belongs into `begin()`.
+        """
+        async with self.writer.begin() as connection:
+            if self.is_sqlite:
+                driver = (await connection.get_raw_connection()).driver_connection
+                assert isinstance(driver, sqlite.Connection)  # noqa: S101 - `connect` made it
+                driver.be_brief()
+            yield connection
+
+    @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
         """A consistent view to read from; SQLite refuses to write through it."""
         async with self.reader.begin() as connection:
@@ -130,12 +144,12 @@ def connect(url: str, *, pool: int = 8) -> Database:
         return Database(parsed, engine, engine)
     driver = parsed.set(drivername="sqlite+aiosqlite")
     options: dict[str, Any] = {
-        "async_creator": partial(sqlite.connect, Path(str(parsed.database))),
         "max_overflow": 0,
         "pool_timeout": _BUSY_SECONDS,
     }
-    writer = create_async_engine(driver, pool_size=1, **options)
-    reader = create_async_engine(driver, pool_size=pool, **options)
+    opened = partial(sqlite.connect, Path(str(parsed.database)), patience=_BUSY_SECONDS)
+    writer = create_async_engine(driver, pool_size=1, async_creator=partial(opened, only_reads=False), **options)
+    reader = create_async_engine(driver, pool_size=pool, async_creator=partial(opened, only_reads=True), **options)
     _prepare_sqlite(writer, begin="BEGIN IMMEDIATE", query_only=False)
     _prepare_sqlite(reader, begin="BEGIN", query_only=True)
     return Database(parsed, writer, reader)
@@ -144,7 +158,6 @@ def connect(url: str, *, pool: int = 8) -> Database:
 def _prepare_sqlite(engine: AsyncEngine, *, begin: str, query_only: bool) -> None:
     @event.listens_for(engine.sync_engine, "connect")
     def on_connect(connection: Any, _: object) -> None:
-        connection.isolation_level = None  # the driver's own BEGIN is a deferred one
         cursor = connection.cursor()
         for pragma in _pragmas(query_only=query_only):
             cursor.execute(f"PRAGMA {pragma}")
@@ -157,13 +170,14 @@ def _prepare_sqlite(engine: AsyncEngine, *, begin: str, query_only: bool) -> Non
 
 def _pragmas(*, query_only: bool) -> list[str]:
     return [
-        f"busy_timeout = {_BUSY_SECONDS * 1000}",
         "journal_mode = WAL",
         "synchronous = NORMAL",
         "foreign_keys = ON",
         f"cache_size = -{_READER_CACHE_KIB if query_only else _WRITER_CACHE_KIB}",
         "temp_store = MEMORY",
         f"query_only = {'ON' if query_only else 'OFF'}",
+        # From here on the driver waits for a lock itself, without blocking; what only reads finds none.
+        f"busy_timeout = {_BUSY_SECONDS * 1000 if query_only else 0}",
     ]
 
 

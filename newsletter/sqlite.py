@@ -1,69 +1,153 @@
-"""SQLite beside the event loop, at one trip to its thread for each statement.
+"""SQLite without a thread for each small statement: most take less time than waking one does, by far.
 
-aiosqlite makes four (a cursor, the statement, its rows, the cursor's end), and BEGIN makes three more. A trip wakes
-two threads, which costs more than most statements do: a window of mails took twenty, and takes five here.
+aiosqlite makes four trips to a thread for a statement and three for a transaction; a page of ours took twenty. Here
+
+- reading happens where it is asked for, until it has taken so many steps that others would notice; then it is
+  broken off and done in the thread, from its beginning;
+- writing happens in the thread, except in a transaction that was announced as brief;
+- a transaction that finds the file locked waits for it without a thread.
 """
 
+import asyncio
 import sqlite3
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
-
-import aiosqlite
 
 Result = TypeVar("Result")
 
 _AHEAD = 1000
 """Rows that come back with the statement itself; more are fetched when they are asked for."""
 
+_STEPS = 20_000
+"""Of SQLite's virtual machine, about a millisecond: what a reader may take before it must go to the thread."""
 
-async def connect(path: Path) -> "Connection":
-    """Open a connection with a thread of its own, as SQLAlchemy's `async_creator` wants it."""
-    connection = Connection(lambda: sqlite3.connect(path), iter_chunk_size=_AHEAD)
-    connection._thread.daemon = True  # as SQLAlchemy does: one that nobody closed must not keep the process alive
-    await connection
-    return connection
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.001, 0.025
+"""Seconds between two looks at a lock."""
 
 
-class Connection(aiosqlite.Connection):
-    """A connection whose BEGIN waits for the first statement and goes with it."""
+async def connect(path: Path, *, only_reads: bool, patience: float) -> "Connection":
+    """Open a connection, as SQLAlchemy's `async_creator` wants it. `patience` is how long to wait for a lock, in s."""
+    opened = partial(sqlite3.connect, path, timeout=patience, isolation_level=None, check_same_thread=False)
+    return Connection(await asyncio.to_thread(opened), only_reads=only_reads, patience=patience)
 
-    _begin = ""
 
-    def cursor(self) -> "Cursor":  # type: ignore[override] # SQLAlchemy enters it, as it does aiosqlite's
-        """A new cursor; the thread hears of it when it executes something."""
+class Connection:
+    """What SQLAlchemy uses of aiosqlite's connection. BEGIN waits for the first statement and goes with it."""
+
+    def __init__(self, connection: sqlite3.Connection, *, only_reads: bool, patience: float) -> None:
+        self._connection = connection
+        self._only_reads = only_reads
+        self._patience = patience
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="sqlite")
+        self._at_work: asyncio.Future[Any] | None = None
+        self._begin = ""
+        self._is_brief = False
+
+    def cursor(self) -> "Cursor":
+        """A new cursor."""
         return Cursor(self)
+
+    async def create_function(self, *definition: Any, **options: Any) -> None:
+        """Add a function to SQL; SQLAlchemy brings one for regular expressions."""
+        self._connection.create_function(*definition, **options)
+
+    def be_brief(self) -> None:
+        """Do everything until the end of this transaction right here: it is a few small statements."""
+        self._is_brief = True
 
     def postpone(self, begin: str) -> None:
         """Begin a transaction with the next statement."""
         self._begin = begin
 
     async def trip(self, work: Callable[[sqlite3.Connection], Result]) -> Result:
-        """Do something in the thread, in the transaction that was to begin."""
-        begin, self._begin = self._begin, ""
+        """Do something in the transaction that was to begin, here or in the thread."""
+        await self._settled()
+        if self._begin:
+            await self._start()
+        if self._is_brief:
+            return work(self._connection)
+        if self._only_reads:
+            self._connection.set_progress_handler(_enough, _STEPS)
+            try:
+                return work(self._connection)
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode != sqlite3.SQLITE_INTERRUPT:
+                    raise
+            finally:
+                self._connection.set_progress_handler(None, 0)
+        return await self.in_thread(work)
 
-        def begun() -> Result:
-            if begin:
-                self._conn.execute(begin)
-            return work(self._conn)
-
-        result: Result = await self._execute(begun)  # type: ignore[no-untyped-call] # nor has it a public name
-        return result
+    async def in_thread(self, work: Callable[[sqlite3.Connection], Result]) -> Result:
+        """Do something beside the event loop. Who is cancelled meanwhile leaves nothing running."""
+        await self._settled()
+        job = asyncio.get_running_loop().run_in_executor(self._thread, work, self._connection)
+        self._at_work = job
+        try:
+            return await asyncio.shield(job)
+        except asyncio.CancelledError:
+            self._connection.interrupt()
+            raise
 
     async def commit(self) -> None:
         """Commit; a transaction without a statement has not begun."""
-        if not self._forgotten():
-            await super().commit()
+        await self._end(sqlite3.Connection.commit)
 
     async def rollback(self) -> None:
         """Roll back, likewise."""
-        if not self._forgotten():
-            await super().rollback()
+        await self._end(sqlite3.Connection.rollback)
 
-    def _forgotten(self) -> bool:
+    async def close(self) -> None:
+        """Close the file. The last to do so moves what was written from the log into it, which takes its time."""
+        await self.in_thread(sqlite3.Connection.close)
+        self._thread.shutdown(wait=False)
+
+    def stop(self) -> None:
+        """Let go without waiting, where no event loop runs any more."""
+        self._thread.shutdown(wait=True)
+        self._connection.close()
+
+    async def _start(self) -> None:
+        """Begin; on a file that somebody else writes to, look again until they have done. Raises OperationalError."""
         begin, self._begin = self._begin, ""
-        return bool(begin)
+        until, pause = time.monotonic() + self._patience, _FIRST_PAUSE
+        while True:
+            try:
+                self._connection.execute(begin)
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > until:
+                    raise
+            else:
+                return
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, _LONGEST_PAUSE)
+
+    async def _end(self, work: Callable[[sqlite3.Connection], None]) -> None:
+        begun, self._begin = not self._begin, ""
+        try:
+            if begun:
+                await self._settled()
+                here = self._is_brief or self._only_reads or not self._connection.in_transaction
+                await (self._here(work) if here else self.in_thread(work))
+        finally:
+            self._is_brief = False
+
+    async def _here(self, work: Callable[[sqlite3.Connection], None]) -> None:
+        work(self._connection)
+
+    async def _settled(self) -> None:
+        """Wait for what a cancelled caller has left in the thread."""
+        if self._at_work is not None and not self._at_work.done():
+            await asyncio.wait([self._at_work])
+        self._at_work = None
+
+
+def _enough() -> int:
+    return 1
 
 
 class Cursor:
@@ -139,12 +223,14 @@ class Cursor:
         cursor = self._cursor
         if self._is_open and cursor is not None:
             self._is_open = False
-            await self._connection.trip(lambda _: cursor.close())
+            await self._connection.in_thread(lambda _: cursor.close())
 
     async def _fetch(self, count: int | None) -> None:
         cursor = self._cursor
         assert cursor is not None  # noqa: S101 - only an open statement has more rows
-        rows = await self._connection.trip(lambda _: cursor.fetchall() if count is None else cursor.fetchmany(count))
+        rows = await self._connection.in_thread(
+            lambda _: cursor.fetchall() if count is None else cursor.fetchmany(count)
+        )
         self._take(rows, count)
 
     def _take(self, rows: list[Any], asked: int | None = _AHEAD) -> None:

@@ -40,7 +40,7 @@ async def confirm(site: Site, request: Request) -> Response:
     except LinkExpired as expired:
         return await _renew(site, request, expired) if form.has("renew") else await show(site, request)
     now = site.clock()
-    async with site.database.begin() as connection:
+    async with site.database.briefly() as connection:
         if await signup.confirm(connection, subscriber_id, ip=visitor(request), now=now):
             most_a_day = site.settings.joining.confirmations_a_day
             welcome = transactional.Kind.WELCOME

@@ -72,7 +72,7 @@ async def admit(site: Site, wanted: signup.Request) -> None:
     """Join, and have the mail sent that is due; nobody but that mailbox learns which, or whether any is."""
     now, settings = site.clock(), site.settings
     most_a_day = settings.joining.confirmations_a_day
-    async with site.database.begin() as connection:
+    async with site.database.briefly() as connection:
         hash_key = settings.secrets.hash_key.get_secret_value()
         match await signup.join(connection, wanted, hash_key=hash_key, now=now):
             case signup.ConfirmationDue(subscriber_id):

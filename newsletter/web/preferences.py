@@ -49,7 +49,7 @@ async def save(site: Site, request: Request) -> Response:
     if part not in _SAVERS:
         raise HTTPException(400, "This form is not one of the page's own.")
     now = site.clock()
-    async with site.database.begin() as connection:
+    async with site.database.briefly() as connection:
         look = await site.looks.current(connection)
         person = await holder(connection, subscriber_id)
         try:

@@ -52,7 +52,7 @@ async def act(site: Site, request: Request) -> Response:
     opened = _open(site, token)
     form = await forms.read(request)
     now, ip = site.clock(), visitor(request)
-    async with site.database.begin() as connection:
+    async with site.database.briefly() as connection:
         look = await site.looks.current(connection)
         person = await holder(connection, opened.subscriber_id)
         match form.text("instead"):
@@ -78,7 +78,7 @@ async def one_click(site: Site, request: Request) -> Response:
     form = await forms.read(request)
     if form.text("List-Unsubscribe").casefold() != "one-click":
         raise HTTPException(400, "Send List-Unsubscribe=One-Click as a form.")
-    async with site.database.begin() as connection:
+    async with site.database.briefly() as connection:
         await _leave(connection, opened, source="one-click", ip=visitor(request), now=site.clock())
     return PlainTextResponse("")
 

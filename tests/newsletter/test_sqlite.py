@@ -1,5 +1,7 @@
 """The driver under SQLAlchemy: what aiosqlite does, in fewer trips to its thread."""
 
+import asyncio
+import sqlite3
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -70,13 +72,12 @@ async def test_a_transaction_without_a_statement_neither_begins_nor_hinders(open
 
 
 async def test_the_first_statement_takes_the_write_lock_although_it_only_reads(opened, tmp_path):
-    other = await sqlite.connect(tmp_path / "a.sqlite3")
-    await other.execute("PRAGMA busy_timeout = 0")
+    other = sqlite3.connect(tmp_path / "a.sqlite3", timeout=0)
     async with opened.begin() as connection:
         await connection.scalar(text("SELECT count(*) FROM thing"))
-        with pytest.raises(sqlite.sqlite3.OperationalError, match="locked"):
-            await other.execute("INSERT INTO thing (name) VALUES ('a')")
-    await other.close()
+        with pytest.raises(sqlite3.OperationalError, match="locked"):
+            other.execute("INSERT INTO thing (name) VALUES ('a')")
+    other.close()
 
 
 async def test_a_view_to_read_from_refuses_to_write(opened):
@@ -91,3 +92,75 @@ async def test_a_view_stays_as_it_was_while_others_write(opened):
         async with opened.begin() as connection:
             await connection.execute(text("INSERT INTO thing (name) VALUES ('a')"))
         assert await view.scalar(text("SELECT count(*) FROM thing")) == 0
+
+
+LONG = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 3000000) SELECT count(*) FROM n"
+
+
+async def test_a_long_read_holds_nobody_else_up(opened):
+    turns = 0
+
+    async def turn() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    beside = asyncio.ensure_future(turn())
+    async with opened.read() as connection:
+        assert await connection.scalar(text(LONG)) == 3_000_000
+    beside.cancel()
+    assert turns > 100
+
+
+async def test_a_read_that_is_given_up_leaves_nothing_running_and_the_next_one_works(opened):
+    async def read() -> None:
+        async with opened.read() as connection:
+            await connection.scalar(text(LONG.replace("3000000", "3000000000")))
+
+    reading = asyncio.ensure_future(read())
+    await asyncio.wait([reading], timeout=0.05)
+    reading.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await reading
+    async with opened.read() as connection:
+        assert await connection.scalar(text("SELECT 7")) == 7
+
+
+async def test_a_brief_transaction_is_whole_or_not_at_all(opened):
+    async with opened.briefly() as connection:
+        await connection.execute(text("INSERT INTO thing (name) VALUES ('a')"))
+    with pytest.raises(IntegrityError):
+        async with opened.briefly() as connection:
+            await connection.execute(text("INSERT INTO thing (name) VALUES (:name)"), [{"name": "b"}, {"name": "a"}])
+    async with opened.begin() as connection:
+        assert list(await connection.scalars(text("SELECT name FROM thing"))) == ["a"]
+
+
+@pytest.mark.parametrize("kind", ["begin", "briefly"])
+async def test_who_finds_the_file_locked_waits_and_lets_others_work_meanwhile(opened, tmp_path, kind):
+    other = sqlite3.connect(tmp_path / "a.sqlite3", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+
+    async def write() -> None:
+        async with getattr(opened, kind)() as connection:
+            await connection.execute(text("INSERT INTO thing (name) VALUES ('a')"))
+
+    writing = asyncio.ensure_future(write())
+    async with opened.read() as connection:
+        assert await connection.scalar(text("SELECT count(*) FROM thing")) == 0
+    assert not (await asyncio.wait([writing], timeout=0.1))[0]
+    other.execute("COMMIT")
+    other.close()
+    await writing
+
+
+async def test_patience_with_a_locked_file_has_an_end(tmp_path):
+    other = sqlite3.connect(tmp_path / "a.sqlite3", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    connection = await sqlite.connect(tmp_path / "a.sqlite3", only_reads=False, patience=0.05)
+    cursor = await connection.cursor().execute("BEGIN IMMEDIATE")
+    with pytest.raises(sqlite3.OperationalError, match="locked"):
+        await cursor.execute("SELECT 1")
+    await connection.close()
+    other.close()

@@ -159,6 +159,9 @@ class Joining(Section):
     )
     confirm_within: timedelta = timedelta(days=7)
     confirmations_a_day: int = Field(3, ge=1, le=20)
+    most_an_hour: int = Field(2000, ge=1)
+    most_an_hour_from_network: int = Field(60, ge=1)
+    most_an_hour_for_address: int = Field(10, ge=1)
 
 
 class Settings(BaseSettings):

@@ -29,6 +29,7 @@ __all__ = [
     "inbox",
     "metadata",
     "plan",
+    "request_count",
     "shard",
     "transactional",
 ]
@@ -253,3 +254,21 @@ class AuditColumns(TypedColumns):
 
 
 audit = Table("audit", metadata, AuditColumns, sqlite_strict=True)
+
+
+class RequestCountColumns(TypedColumns):
+    """How often was asked to join in an hour: by all, from a client's network, or for an address (by its hash)."""
+
+    subject: Named[str] = Column(Text, primary_key=True)
+    begins_at: Named[datetime] = Column(Instant, primary_key=True)
+    number: Named[int] = Column(Integer)
+
+
+request_count = Table(
+    "request_count",
+    metadata,
+    RequestCountColumns,
+    Index(None, "begins_at"),
+    sqlite_strict=True,
+    sqlite_with_rowid=False,
+)

@@ -2,22 +2,27 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
+from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from newsletter.delivery import transactional
 from newsletter.suggest import nearest
-from newsletter.web import forms, zones
+from newsletter.web import forms, limits, zones
 from newsletter.web.forms import Form
 from newsletter.web.look import Look
 from newsletter.web.site import Site, visitor
-from subscribers import addresses, audience, names, signup
+from subscribers import addresses, audience, names, signup, suppression
 from subscribers.addresses import AddressError
 
 _ACCEPTED = ("application/x-www-form-urlencoded", "multipart/form-data", "application/json")
 _LONGEST_VERSION = 40
+
+TRAP = "homepage"
+"""A field that people do not see; robots fill it in, and are answered like everyone."""
 
 Errors = dict[str, str]
 """What is wrong, by the name of the field it belongs beside."""
@@ -62,26 +67,41 @@ async def join(site: Site, request: Request) -> Response:
         wanted, errors = _check(site, entry, form, look, visitor(request))
         if look.constellation is None or wanted is None:
             return _refused(site, look, entry, errors, is_json=form.is_json)
-    await admit(site, wanted)
+    if not form.text(TRAP):
+        await admit(site, wanted)
     if form.is_json:
         return JSONResponse({"status": "check-your-mail"}, 202)
     return site.redirect("/join/sent")
 
 
 async def admit(site: Site, wanted: signup.Request) -> None:
-    """Join, and have the mail sent that is due; nobody but that mailbox learns which, or whether any is."""
+    """Join, and have the mail sent that is due; nobody but that mailbox learns which, or whether any is.
+
+    Raises HTTPException 429 when too many ask, from this network or in all.
+    """
     now, settings = site.clock(), site.settings
-    most_a_day = settings.joining.confirmations_a_day
+    hash_key = settings.secrets.hash_key.get_secret_value()
+    hashed = suppression.address_hash(wanted.address.normal, hash_key)
     async with site.database.briefly() as connection:
-        hash_key = settings.secrets.hash_key.get_secret_value()
-        match await signup.join(connection, wanted, hash_key=hash_key, now=now):
-            case signup.ConfirmationDue(subscriber_id):
-                kind = transactional.Kind.CONFIRM
-            case signup.LinkDue(subscriber_id):
-                kind = transactional.Kind.LINK
-            case signup.NothingDue():
-                return
-        await transactional.enqueue(connection, subscriber_id, kind, now=now, most_a_day=most_a_day)
+        room = await limits.take(connection, address_hash=hashed, ip=wanted.ip, limits=settings.joining, now=now)
+        if room is limits.Room.FREE:
+            await _join(site, connection, wanted, now)
+    if room is limits.Room.FULL:
+        retry = {"Retry-After": str(int(limits.WINDOW.total_seconds()))}
+        raise HTTPException(429, "Too many requests to join; please try again in an hour.", retry)
+
+
+async def _join(site: Site, connection: AsyncConnection, wanted: signup.Request, now: datetime) -> None:
+    hash_key = site.settings.secrets.hash_key.get_secret_value()
+    match await signup.join(connection, wanted, hash_key=hash_key, now=now):
+        case signup.ConfirmationDue(subscriber_id):
+            kind = transactional.Kind.CONFIRM
+        case signup.LinkDue(subscriber_id):
+            kind = transactional.Kind.LINK
+        case signup.NothingDue():
+            return
+    most_a_day = site.settings.joining.confirmations_a_day
+    await transactional.enqueue(connection, subscriber_id, kind, now=now, most_a_day=most_a_day)
 
 
 def _form(site: Site, look: Look, entry: Entry, errors: Mapping[str, str], status: int = 200) -> Response:

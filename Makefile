@@ -12,7 +12,7 @@ export PATH := $(PATH):/usr/local/sbin:/usr/sbin:/sbin
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test serve check bench browser smtp-sink
+.PHONY: help setup demo test serve check bench browser dovecot smtp-sink
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -22,7 +22,7 @@ setup: $(SYNCED) ## Build .venv with the locked dependencies and the newsletter 
 demo: setup ## Play a whole season on this machine and check it
 	$(BIN)/newsletter demo
 
-test: setup browser check ## Run every check and every test
+test: setup browser dovecot check ## Run every check and every test
 	$(BIN)/python -m pytest -n 2 --dist worksteal
 
 serve: setup ## Serve a site of your own from this folder
@@ -46,6 +46,10 @@ bench: setup smtp-sink ## Measure the speed against well-known yardsticks
 # What only a system's package brings. A test must fail, not skip, where it is missing.
 browser:
 	@.ci/need chromium chromium sh -c 'command -v chromium'
+
+dovecot:
+	@.ci/need dovecot-imapd dovecot-imapd test -x /usr/lib/dovecot/imap
+	@.ci/need dovecot-pop3d dovecot-pop3d test -x /usr/lib/dovecot/pop3
 
 smtp-sink:
 	@.ci/need smtp-sink postfix sh -c 'command -v smtp-sink'

@@ -1,23 +1,25 @@
 """What a person may set: one frozen object from newsletter.toml, then NEWSLETTER_* variables, read once at the edge."""
 
-import ipaddress
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
-from zoneinfo import available_timezones
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from newsletter import database, tomlfile
+from newsletter import database, setting_values, tomlfile
 from newsletter.errors import NewsletterError
+from newsletter.setting_values import Key
 from newsletter.suggest import hint
 
 PREFIX = "NEWSLETTER_"
 DEFAULT_FILE = Path("newsletter.toml")
+
+_PATHS = (("bounces", "maildir"), ("mailbox", "ca_file"), ("mailbox", "token_file"))
+"""Settings in tables that are relative to the file's folder."""
 
 
 class SettingsError(NewsletterError):
@@ -26,44 +28,6 @@ class SettingsError(NewsletterError):
 
 class NoSettings(SettingsError):
     """There is neither a file nor variables to read settings from."""
-
-
-def _public_url(value: str) -> str:
-    if not value.startswith(("https://", "http://")) or any(sign in value for sign in "?# \t"):
-        raise ValueError("give the address visitors see, as in https://news.example.org")
-    return value.rstrip("/")
-
-
-def _network(value: str) -> str:
-    try:
-        ipaddress.ip_network(value)
-    except ValueError as error:
-        raise ValueError(f"{value} is no network; write 10.0.0.0/8 or 192.0.2.7") from error
-    return value
-
-
-def _secret_of_32(value: SecretStr) -> SecretStr:
-    if len(value.get_secret_value()) < 32:
-        raise ValueError("a key has at least 32 characters; `newsletter init` makes fresh ones")
-    return value
-
-
-def _backend(value: str) -> str:
-    try:
-        database.parse(value)
-    except NewsletterError as error:
-        raise ValueError(str(error)) from error
-    return value
-
-
-def _zone(value: str) -> str:
-    if value not in available_timezones():
-        raise ValueError(f"there is no time zone {value}{hint(value, available_timezones())}")
-    return value
-
-
-Key = Annotated[SecretStr, AfterValidator(_secret_of_32)]
-Zone = Annotated[str, AfterValidator(_zone)]
 
 
 class Section(BaseModel):
@@ -108,9 +72,25 @@ class Bounces(Section):
 
     address: str = ""
     maildir: Path | None = None
+    listen: Annotated[str, AfterValidator(setting_values.listener)] = ""
     soft_days: int = Field(5, ge=1)
     soft_span: timedelta = timedelta(days=14)
     soft_memory: timedelta = timedelta(days=30)
+
+
+class Mailbox(Section):
+    """The mailbox of the address for bounces, where it is read by IMAP or POP3."""
+
+    protocol: Literal["", "imap", "pop3"] = ""
+    host: str = "localhost"
+    port: int = Field(0, ge=0, le=65535)
+    tls: Literal["implicit", "required", "none"] = "implicit"
+    ca_file: Path | None = None
+    username: str = ""
+    password: SecretStr = SecretStr("")
+    token_file: Path | None = None
+    folder: str = "INBOX"
+    every: timedelta = Field(timedelta(minutes=1), gt=timedelta(0), le=timedelta(minutes=25))
 
 
 class Webhooks(Section):
@@ -147,7 +127,7 @@ class Web(Section):
 
     host: str = "127.0.0.1"
     port: int = Field(8025, ge=0, le=65535)
-    trusted_proxies: tuple[Annotated[str, AfterValidator(_network)], ...] = ()
+    trusted_proxies: tuple[Annotated[str, AfterValidator(setting_values.network)], ...] = ()
 
 
 class Joining(Section):
@@ -171,13 +151,14 @@ class Settings(BaseSettings):
         frozen=True, extra="forbid", env_prefix=PREFIX, env_nested_delimiter="__", env_ignore_empty=False
     )
 
-    database: Annotated[str, AfterValidator(_backend)] = Field("sqlite:///newsletter.sqlite3", repr=False)
-    public_url: Annotated[str, AfterValidator(_public_url)] = "http://127.0.0.1:8025"
+    database: Annotated[str, AfterValidator(setting_values.backend)] = Field("sqlite:///newsletter.sqlite3", repr=False)
+    public_url: Annotated[str, AfterValidator(setting_values.public_url)] = "http://127.0.0.1:8025"
     templates: Path | None = None
     secrets: Secrets
     smtp: Smtp = Smtp()
     delivery: Delivery = Delivery()
     bounces: Bounces = Bounces()
+    mailbox: Mailbox = Mailbox()
     webhooks: Webhooks = Webhooks()
     web: Web = Web()
     joining: Joining = Joining()
@@ -239,9 +220,10 @@ def _anchored(data: dict[str, Any], folder: Path) -> dict[str, Any]:
         anchored["database"] = f"sqlite:///{folder / url.removeprefix('sqlite:///')}"
     if isinstance(anchored.get("templates"), str):
         anchored["templates"] = folder / anchored["templates"]
-    bounces = anchored.get("bounces")
-    if isinstance(bounces, dict) and isinstance(bounces.get("maildir"), str):
-        anchored["bounces"] = {**bounces, "maildir": folder / bounces["maildir"]}
+    for section, name in _PATHS:
+        table = anchored.get(section)
+        if isinstance(table, dict) and isinstance(table.get(name), str):
+            anchored[section] = {**table, name: folder / table[name]}
     return anchored
 
 

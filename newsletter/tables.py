@@ -9,6 +9,7 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
+    LargeBinary,
     Named,
     Table,
     Text,
@@ -27,6 +28,7 @@ __all__ = [
     "delivery",
     "event",
     "inbox",
+    "kept_mail",
     "metadata",
     "plan",
     "request_count",
@@ -240,6 +242,21 @@ inbox = Table(
     Index(None, "id", sqlite_where=text("applied_at IS NULL"), postgresql_where=text("applied_at IS NULL")),
     sqlite_strict=True,
 )
+
+
+class KeptMailColumns(TypedColumns):
+    """A returned mail that nobody but a person can judge, as it arrived, up to a size; gone when it is judged."""
+
+    id: Named[int] = Column(BigInt, primary_key=True, autoincrement=True)
+    digest: Named[str] = Column(Text, unique=True)
+    received_at: Named[datetime] = Column(Instant)
+    kind: Named[str] = Column(Text)
+    sender: Named[str] = Column(Text)
+    subject: Named[str] = Column(Text)
+    raw: Named[bytes] = Column(LargeBinary)
+
+
+kept_mail = Table("kept_mail", metadata, KeptMailColumns, sqlite_strict=True)
 
 
 class AuditColumns(TypedColumns):

@@ -5,15 +5,22 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
-from webhooks.errors import WebhookError
+from webhooks.account import MailboxError
 from webhooks.reports import mime
 
 _CHUNK = 1 << 16
 
 
-class MailboxError(WebhookError):
-    """A mailbox is not there or cannot be read."""
+class Source(Protocol):
+    """Where returned mail waits until it is stored."""
+
+    def waiting(self) -> Iterator[tuple[str, bytes]]:
+        """Each message by its key, up to what a report is read of; given again until it is `done`."""
+
+    def done(self, key: str) -> None:
+        """Take a message that is stored out of the way."""
 
 
 @dataclass(frozen=True, slots=True)

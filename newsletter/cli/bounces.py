@@ -1,25 +1,34 @@
 """`newsletter bounces`: the mail that came back."""
 
+import asyncio
+import os
+import signal
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from sqlalchemy.exc import DBAPIError
 
-from newsletter import feedback
+from newsletter import feedback, logs, setting_values
 from newsletter.cli import edge
-from newsletter.engine import embedded, returned_mail
+from newsletter.clock import wall_clock
+from newsletter.engine import embedded, listener, mailboxes, returned_mail
 from newsletter.engine.returned_mail import Reading
 from newsletter.errors import NewsletterError
-from newsletter.settings import DEFAULT_FILE, NoSettings
+from newsletter.feedback import kept
+from newsletter.feedback.kept import Kept
+from newsletter.settings import DEFAULT_FILE, NoSettings, Settings
 from subscribers.links import Links
 from webhooks import mailbox
+from webhooks.reports import mime
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None)
 
 
-class NoMaildir(NewsletterError):
-    """No Maildir is named."""
+class NoMailbox(NewsletterError):
+    """No place is named where returned mail comes from."""
 
 
 @app.callback()
@@ -87,21 +96,23 @@ def _as_json(name: str, reading: Reading) -> dict[str, Any]:
 
 @app.command()
 def collect(
-    maildir: Annotated[Path | None, typer.Argument(help="The Maildir, instead of bounces.maildir.")] = None,
+    folder: Annotated[Path | None, typer.Argument(help="A Maildir, instead of what the settings name.")] = None,
 ) -> None:
-    """Take new returned mail from the Maildir and obey it now; `newsletter serve` does so by itself.
+    """Take new returned mail from its mailboxes and obey it now; `newsletter serve` does so by itself.
 
     Example: newsletter bounces collect /var/mail/bounces
     """
     settings = edge.settings()
-    folder = maildir or settings.bounces.maildir
-    if folder is None:
-        raise NoMaildir("no Maildir is named; give one, or set bounces.maildir in newsletter.toml")
+    if folder is None and settings.bounces.maildir is None and not settings.mailbox.protocol:
+        raise NoMailbox("no mailbox is named; give a Maildir, or set bounces.maildir or [mailbox] in newsletter.toml")
 
     async def work() -> tuple[int, int]:
         links = embedded.links(settings)
         async with edge.opened(settings.database) as database:
-            count = await returned_mail.collect(database, links, folder, edge.now())
+            if folder is None:
+                count = await mailboxes.collect(database, links, settings, edge.now())
+            else:
+                count = await returned_mail.collect(database, links, mailbox.maildir(folder), edge.now())
             applier, applied = feedback.Applier(links, settings.bounces), 0
             while True:
                 async with database.begin() as connection:
@@ -115,6 +126,61 @@ def collect(
 
 
 @app.command()
+def pipe(
+    recipient: Annotated[str, typer.Option(help="The address it came to, where the mail does not say.")] = "",
+) -> None:
+    """Take one mail from stdin, as an alias of a mail server hands it over.
+
+    Ends with status 0 once it is stored, and with 75 otherwise, upon which the server keeps it and tries again.
+
+    Example: newsletter bounces pipe < bounce.eml
+    """
+    try:
+        settings = edge.settings()
+        edge.run(_take(settings, sys.stdin.buffer.read(mime.MOST_BYTES), recipient))
+        while sys.stdin.buffer.read(1 << 20):  # who is not read to the end takes it for a failure
+            pass
+    except (NewsletterError, DBAPIError, OSError) as error:
+        edge.warn(f"newsletter: the mail was not stored: {' '.join(str(error).split())[:300]}")
+        raise typer.Exit(os.EX_TEMPFAIL) from error
+
+
+async def _take(settings: Settings, raw: bytes, recipient: str) -> None:
+    async with edge.opened(settings.database) as database:
+        await returned_mail.take(database, embedded.links(settings), raw, edge.now(), recipient=recipient)
+
+
+@app.command()
+def listen(
+    where: Annotated[str, typer.Argument(help="lmtp://HOST:PORT or smtp://HOST:PORT.  [default: bounces.listen]")] = "",
+) -> None:
+    """Take returned mail by LMTP or SMTP until Ctrl-C or SIGTERM; `newsletter serve` does so with bounces.listen set.
+
+    Example: newsletter bounces listen lmtp://127.0.0.1:2424
+    """
+    settings = edge.settings()
+    try:
+        place = setting_values.listener(where) or settings.bounces.listen
+    except ValueError as error:
+        raise NoMailbox(str(error)) from error
+    if not place:
+        raise NoMailbox("no place to listen at; give one as in lmtp://127.0.0.1:2424, or set bounces.listen")
+    logs.configure(logs.FULL)
+    edge.run(_listen(settings, place))
+
+
+async def _listen(settings: Settings, where: str) -> None:
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    async with edge.opened(settings.database) as database:
+        letterbox = listener.Letterbox(database, embedded.links(settings), settings.bounces.address, wall_clock)
+        async with listener.listening(where, letterbox) as port:
+            edge.say(f"Listening at {where.rpartition(':')[0]}:{port} for mail to {settings.bounces.address}.")
+            await stop.wait()
+
+
+@app.command()
 def review(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
     """List the latest reports that nothing proved, for a person to judge.
 
@@ -122,15 +188,43 @@ def review(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] 
     """
     settings = edge.settings()
 
-    async def work() -> list[feedback.Unproven]:
+    async def work() -> tuple[list[feedback.Unproven], list[Kept]]:
         async with edge.opened(settings.database) as database, database.read() as connection:
-            return await feedback.unproven(connection)
+            return await feedback.unproven(connection), await kept.waiting(connection)
 
-    found = edge.run(work())
+    reports, mails = edge.run(work())
     if as_json:
-        edge.emit_json(found)
+        edge.emit_json({"reports": reports, "mails": mails})
         return
     rows = [
-        (edge.moment(one.received_at), one.event.provider, one.event.kind, one.event.address, one.why) for one in found
+        (edge.moment(one.received_at), one.event.provider, one.event.kind, one.event.address, one.why)
+        for one in reports
     ]
     edge.table(["received (UTC)", "from", "kind", "address", "why it was left"], rows)
+    if mails:
+        edge.say("Mails kept as they came; `newsletter bounces mail NUMBER` prints one:")
+        letters = [(one.id, edge.moment(one.received_at), one.kind, one.sender, one.subject) for one in mails]
+        edge.table(["number", "received (UTC)", "kind", "sender", "subject"], letters, numbers=["number"])
+
+
+@app.command()
+def mail(
+    number: Annotated[int, typer.Argument(help="Its number in `newsletter bounces review`.")],
+    dismiss: Annotated[bool, typer.Option("--dismiss", help="Let go of it: it has been judged.")] = False,
+) -> None:
+    """Print a mail that was kept for a person, as it arrived.
+
+    Example: newsletter bounces mail 12
+    """
+    settings = edge.settings()
+
+    async def work() -> bytes:
+        async with edge.opened(settings.database) as database, database.begin() as connection:
+            found = await kept.raw(connection, number)
+            if dismiss:
+                await kept.dismiss(connection, number)
+                await edge.audit(connection, "mail.dismissed", str(number))
+            return found
+
+    sys.stdout.buffer.write(edge.run(work()))
+    sys.stdout.buffer.flush()

@@ -27,7 +27,7 @@ from newsletter.delivery.dispatch import Dispatcher
 from newsletter.delivery.messenger import Messenger
 from newsletter.delivery.refusal import Refusal
 from newsletter.delivery.relay import Relay
-from newsletter.engine import returned_mail
+from newsletter.engine import listener, mailboxes
 from newsletter.errors import NewsletterError
 from newsletter.settings import Settings
 from subscribers.errors import SubscribersError
@@ -54,7 +54,7 @@ class Engine:
 
     async def tick(self) -> None:
         """One round of everything that is due at this moment, to its end."""
-        await self.collect_mail()
+        await mailboxes.collect(self.database, self.links, self.settings, self.clock())
         await self.apply_reports()
         await self.messenger.deliver(self.stop)
         await self.fire_plan()
@@ -64,14 +64,19 @@ class Engine:
 
     async def run(self) -> None:
         """Do rounds side by side until `stop` is set; what is in flight then is settled before it returns."""
+        async with self._listening():
+            await self._all_rounds()
+
+    async def _all_rounds(self) -> None:
         await asyncio.gather(
-            self._rounds("reports", self.collect_mail, self.apply_reports),
+            self._rounds("mailbox", self.follow_mailbox),
+            self._rounds("reports", self.collect_maildir, self.apply_reports),
             self._rounds("transactional", self.messenger_round),
             self._rounds("plan", self.fire_plan, self.start_scheduled),
             self._rounds("campaigns", self.campaign_round),
         )
 
-    async def _rounds(self, name: str, *steps: Callable[[], Awaitable[None]]) -> None:
+    async def _rounds(self, name: str, *steps: Callable[[], Awaitable[object]]) -> None:
         """Repeat the steps; a fault of the moment (a database that is away) is said and tried again."""
         while not self.stop.is_set():
             for step in steps:
@@ -92,11 +97,26 @@ class Engine:
         """Deliver what the ledger says is due."""
         await self.dispatcher.deliver(self.stop)
 
-    async def collect_mail(self) -> None:
-        """Take what came back by mail from the Maildir into the inbox."""
-        folder = self.settings.bounces.maildir
-        if folder is not None:
-            await returned_mail.collect(self.database, self.links, folder, self.clock())
+    @asynccontextmanager
+    async def _listening(self) -> AsyncIterator[None]:
+        """Take returned mail at bounces.listen, if that is set."""
+        bounces = self.settings.bounces
+        if not bounces.listen:
+            yield
+            return
+        letterbox = listener.Letterbox(self.database, self.links, bounces.address, self.clock)
+        async with listener.listening(bounces.listen, letterbox) as port:
+            log.info("listening for returned mail", where=bounces.listen, port=port)
+            yield
+
+    async def collect_maildir(self) -> None:
+        """Take what waits in the Maildir into the inbox."""
+        await mailboxes.collect_maildir(self.database, self.links, self.settings, self.clock())
+
+    async def follow_mailbox(self) -> None:
+        """Take mail out of the mailbox at a server as it comes, until the engine stops."""
+        if self.settings.mailbox.protocol:
+            await mailboxes.follow(self.database, self.links, self.settings.mailbox, self.clock, self.stop)
 
     async def apply_reports(self) -> None:
         """Apply what waits in the inbox, batch by batch."""

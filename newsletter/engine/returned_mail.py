@@ -3,12 +3,13 @@
 import asyncio
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 
 from newsletter import feedback
 from newsletter.database import Database
+from newsletter.feedback import kept
 from subscribers.links import Links
-from webhooks import mailbox, reports
+from webhooks import reports
+from webhooks.mailbox import Source
 from webhooks.reports import Report
 
 
@@ -27,19 +28,32 @@ def read(raw: bytes, links: Links | None, now: datetime) -> Reading:
     return Reading(report, next(genuine, None))
 
 
-async def collect(database: Database, links: Links, folder: Path, now: datetime) -> int:
-    """Take every new message of a Maildir into the inbox; answer how many. Raises MailboxError.
+async def take(database: Database, links: Links, raw: bytes, now: datetime, *, recipient: str = "") -> Reading:
+    """Store what a mail says and, where it needs a person, the mail itself; when this returns, it is stored.
 
-    Killed between storing and moving, it stores the same events again, which the inbox has already.
+    `recipient` is the address of the envelope, where the mail does not carry it: our token may stand in it alone.
+    Taken a second time, a mail changes nothing.
     """
-    source = mailbox.Maildir(folder)
+    if recipient:
+        raw = f"X-Original-To: {' '.join(recipient.split())}\n".encode("utf-8", "replace") + raw
+    reading = await asyncio.to_thread(read, raw, links, now)
+    async with database.begin() as connection:
+        await feedback.store(connection, reports.events(reading.report, token=reading.token), now)
+        if kept.is_unclear(reading.report, reading.token):
+            await kept.keep(connection, reading.report, raw, now)
+    return reading
+
+
+async def collect(database: Database, links: Links, source: Source, now: datetime) -> int:
+    """Take every message that waits in a mailbox into the inbox; answer how many. Raises MailboxError.
+
+    A message leaves its mailbox only after it is stored. Killed in between, this stores it once more, to no effect.
+    """
     waiting = source.waiting()
     count = 0
     while (found := await asyncio.to_thread(next, waiting, None)) is not None:
         key, raw = found
-        reading = await asyncio.to_thread(read, raw, links, now)
-        async with database.begin() as connection:
-            await feedback.store(connection, reports.events(reading.report, token=reading.token), now)
+        await take(database, links, raw, now)
         await asyncio.to_thread(source.done, key)
         count += 1
     return count

@@ -1,10 +1,13 @@
 """Each way a report can come in, from the socket or the mailbox through to suppression, on both databases."""
 
+import asyncio
 import email
 import email.policy
+import smtplib
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import httpx2
 import pytest
@@ -14,15 +17,17 @@ from newsletter.campaigns import lifecycle, store
 from newsletter.constellation import loading
 from newsletter.constellation.model import Constellation
 from newsletter.database import Database
-from newsletter.engine import embedded
+from newsletter.engine import embedded, listener, mailboxes, returned_mail
 from newsletter.engine.embedded import Engine
-from newsletter.settings import Settings
+from newsletter.feedback import kept
+from newsletter.settings import Mailbox, Settings
 from newsletter.tables import inbox
 from newsletter.web.app import create_app
 from newsletter.web.webhooks import keys
 from subscribers import preferences, suppression
 from subscribers.suppression import Reason
-from webhooks import providers
+from tests.dovecot import Dovecot
+from webhooks import mailbox, providers
 from webhooks.providers import Sampling
 
 DSN = """From: MAILER-DAEMON@mx.example.org
@@ -159,3 +164,78 @@ async def test_a_mailto_unsubscribe_is_obeyed_and_an_out_of_office_is_not_one(
     async with database.read() as connection:
         found = [await preferences.read(connection, number) for number in (1, 2)]
     assert [one.status for one in found if one] == ["left", "active"]
+
+
+async def test_bounces_are_taken_out_of_a_mailbox_at_a_server_and_obeyed(
+    database: Database, engine: tuple[Engine, Any], dovecot: Dovecot
+) -> None:
+    working, server = engine
+    user = f"u{uuid4().hex}"
+    account = Mailbox(
+        protocol="imap", port=dovecot.ports["imaps"], username=user, password="secret", ca_file=dovecot.ca_file
+    )
+    settings = working.settings.model_copy(update={"mailbox": account})
+    one = next(one for one in server.received if one.rcpt_to == "p1@example.org")
+    dovecot.deliver(user, DSN.format(return_path=one.mail_from, address=one.rcpt_to).encode())
+    dovecot.deliver(user, b"From: a-person@example.org\nSubject: A question\n\nWhere is it?\n")
+    links = embedded.links(settings)
+    assert await mailboxes.collect(database, links, settings, working.clock()) == 2
+    assert dovecot.holds(user) == 0
+    await working.apply_reports()
+    assert await reasons(database) == [None, Reason.HARD_BOUNCE, None]
+    async with database.read() as connection:
+        (question,) = await kept.waiting(connection)
+        assert (question.sender, question.subject) == ("a-person@example.org", "A question")
+        assert b"Where is it?" in await kept.raw(connection, question.id)
+
+
+class Unwritable:
+    """A database whose disk is full."""
+
+    def begin(self) -> None:
+        raise OSError("No space left on device")
+
+
+async def test_a_mail_that_could_not_be_stored_stays_in_its_mailbox(
+    database: Database, engine: tuple[Engine, Any], maildir: Path
+) -> None:
+    working, _ = engine
+    (maildir / "new" / "1611.one").write_text("Subject: x\n\n")
+    with pytest.raises(OSError, match="No space"):
+        await returned_mail.collect(Unwritable(), working.links, mailbox.maildir(maildir), working.clock())
+    assert [file.name for file in (maildir / "new").iterdir()] == ["1611.one"]
+
+
+@pytest.mark.parametrize("protocol", ["lmtp", "smtp"])
+async def test_a_bounce_handed_over_by_a_mail_server_is_stored_before_it_is_acknowledged(
+    database: Database, engine: tuple[Engine, Any], protocol: str
+) -> None:
+    working, server = engine
+    one = next(one for one in server.received if one.rcpt_to == "p0@example.org")
+    report = DSN.format(return_path="undisclosed-recipients:;", address=one.rcpt_to)
+    box = listener.Letterbox(database, working.links, working.settings.bounces.address, working.clock)
+    async with listener.listening(f"{protocol}://127.0.0.1:0", box) as port:
+        told = await asyncio.to_thread(_hand_over, protocol, port, one.mail_from.upper(), report)
+    assert told == [(250, "2.1.5"), (452, "4.5.3"), (550, "5.1.1"), (550, "5.1.1"), (250, "2.0.0")]
+    await working.apply_reports()
+    assert await reasons(database) == [Reason.HARD_BOUNCE, None, None]
+
+
+async def test_a_mail_server_is_asked_to_keep_what_could_not_be_stored(engine: tuple[Engine, Any]) -> None:
+    working, server = engine
+    box = listener.Letterbox(Unwritable(), working.links, working.settings.bounces.address, working.clock)
+    async with listener.listening("lmtp://127.0.0.1:0", box) as port:
+        told = await asyncio.to_thread(_hand_over, "lmtp", port, server.received[0].mail_from, "Subject: x\n\n")
+    assert told[-1] == (451, "4.3.0")
+
+
+def _hand_over(protocol: str, port: int, recipient: str, text: str) -> list[tuple[int, str]]:
+    """What a mail server hears for a true recipient, a second one, a forged and a foreign one, and for the mail."""
+    kind = smtplib.LMTP if protocol == "lmtp" else smtplib.SMTP
+    with kind("127.0.0.1", port, local_hostname="mx.example.org") as client:
+        client.ehlo_or_helo_if_needed()
+        client.mail("")
+        forged = f"bounce+{'a' * 40}@bounces.example.org"
+        answers = [client.rcpt(to) for to in (recipient, "bounce@bounces.example.org", forged, "x@example.net")]
+        answers.append(client.data(text))
+    return [(code, words.decode().split()[0]) for code, words in answers]

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from webhooks import mailbox, reports
-from webhooks.mailbox import MailboxError
+from webhooks.account import MailboxError
 
 
 @pytest.fixture

@@ -37,6 +37,7 @@ def read(raw: bytes, *, now: datetime) -> Report:
         id=derived_id(identity, message.header("date")) if identity else derived_id(raw[: mime.MOST_BYTES]),
         at=_date(message, now),
         sender=parseaddr(message.header("from"))[1] or message.header("from")[:320],
+        subject=message.header("subject")[:200],
         recipients=recipients,
         tokens=_tokens(message),
     )

@@ -53,5 +53,6 @@ class Report:
     id: str
     at: datetime
     sender: str = ""
+    subject: str = ""
     recipients: tuple[Recipient, ...] = ()
     tokens: tuple[str, ...] = ()

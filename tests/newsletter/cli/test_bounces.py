@@ -1,6 +1,11 @@
 """`newsletter bounces`, as staff and mail servers run it."""
 
+import asyncio
 import json
+import signal
+import smtplib
+import sys
+from io import BytesIO, TextIOWrapper
 from pathlib import Path
 from typing import Any
 
@@ -39,3 +44,73 @@ def test_a_file_that_is_not_there_is_one_line_and_nothing_is_printed(newsletter:
     ended = newsletter("bounces", "read", "--json", MAILS / "exim-old.eml", "missing.eml")
     assert (ended.code, ended.out, ended.err.count("\n")) == (1, "", 1)
     assert "missing.eml" in ended.err
+
+
+@pytest.fixture
+def pipe(monkeypatch: pytest.MonkeyPatch, newsletter: Any, tmp_path: Path) -> Any:
+    """Hand `bounces pipe` a mail on stdin, in a folder that `init` has just made."""
+    newsletter("init", tmp_path)
+    monkeypatch.chdir(tmp_path)
+
+    def run(raw: bytes, *options: str) -> Any:
+        monkeypatch.setattr(sys, "stdin", TextIOWrapper(BytesIO(raw)))
+        return newsletter("bounces", "pipe", *options)
+
+    return run
+
+
+def test_a_piped_mail_that_nothing_proves_is_kept_until_somebody_has_judged_it(pipe: Any, newsletter: Any) -> None:
+    raw = (MAILS / "postfix-unknown-user.eml").read_bytes()
+    assert newsletter("db", "upgrade").code == 0
+    for _ in range(2):
+        assert pipe(raw).code == 0
+    listed = json.loads(newsletter("bounces", "review", "--json").out)
+    (kept,) = listed["mails"]
+    assert kept["kind"] == "bounce"
+    assert newsletter("bounces", "mail", str(kept["id"]), "--dismiss").out.encode() == raw
+    assert json.loads(newsletter("bounces", "review", "--json").out)["mails"] == []
+    ended = newsletter("bounces", "mail", str(kept["id"]))
+    assert (ended.code, ended.err.count("\n")) == (1, 1)
+
+
+def test_a_piped_mail_of_fifty_megabytes_is_read_to_its_end_and_stored(pipe: Any, newsletter: Any) -> None:
+    newsletter("db", "upgrade")
+    assert pipe(b"Subject: huge\n\n" + b"x" * 50_000_000).code == 0
+    assert sys.stdin.buffer.read() == b""
+
+
+def test_a_piped_mail_that_cannot_be_stored_is_left_to_the_mail_server_to_try_again(pipe: Any, tmp_path: Path) -> None:
+    ended = pipe(b"Subject: x\n\n")
+    assert (ended.code, ended.out, ended.err.count("\n")) == (75, "", 1)
+    assert "there is no such database" in ended.err
+    (tmp_path / "newsletter.toml").unlink()
+    assert pipe(b"Subject: x\n\n").code == 75
+
+
+@pytest.mark.parametrize("where", ["nowhere", "lmtp://127.0.0.1", "smtp://127.0.0.1:65536", "http://127.0.0.1:25"])
+def test_a_place_that_nobody_can_listen_at_is_one_line(pipe: Any, newsletter: Any, where: str) -> None:
+    ended = newsletter("bounces", "listen", where)
+    assert (ended.code, ended.err.count("\n")) == (1, 1)
+    assert "write lmtp://127.0.0.1:2424" in ended.err
+
+
+async def test_a_listener_of_its_own_stores_mail_and_ends_well(prepare: Any, spawn: Any) -> None:
+    await prepare(25, 1)
+    process = await spawn("bounces", "listen", "lmtp://127.0.0.1:0")
+    line = (await asyncio.wait_for(process.stdout.readline(), 60)).decode()
+    assert line.startswith("Listening at lmtp://127.0.0.1:"), line
+
+    def hand_over() -> tuple[int, bytes]:
+        with smtplib.LMTP("127.0.0.1", int(line.split(":")[2].split()[0]), local_hostname="mx.example.org") as client:
+            client.ehlo_or_helo_if_needed()
+            client.mail("")
+            client.rcpt("bounce@bounces.example.org")
+            return client.data("From: a-person@example.org\nSubject: A question\n\nWhere?\n")
+
+    assert (await asyncio.to_thread(hand_over))[0] == 250
+    process.send_signal(signal.SIGTERM)
+    await asyncio.wait_for(process.communicate(), 30)
+    assert process.returncode == 0
+    review = await spawn("bounces", "review")
+    output, _ = await review.communicate()
+    assert "A question" in output.decode()

@@ -16,7 +16,14 @@ from newsletter import settings as reading
 from newsletter.constellation import file as constellation_file
 from newsletter.settings import Section, Settings
 
-WITHOUT_DEFAULT = {"templates", "bounces.maildir", "secrets.signing_keys", "secrets.hash_key"}
+WITHOUT_DEFAULT = {
+    "templates",
+    "bounces.maildir",
+    "mailbox.ca_file",
+    "mailbox.token_file",
+    "secrets.signing_keys",
+    "secrets.hash_key",
+}
 """Settings that the file shows by an example, because unset is their default, or by a secret."""
 
 

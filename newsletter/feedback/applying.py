@@ -1,24 +1,21 @@
-"""From a report to its consequence: stored once, believed only when our token proves it, applied in one transaction."""
+"""What follows from a report: nothing unless our own token proves it, and all of it in one transaction."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 import structlog
-from sqlalchemy import Row, exists, func, select, update
+from sqlalchemy import Row, exists, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from newsletter.delivery import ledger
-from newsletter.delivery.refusal import Refusal
 from newsletter.settings import Bounces
 from newsletter.tables import delivery, inbox, transactional
-from subscribers import addresses, consent, preferences, scoring, statements, suppression
+from subscribers import addresses, consent, preferences, scoring, suppression
 from subscribers.errors import SubscribersError
 from subscribers.links import DeliveryRef, Links
 from subscribers.suppression import Reason
 from subscribers.tables import subscriber
-from webhooks import classification
-from webhooks.events import BounceClass, Event, Kind, from_json, to_json
+from webhooks.events import BounceClass, Event, Kind, from_json
 
 log = structlog.get_logger(__name__)
 
@@ -26,45 +23,6 @@ _BATCH = 200
 
 _Person = Row[int, str, str, datetime | None]
 """A subscriber's id, normal, hash and confirmed_at."""
-
-
-async def store(connection: AsyncConnection, events: Sequence[Event], now: datetime) -> int:
-    """Put events into the inbox before they are acknowledged; answer how many were not there yet."""
-    if not events:
-        return 0
-    rows = [
-        {"provider": event.provider, "event_id": event.id, "received_at": now, "event": to_json(event)}
-        for event in events
-    ]
-    statement = (
-        statements.insert(connection, inbox)
-        .values(rows)
-        .on_conflict_do_nothing(index_elements=["provider", "event_id"])
-    )
-    once = statement.execution_options(preserve_rowcount=True)
-    return (await connection.execute(once)).rowcount
-
-
-async def store_refusals(connection: AsyncConnection, links: Links, refusals: Sequence[Refusal], now: datetime) -> None:
-    """Put refusals that our own relay was given into the same inbox, as the bounces they are."""
-    await store(connection, [_as_event(links, refusal, now) for refusal in refusals], now)
-
-
-def _as_event(links: Links, refusal: Refusal, now: datetime) -> Event:
-    token = links.delivery_token(refusal.ref)
-    reading = classification.classify("", refusal.reply)
-    return Event(
-        provider="smtp",
-        id=f"{token}:{int(now.timestamp())}",
-        kind=Kind.BOUNCED,
-        address=refusal.address,
-        at=now,
-        token=token,
-        bounce=reading.bounce,
-        reason=reading.reason,
-        status=reading.status,
-        detail=refusal.reply,
-    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,28 +159,3 @@ async def _suppress(
         detail={"reason": reason.value, "status": event.status},
     )
     return f"suppressed: {reason}"
-
-
-@dataclass(frozen=True, slots=True)
-class Unproven:
-    """A report that changed nothing because nothing proved it, and why."""
-
-    received_at: datetime
-    event: Event
-    why: str
-
-
-async def unproven(connection: AsyncConnection, limit: int = 100) -> list[Unproven]:
-    """The latest reports that nothing proved, for a person to read."""
-    rows = await connection.execute(
-        select(inbox.c.received_at, inbox.c.event, inbox.c.outcome)
-        .where(inbox.c.outcome.like("unproven%"))
-        .order_by(inbox.c.id.desc())
-        .limit(limit)
-    )
-    return [Unproven(row.received_at, from_json(row.event), row.outcome or "") for row in rows]
-
-
-async def waiting(connection: AsyncConnection) -> int:
-    """How many stored events are not applied yet."""
-    return await connection.scalar(select(func.count()).select_from(inbox).where(inbox.c.applied_at.is_(None))) or 0

@@ -1,0 +1,84 @@
+"""The mailboxes that returned mail is collected from: a Maildir, and an account at a server, by IMAP or POP3."""
+
+import asyncio
+from datetime import datetime
+
+import structlog
+
+from newsletter.clock import Clock
+from newsletter.database import Database
+from newsletter.engine import returned_mail
+from newsletter.settings import Mailbox, Settings
+from subscribers.links import Links
+from webhooks.account import Account, MailboxError
+from webhooks.imap import Imap
+from webhooks.mailbox import maildir
+from webhooks.pop3 import Pop3
+
+log = structlog.get_logger(__name__)
+
+_PORTS = {("imap", "implicit"): 993, ("pop3", "implicit"): 995, ("imap", ""): 143, ("pop3", ""): 110}
+
+
+def account(settings: Mailbox) -> Account:
+    """The account of the settings."""
+    usual = _PORTS[settings.protocol or "imap", "implicit" if settings.tls == "implicit" else ""]
+    return Account(
+        host=settings.host,
+        port=settings.port or usual,
+        username=settings.username,
+        password=settings.password.get_secret_value(),
+        token_file=settings.token_file,
+        tls=settings.tls,
+        ca_file=settings.ca_file,
+        folder=settings.folder,
+    )
+
+
+def connect(settings: Mailbox) -> Imap | Pop3:
+    """Log in to the mailbox of the settings; blocks. Raises MailboxError."""
+    opened = Imap if settings.protocol == "imap" else Pop3
+    return opened.open(account(settings))
+
+
+async def collect(database: Database, links: Links, settings: Settings, now: datetime) -> int:
+    """Take everything that waits anywhere now; answer how many mails. Raises MailboxError."""
+    count = await collect_maildir(database, links, settings, now)
+    if not settings.mailbox.protocol:
+        return count
+    session = await asyncio.to_thread(connect, settings.mailbox)
+    try:
+        return count + await returned_mail.collect(database, links, session, now)
+    finally:
+        await asyncio.to_thread(session.close)
+
+
+async def collect_maildir(database: Database, links: Links, settings: Settings, now: datetime) -> int:
+    """Take what waits in the Maildir, if one is set; answer how many mails. Raises MailboxError."""
+    folder = settings.bounces.maildir
+    return 0 if folder is None else await returned_mail.collect(database, links, maildir(folder), now)
+
+
+async def follow(database: Database, links: Links, settings: Mailbox, clock: Clock, stop: asyncio.Event) -> None:
+    """Take mail out of the mailbox as it comes, until `stop` is set; a server that is away is asked again later."""
+    while not stop.is_set():
+        try:
+            await _session(database, links, settings, clock, stop)
+        except MailboxError as error:
+            log.error("mailbox not read", reason=str(error))
+        try:
+            await asyncio.wait_for(stop.wait(), settings.every.total_seconds())
+        except TimeoutError:
+            continue
+
+
+async def _session(database: Database, links: Links, settings: Mailbox, clock: Clock, stop: asyncio.Event) -> None:
+    """One connection: by POP3 for what is there, by IMAP for as long as it holds."""
+    session = await asyncio.to_thread(connect, settings)
+    try:
+        await returned_mail.collect(database, links, session, clock())
+        while isinstance(session, Imap) and not stop.is_set():
+            await asyncio.to_thread(session.wait, settings.every.total_seconds(), stop.is_set)
+            await returned_mail.collect(database, links, session, clock())
+    finally:
+        await asyncio.to_thread(session.close)

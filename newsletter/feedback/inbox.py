@@ -1,0 +1,79 @@
+"""The inbox: every report is stored once, before it is acknowledged; the only writer of new rows in `inbox`."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from newsletter.delivery.refusal import Refusal
+from newsletter.tables import inbox
+from subscribers import statements
+from subscribers.links import Links
+from webhooks import classification
+from webhooks.events import Event, Kind, from_json, to_json
+
+
+async def store(connection: AsyncConnection, events: Sequence[Event], now: datetime) -> int:
+    """Put events into the inbox before they are acknowledged; answer how many were not there yet."""
+    if not events:
+        return 0
+    rows = [
+        {"provider": event.provider, "event_id": event.id, "received_at": now, "event": to_json(event)}
+        for event in events
+    ]
+    statement = (
+        statements.insert(connection, inbox)
+        .values(rows)
+        .on_conflict_do_nothing(index_elements=["provider", "event_id"])
+    )
+    once = statement.execution_options(preserve_rowcount=True)
+    return (await connection.execute(once)).rowcount
+
+
+async def store_refusals(connection: AsyncConnection, links: Links, refusals: Sequence[Refusal], now: datetime) -> None:
+    """Put refusals that our own relay was given into the same inbox, as the bounces they are."""
+    await store(connection, [_as_event(links, refusal, now) for refusal in refusals], now)
+
+
+def _as_event(links: Links, refusal: Refusal, now: datetime) -> Event:
+    token = links.delivery_token(refusal.ref)
+    reading = classification.classify("", refusal.reply)
+    return Event(
+        provider="smtp",
+        id=f"{token}:{int(now.timestamp())}",
+        kind=Kind.BOUNCED,
+        address=refusal.address,
+        at=now,
+        token=token,
+        bounce=reading.bounce,
+        reason=reading.reason,
+        status=reading.status,
+        detail=refusal.reply,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Unproven:
+    """A report that changed nothing because nothing proved it, and why."""
+
+    received_at: datetime
+    event: Event
+    why: str
+
+
+async def unproven(connection: AsyncConnection, limit: int = 100) -> list[Unproven]:
+    """The latest reports that nothing proved, for a person to read."""
+    rows = await connection.execute(
+        select(inbox.c.received_at, inbox.c.event, inbox.c.outcome)
+        .where(inbox.c.outcome.like("unproven%"))
+        .order_by(inbox.c.id.desc())
+        .limit(limit)
+    )
+    return [Unproven(row.received_at, from_json(row.event), row.outcome or "") for row in rows]
+
+
+async def waiting(connection: AsyncConnection) -> int:
+    """How many stored events are not applied yet."""
+    return await connection.scalar(select(func.count()).select_from(inbox).where(inbox.c.applied_at.is_(None))) or 0

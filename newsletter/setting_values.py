@@ -1,0 +1,63 @@
+"""Which values a setting may have, and what is said of one that it may not."""
+
+import ipaddress
+import re
+from typing import Annotated
+from zoneinfo import available_timezones
+
+from pydantic import AfterValidator, SecretStr
+
+from newsletter import database
+from newsletter.errors import NewsletterError
+from newsletter.suggest import hint
+
+
+def public_url(value: str) -> str:
+    """What visitors type, without a slash at its end. Raises ValueError."""
+    if not value.startswith(("https://", "http://")) or any(sign in value for sign in "?# \t"):
+        raise ValueError("give the address visitors see, as in https://news.example.org")
+    return value.rstrip("/")
+
+
+def network(value: str) -> str:
+    """A network, or one address. Raises ValueError."""
+    try:
+        ipaddress.ip_network(value)
+    except ValueError as error:
+        raise ValueError(f"{value} is no network; write 10.0.0.0/8 or 192.0.2.7") from error
+    return value
+
+
+def secret_of_32(value: SecretStr) -> SecretStr:
+    """A key that is long enough. Raises ValueError."""
+    if len(value.get_secret_value()) < 32:
+        raise ValueError("a key has at least 32 characters; `newsletter init` makes fresh ones")
+    return value
+
+
+def backend(value: str) -> str:
+    """The URL of a database that is supported. Raises ValueError."""
+    try:
+        database.parse(value)
+    except NewsletterError as error:
+        raise ValueError(str(error)) from error
+    return value
+
+
+def zone(value: str) -> str:
+    """The name of a time zone. Raises ValueError."""
+    if value not in available_timezones():
+        raise ValueError(f"there is no time zone {value}{hint(value, available_timezones())}")
+    return value
+
+
+def listener(value: str) -> str:
+    """A place to listen at for mail, or nothing. Raises ValueError."""
+    found = re.fullmatch(r"(?:lmtp|smtp)://(?:\[[0-9a-fA-F:.]+\]|[^\s/:@\[\]]+):(\d{1,5})", value)
+    if value and (found is None or int(found[1]) > 65535):
+        raise ValueError(f"{value} is no place to listen at; write lmtp://127.0.0.1:2424 or smtp://0.0.0.0:25")
+    return value
+
+
+Key = Annotated[SecretStr, AfterValidator(secret_of_32)]
+Zone = Annotated[str, AfterValidator(zone)]

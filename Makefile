@@ -12,10 +12,10 @@ export PATH := $(PATH):/usr/local/sbin:/usr/sbin:/sbin
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test serve check bench browser dovecot smtp-sink
+.PHONY: help setup demo test serve check catalogues bench browser dovecot smtp-sink
 
 help: ## List these commands
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 setup: $(SYNCED) ## Build .venv with the locked dependencies and the newsletter command
 
@@ -39,6 +39,14 @@ check: setup ## Lint, types, imports and migrations
 	@scratch=$$(mktemp -d) && trap 'rm -rf "$$scratch"' EXIT && \
 	export NEWSLETTER_DATABASE="sqlite:///$$scratch/check.sqlite3" && \
 	$(BIN)/alembic upgrade head && $(BIN)/alembic check
+
+catalogues: setup ## Collect the texts to translate in templates/locale
+	@texts=$$(mktemp) && trap 'rm -f "$$texts"' EXIT && \
+	$(BIN)/pybabel -q extract -F babel.toml --ignore-dirs '.* tests benchmarks' --no-location --sort-output -o "$$texts" . && \
+	for file in templates/locale/*.po; do \
+	  $(BIN)/pybabel -q update -i "$$texts" -o "$$file" -l "$$(basename "$$file" .po)" \
+	    --no-fuzzy-matching --ignore-obsolete --omit-header --width 120 || exit; \
+	done
 
 bench: setup smtp-sink ## Measure the speed against well-known yardsticks
 	$(BIN)/python -m benchmarks

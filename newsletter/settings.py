@@ -130,13 +130,21 @@ class Web(Section):
     trusted_proxies: tuple[Annotated[str, AfterValidator(setting_values.network)], ...] = ()
 
 
+class ConsentTexts(Section):
+    """What is agreed to in each of the languages that pages speak."""
+
+    en: str = ""
+    es: str = ""
+    de: str = ""
+    fr: str = ""
+
+
 class Joining(Section):
     """The double opt-in: what is agreed to, and for how long a link confirms it."""
 
     consent_version: str = "2021-01"
-    consent_text: str = (
-        "Yes, write to me about this series of events. I can change what I get, or leave, by a link in every mail."
-    )
+    consent_text: str = ""
+    consent_texts: ConsentTexts = ConsentTexts()
     confirm_within: timedelta = timedelta(days=7)
     confirmations_a_day: int = Field(3, ge=1, le=20)
     most_an_hour: int = Field(2000, ge=1)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from newsletter.content import compiler, renderer, samples
 from newsletter.content.errors import ContentError
+from newsletter.content.facts import TRANSACTIONAL
 from newsletter.content.headers import Envelope
 
 CLIPPED_ABOVE = 102_000
@@ -29,7 +30,7 @@ def check(templates: Path | None = None) -> list[Checked]:
 
 def check_kind(kind: str, templates: Path | None = None) -> Checked:
     """Compile a kind for every sample of facts and facets; the faults are all those met, each once."""
-    campaign = "" if kind in samples.TRANSACTIONAL else "sample"
+    campaign = "" if kind in TRANSACTIONAL else "sample"
     envelope = Envelope.of(
         samples.CONSTELLATION, date=datetime(2031, 9, 1, tzinfo=UTC), campaign=campaign, bounce="bounce@example.org"
     )

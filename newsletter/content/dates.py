@@ -5,25 +5,19 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
-from babel import Locale, UnknownLocaleError
-from babel.dates import format_date, format_datetime, format_interval, format_time, get_timezone_name
+from babel import Locale
+from babel.dates import (
+    format_date,
+    format_datetime,
+    format_interval,
+    format_skeleton,
+    format_time,
+    get_timezone_name,
+)
 
 from newsletter.constellation.model import Event
 
-LANGUAGE = "en"
-"""What the templates are written in; dates stay in it, in the reader's own regional order."""
-
 _SPACES = str.maketrans({"\u202f": " ", "\u2009": " "})  # CLDR's thin spaces look broken in many mail programs
-
-
-@lru_cache(maxsize=256)
-def locale(name: str) -> Locale:
-    """The reader's locale where it is of the templates' language ("en-GB"), else that language's own."""
-    try:
-        parsed = Locale.parse(name.replace("-", "_"))
-    except (ValueError, UnknownLocaleError, TypeError):
-        return Locale(LANGUAGE)
-    return parsed if parsed.language == LANGUAGE else Locale(LANGUAGE)
 
 
 def day(moment: datetime, where: Locale) -> str:
@@ -56,6 +50,13 @@ def days(event: Event, where: Locale) -> str:
     if event.days == 1:
         return full_day(event.starts, where)
     return f"{day(event.starts, where)} – {full_day(_last(event), where)}"
+
+
+def short_days(event: Event, where: Locale) -> str:
+    """`Feb 3`, or `May 6 – 7` of an event of several days."""
+    if event.days == 1:
+        return format_skeleton("MMMd", event.starts.date(), locale=where)
+    return format_interval(event.starts.date(), _last(event).date(), "MMMd", locale=where).translate(_SPACES)
 
 
 def day_numbers(event: Event) -> str:

@@ -9,19 +9,20 @@ from typing import Any
 
 import jinja2
 from babel import Locale
+from babel.lists import format_list
 from babel.numbers import format_decimal
 from jinja2.runtime import Context
 
-from newsletter import assets
+from newsletter import assets, catalogues
 from newsletter.constellation.model import Event
 from newsletter.content import dates, markup
 from newsletter.content.errors import ContentError, shown
 from newsletter.content.slots import Slot
 
 
-@functools.lru_cache(maxsize=16)
-def environment(templates: Path | None) -> jinja2.Environment:
-    """The environment for mail/ of the staff's folder, where given, before ours."""
+@functools.lru_cache(maxsize=32)
+def environment(templates: Path | None, language: str = catalogues.SOURCE) -> jinja2.Environment:
+    """The environment for mail/ of the staff's folder, where given, before ours; marked texts in that language."""
     folders = [folder / "mail" for folder in (templates, assets.TEMPLATES) if folder is not None]
     made = jinja2.Environment(
         loader=_Loader(folders),
@@ -37,6 +38,7 @@ def environment(templates: Path | None) -> jinja2.Environment:
     made.filters = {name: _blind(function) for name, function in filters.items()}
     tests: dict[str, Any] = dict(made.tests)
     made.tests = {name: _blind(function) for name, function in tests.items()}
+    catalogues.speak(made, catalogues.voice(language), write=_finalize)
     return made
 
 
@@ -107,8 +109,9 @@ def _number(context: Context, value: int) -> str:
     return format_decimal(value, locale=context["locale"])
 
 
-def _listed(names: Sequence[str]) -> str:
-    return " and ".join([", ".join(names[:-1]), names[-1]]) if len(names) > 1 else "".join(names)
+@jinja2.pass_context
+def _listed(context: Context, names: Sequence[str]) -> str:
+    return str(format_list(names, locale=context["locale"])) if names else ""
 
 
 def _host(url: str) -> str:

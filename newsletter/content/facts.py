@@ -5,6 +5,10 @@ from typing import Any
 
 from newsletter.constellation.model import Constellation, Event
 
+TRANSACTIONAL = frozenset({"confirm", "welcome", "link", "goodbye"})
+"""The mails to one person because of what that person just did, in that person's language; all other kinds are about
+an event, and in the language of their templates."""
+
 
 @dataclass(frozen=True, slots=True)
 class Facts:
@@ -55,7 +59,8 @@ class Facts:
 class Facets:
     """What a template may decide on about its reader: one skeleton serves everyone who shares these.
 
-    `locale` and `timezone` are as the subscriber has them ("en-GB", "Europe/Berlin"; "" = the constellation's);
+    `locale` and `timezone` are as the subscriber has them ("en-GB", "Europe/Berlin"; "" = the constellation's, as is
+    a language that we do not speak);
     `named` says whether there is a first name to greet with.
     """
 

@@ -13,10 +13,11 @@ import css_inline
 import jinja2
 import mjml
 
-from newsletter.content import colours, dates, plain, slots
+from newsletter import catalogues
+from newsletter.content import colours, plain, slots
 from newsletter.content.environment import environment
 from newsletter.content.errors import ContentError, shown
-from newsletter.content.facts import Facets, Facts
+from newsletter.content.facts import TRANSACTIONAL, Facets, Facts
 from newsletter.suggest import hint
 
 SUBJECT, HTML, TEXT = "subject.txt", "body.mjml", "body.txt"
@@ -39,7 +40,8 @@ def render(
 
     Raises ContentError, one line for each fault, with file and line.
     """
-    context = _context(facts, facets, slot)
+    voice = _voice(kind, facts, facets)
+    context = _context(facts, facets, slot, voice)
     source = _rendered(kind, HTML, context, templates)
     return Rendering(
         subject=" ".join(_rendered(kind, SUBJECT, context, templates).split()),
@@ -59,7 +61,15 @@ def path(kind: str, file: str, templates: Path | None) -> str:
     return shown(_template(kind, file, templates).filename or f"{kind}/{file}")
 
 
-def _context(facts: Facts, facets: Facets, slot: Callable[[str], Any]) -> dict[str, Any]:
+def _voice(kind: str, facts: Facts, facets: Facets) -> catalogues.Voice:
+    if kind in TRANSACTIONAL:
+        return catalogues.voice(facets.locale, facts.constellation.language)
+    # Dates stay in the language that the template is written in, in the reader's own regional order.
+    written = catalogues.locale(facets.locale, among=(catalogues.SOURCE,))
+    return catalogues.voice(facets.locale if written else catalogues.SOURCE)
+
+
+def _context(facts: Facts, facets: Facets, slot: Callable[[str], Any], voice: catalogues.Voice) -> dict[str, Any]:
     groups = {
         group: {name: slot(filled) for name, filled in names.items()} for group, names in slots.IN_TEMPLATES.items()
     }
@@ -72,7 +82,8 @@ def _context(facts: Facts, facets: Facets, slot: Callable[[str], Any]) -> dict[s
         "public_url": facts.public_url,
         "confirm_days": facts.confirm_days,
         "brand": colours.palette(facts.constellation.brand),
-        "locale": dates.locale(facets.locale),
+        "locale": voice.locale,
+        "language": voice.language,
         "timezone": _zone(facets.timezone, facts.constellation.timezone),
         "person": SimpleNamespace(named=facets.named, **groups["person"]),
         "links": SimpleNamespace(**groups["links"], join=f"{facts.public_url}/join"),
@@ -87,9 +98,9 @@ def _zone(name: str, otherwise: str) -> str:
         return otherwise
 
 
-def _template(kind: str, file: str, templates: Path | None) -> jinja2.Template:
+def _template(kind: str, file: str, templates: Path | None, language: str = catalogues.SOURCE) -> jinja2.Template:
     try:
-        return environment(templates).get_template(f"{kind}/{file}")
+        return environment(templates, language).get_template(f"{kind}/{file}")
     except jinja2.TemplateNotFound as error:
         known = kinds(templates)
         if kind not in known:
@@ -100,7 +111,7 @@ def _template(kind: str, file: str, templates: Path | None) -> jinja2.Template:
 
 
 def _rendered(kind: str, file: str, context: dict[str, Any], templates: Path | None) -> str:
-    template = _template(kind, file, templates)
+    template = _template(kind, file, templates, context["language"])
     try:
         return template.render(context)
     except jinja2.TemplateSyntaxError as error:

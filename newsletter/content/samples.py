@@ -6,10 +6,7 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from newsletter.constellation.model import Brand, Constellation, Event, EventKind, Place, Sender
-from newsletter.content.facts import Facets, Facts
-
-TRANSACTIONAL = frozenset({"confirm", "welcome", "link", "goodbye"})
-"""The mails to one person because of what that person just did; all other kinds are about an event."""
+from newsletter.content.facts import TRANSACTIONAL, Facets, Facts
 
 _LONDON, _TOKYO = "Europe/London", "Asia/Tokyo"
 
@@ -68,6 +65,7 @@ CONSTELLATION = Constellation(
 FACETS = (
     Facets(locale="en", timezone=_LONDON, named=True),
     Facets(locale="en-GB", timezone="America/Los_Angeles", named=False),
+    Facets(locale="de", timezone=_TOKYO, named=True),
 )
 """Readers that differ in every facet."""
 

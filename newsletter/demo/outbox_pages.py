@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from newsletter import assets
+from newsletter import assets, catalogues
 from newsletter.database import Database
 from newsletter.demo.clock import Clock
 from newsletter.demo.outbox import Mail, Outbox
@@ -104,7 +104,7 @@ class Shelf:
     async def _page(self, name: str, **values: Any) -> Response:
         async with self.database.read() as connection:
             look: Look = await self.looks.current(connection)
-        page = self.pages.show(name, look, now=self.clock(), **values)
+        page = self.pages.show(name, look, catalogues.voice(catalogues.SOURCE), now=self.clock(), **values)
         page.headers["Content-Security-Policy"] = _PAGE_POLICY
         return page
 

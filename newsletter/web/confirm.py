@@ -6,9 +6,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from newsletter.delivery import transactional
-from newsletter.web import forms, join
+from newsletter.web import agreement, forms, join
 from newsletter.web.look import Look
-from newsletter.web.site import Site, holder, visitor
+from newsletter.web.site import Site, holder, visitor, voice_of
 from subscribers import signup
 from subscribers.addresses import parse
 from subscribers.links import LinkExpired, Purpose
@@ -24,11 +24,11 @@ async def show(site: Site, request: Request) -> Response:
         except LinkExpired as expired:
             person = await holder(connection, expired.subscriber_id)
             return _expired(site, look, person, token, expired.expired_at)
+        voice = voice_of(person, look)
         if person.status == "active":
-            return site.show(
-                "confirmed", look, person=person, token=site.token(Purpose.PREFERENCES, person.subscriber_id)
-            )
-        return site.show("confirm", look, person=person, token=token)
+            own = site.token(Purpose.PREFERENCES, person.subscriber_id)
+            return site.show("confirmed", look, voice, person=person, token=own)
+        return site.show("confirm", look, voice, person=person, token=token)
 
 
 async def confirm(site: Site, request: Request) -> Response:
@@ -49,7 +49,7 @@ async def confirm(site: Site, request: Request) -> Response:
     if person.status == "active":
         return site.redirect(f"/confirm/{token}")
     async with site.read() as (_, look):
-        return site.show("confirm-void", look, status=410)
+        return site.show("confirm-void", look, voice_of(person, look), status=410)
 
 
 def _open(site: Site, token: str) -> int:
@@ -58,15 +58,16 @@ def _open(site: Site, token: str) -> int:
 
 
 def _expired(site: Site, look: Look, person: Preferences, token: str, at: datetime) -> Response:
-    values = {"person": person, "token": token, "expired_at": at, "joining": site.settings.joining}
-    return site.show("confirm-expired", look, status=410, **values)
+    text = agreement.text(site.settings.joining, voice_of(person, look))
+    values = {"person": person, "token": token, "expired_at": at, "text_shown": text}
+    return site.show("confirm-expired", look, voice_of(person, look), status=410, **values)
 
 
 async def _renew(site: Site, request: Request, expired: LinkExpired) -> Response:
     """Ask again as the same person would by the form, for the same events."""
-    async with site.database.read() as connection:
+    async with site.read() as (connection, look):
         person = await holder(connection, expired.subscriber_id)
-    joining = site.settings.joining
+    joining, voice = site.settings.joining, voice_of(person, look)
     wanted = signup.Request(
         address=parse(person.address),
         source="renewal",
@@ -74,7 +75,7 @@ async def _renew(site: Site, request: Request, expired: LinkExpired) -> Response
         topics=() if person.everything else tuple(sorted(person.followed)),
         ip=visitor(request),
         text_version=joining.consent_version,
-        text_shown=joining.consent_text,
+        text_shown=agreement.text(joining, voice),
     )
     await join.admit(site, wanted)
-    return site.redirect("/join/sent")
+    return site.redirect(f"/join/sent?lang={voice.language}")

@@ -1,7 +1,6 @@
 """Joining: the form, what it refuses, and an answer that is the same for everyone."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -9,14 +8,16 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from newsletter import catalogues
+from newsletter.catalogues import N_
 from newsletter.delivery import transactional
-from newsletter.suggest import nearest
-from newsletter.web import forms, limits, zones
+from newsletter.web import agreement, forms, languages, limits
+from newsletter.web import entry as entries
+from newsletter.web.entry import Entry, Errors
 from newsletter.web.forms import Form
 from newsletter.web.look import Look
 from newsletter.web.site import Site, visitor
-from subscribers import addresses, audience, names, signup, suppression
-from subscribers.addresses import AddressError
+from subscribers import addresses, names, signup, suppression
 
 _ACCEPTED = ("application/x-www-form-urlencoded", "multipart/form-data", "application/json")
 _LONGEST_VERSION = 40
@@ -24,37 +25,22 @@ _LONGEST_VERSION = 40
 TRAP = "homepage"
 """A field that people do not see; robots fill it in, and are answered like everyone."""
 
-Errors = dict[str, str]
-"""What is wrong, by the name of the field it belongs beside."""
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """What was typed, kept to fill the form in again."""
-
-    email: str = ""
-    first_name: str = ""
-    last_name: str = ""
-    timezone: str = ""
-    everything: bool = True
-    topics: tuple[str, ...] = ()
-
 
 async def enter(site: Site, request: Request) -> Response:  # noqa: ARG001 - endpoints have one shape
     """The site's front door leads to the form."""
     return site.redirect("/join")
 
 
-async def show(site: Site, request: Request) -> Response:  # noqa: ARG001 - endpoints have one shape
+async def show(site: Site, request: Request) -> Response:
     """The empty form."""
     async with site.read() as (_, look):
-        return _form(site, look, Entry(), {})
+        return _form(site, look, languages.wanted(request, look), Entry(), {})
 
 
-async def sent(site: Site, request: Request) -> Response:  # noqa: ARG001 - endpoints have one shape
+async def sent(site: Site, request: Request) -> Response:
     """Where everyone arrives after the form."""
     async with site.read() as (_, look):
-        return site.show("join-sent", look)
+        return site.show("join-sent", look, languages.voice(request, look))
 
 
 async def join(site: Site, request: Request) -> Response:
@@ -63,15 +49,16 @@ async def join(site: Site, request: Request) -> Response:
         raise HTTPException(415, "Send a form, or JSON.")
     form = await forms.read(request)
     async with site.read() as (_, look):
-        entry = _entry(form)
-        wanted, errors = _check(site, entry, form, look, visitor(request))
-        if look.constellation is None or wanted is None:
-            return _refused(site, look, entry, errors, is_json=form.is_json)
+        entry, named = entries.of(form), form.text("lang")
+        locale = languages.wanted(request, look, named)
+        errors = entries.errors(entry, look, catalogues.voice(locale))
+        if look.constellation is None or errors:
+            return _refused(site, look, locale, entry, errors, is_json=form.is_json)
     if not form.text(TRAP):
-        await admit(site, wanted)
+        await admit(site, _request(site, form, entry, locale, visitor(request)))
     if form.is_json:
         return JSONResponse({"status": "check-your-mail"}, 202)
-    return site.redirect("/join/sent")
+    return site.redirect(f"/join/sent?lang={locale}" if named else "/join/sent")
 
 
 async def admit(site: Site, wanted: signup.Request) -> None:
@@ -104,78 +91,46 @@ async def _join(site: Site, connection: AsyncConnection, wanted: signup.Request,
     await transactional.enqueue(connection, subscriber_id, kind, now=now, most_a_day=most_a_day)
 
 
-def _form(site: Site, look: Look, entry: Entry, errors: Mapping[str, str], status: int = 200) -> Response:
+def _form(site: Site, look: Look, locale: str, entry: Entry, errors: Mapping[str, str], status: int = 200) -> Response:
+    voice = catalogues.voice(locale)
     if look.constellation is None:
-        return site.show("message", look, status=503, **_NOT_YET)
-    return site.show("join", look, status=status, entry=entry, errors=errors, joining=site.settings.joining)
+        title, text = map(voice.gettext, _NOT_YET)
+        return site.show("message", look, voice, status=503, title=title, text=text)
+    joining = site.settings.joining
+    agreed = {"text_version": joining.consent_version, "text_shown": agreement.text(joining, voice)}
+    values = {"entry": entry, "errors": errors, "locale": locale, **agreed}
+    return site.show("join", look, voice, status=status, **values)
 
 
-def _refused(site: Site, look: Look, entry: Entry, errors: Errors, *, is_json: bool) -> Response:
+def _refused(site: Site, look: Look, locale: str, entry: Entry, errors: Errors, *, is_json: bool) -> Response:
     if not is_json:
-        return _form(site, look, entry, errors, status=422)
+        return _form(site, look, locale, entry, errors, status=422)
     if look.constellation is None:
-        return JSONResponse({"error": _NOT_YET["text"]}, 503)
+        text = catalogues.voice(locale).gettext(_NOT_YET[1])
+        return JSONResponse({"error": text}, 503)
     return JSONResponse({"errors": errors}, 422)
 
 
-_NOT_YET = {
-    "title": "Opening soon",
-    "text": "This series is being prepared, and there is nothing to join yet. Please come back a little later.",
-}
+_NOT_YET = (
+    N_("Opening soon"),
+    N_("This series is being prepared, and there is nothing to join yet. Please come back a little later."),
+)
 
 
-def _entry(form: Form) -> Entry:
-    topics = form.many("topics")
-    chosen = form.text("scope")
-    return Entry(
-        email=form.text("email"),
-        first_name=names.clean(form.text("first_name")),
-        last_name=names.clean(form.text("last_name")),
-        timezone=form.text("timezone"),
-        everything=chosen == "everything" if chosen else not topics or audience.EVERYTHING in topics,
-        topics=topics,
-    )
-
-
-def _check(
-    site: Site, entry: Entry, form: Form, look: Look, ip: str
-) -> tuple[signup.Request, Errors] | tuple[None, Errors]:
-    errors: Errors = {}
-    address = None
-    try:
-        address = addresses.parse(entry.email)
-    except AddressError as error:
-        reason = error.reason if entry.email else "please fill in your e-mail address"
-        errors["email"] = f"{reason[:1].upper()}{reason[1:]}."
-    if entry.timezone and entry.timezone not in zones.known():
-        errors["timezone"] = "Please choose a time zone from the list."
-    if not entry.everything:
-        errors |= _check_topics(entry.topics, look)
-    if address is None or errors:
-        return None, errors
+def _request(site: Site, form: Form, entry: Entry, locale: str, ip: str) -> signup.Request:
+    """What an entry without errors asks for."""
     joining = site.settings.joining
     version = form.text("text_version")[:_LONGEST_VERSION] or joining.consent_version
-    wanted = signup.Request(
-        address=address,
+    return signup.Request(
+        address=addresses.parse(entry.email),
         source="json" if form.is_json else "form",
         first_name=entry.first_name,
         last_name=entry.last_name,
-        locale=look.language,
+        locale=locale,
         timezone=entry.timezone,
         topics=() if entry.everything else entry.topics,
         ip=ip,
         text_version=names.clean(version),
         # Evidence must not claim more than is known: a form that names another version showed another text.
-        text_shown=joining.consent_text if version == joining.consent_version else "",
+        text_shown=agreement.text(joining, catalogues.voice(locale)) if version == joining.consent_version else "",
     )
-    return wanted, errors
-
-
-def _check_topics(topics: tuple[str, ...], look: Look) -> Errors:
-    slugs = {event.slug for event in look.events}
-    unknown = [topic for topic in topics if topic not in slugs]
-    if unknown:
-        better = nearest(unknown[0], slugs)
-        hint = f" Did you mean {better}?" if better else ""
-        return {"topics": f"There is no event “{unknown[0][:60]}” any more.{hint}"}
-    return {} if topics else {"topics": "Please tick at least one event, or choose everything."}

@@ -1,5 +1,6 @@
-"""The pages' templates, made into responses."""
+"""The pages' templates, made into responses in the reader's language."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -9,7 +10,8 @@ from typing import Any, Self
 from jinja2 import ChoiceLoader, Environment, FileSystemLoader, StrictUndefined
 from starlette.responses import HTMLResponse
 
-from newsletter import assets
+from newsletter import assets, catalogues
+from newsletter.catalogues import Voice
 from newsletter.content import dates
 from newsletter.web import sky, zones
 from newsletter.web.look import Look
@@ -21,34 +23,41 @@ FOLDER = assets.TEMPLATES / "pages"
 class Pages:
     """Renders a page by its template's name. `base` is the path the site lies under, empty at a host's root."""
 
-    environment: Environment
+    environments: Mapping[str, Environment]
     base: str
 
     @classmethod
     def open(cls, own: Path | None, *, base: str = "") -> Self:
         """The project's templates; those in `own`/pages go before them."""
         folders = [own / "pages", FOLDER] if own else [FOLDER]
-        environment = Environment(
-            loader=ChoiceLoader([FileSystemLoader(folder) for folder in folders]),
-            autoescape=True,
-            undefined=StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-        )
-        environment.globals.update(base=base, zone_options=zones.options, sky=sky)
-        environment.filters.update(place=zones.place)
-        return cls(environment, base)
+        return cls({language: _environment(folders, base, language) for language in catalogues.LANGUAGES}, base)
 
-    def show(self, name: str, look: Look, *, now: datetime, status: int = 200, **values: Any) -> HTMLResponse:
+    def show(
+        self, name: str, look: Look, voice: Voice, *, now: datetime, status: int = 200, **values: Any
+    ) -> HTMLResponse:
         """The page, as a response of that status."""
-        reading = dates.locale(look.language)  # the language of the templates, in the series' own regional order
         words = {
-            "lang": reading.language,
-            "days": partial(dates.days, where=reading),
-            "hours": partial(dates.hours, where=reading),
-            "full_day": partial(dates.full_day, where=reading),
-            "month": partial(dates.month, where=reading),
-            "day_numbers": dates.day_numbers,
+            "lang": voice.language,
+            "days": partial(dates.days, where=voice.locale),
+            "hours": partial(dates.hours, where=voice.locale),
+            "full_day": partial(dates.full_day, where=voice.locale),
+            "short_days": partial(dates.short_days, where=voice.locale),
+            "zone_options": partial(zones.options, voice=voice),
+            "place": partial(zones.place, where=voice.locale),
+            "listed": voice.listed,
         }
-        template = self.environment.get_template(f"{name}.html")
+        template = self.environments[voice.language].get_template(f"{name}.html")
         return HTMLResponse(template.render(look=look, now=now, **words, **values), status)
+
+
+def _environment(folders: list[Path], base: str, language: str) -> Environment:
+    environment = Environment(
+        loader=ChoiceLoader([FileSystemLoader(folder) for folder in folders]),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.globals.update(base=base, sky=sky)
+    catalogues.speak(environment, catalogues.voice(language))
+    return environment

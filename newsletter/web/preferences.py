@@ -10,10 +10,11 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from newsletter.catalogues import Voice
 from newsletter.web import forms, zones
 from newsletter.web.forms import Form
 from newsletter.web.look import Look
-from newsletter.web.site import Site, holder, visitor
+from newsletter.web.site import Site, holder, visitor, voice_of
 from subscribers import names, preferences
 from subscribers.links import Purpose
 from subscribers.preferences import Preferences
@@ -54,7 +55,9 @@ async def save(site: Site, request: Request) -> Response:
         person = await holder(connection, subscriber_id)
         try:
             if person.status == "active":
-                await _SAVERS[part](_Change(connection, person, form, look, visitor(request), now))
+                await _SAVERS[part](
+                    _Change(connection, person, form, look, voice_of(person, look), visitor(request), now)
+                )
         except NotSaved as error:
             return _page(site, look, person, token, errors={error.field: str(error)}, status=422)
     return site.redirect(f"/preferences/{token}?saved={part}#saved")
@@ -75,11 +78,13 @@ def _page(
     status: int = 200,
 ) -> Response:
     if person.status != "active":
-        return site.show("left" if person.status == "left" else "unconfirmed", look, person=person)
+        name = "left" if person.status == "left" else "unconfirmed"
+        return site.show(name, look, voice_of(person, look), person=person)
     today = site.clock().astimezone(zone(person, look))
     return site.show(
         "preferences",
         look,
+        voice_of(person, look),
         status=status,
         person=person,
         token=token,
@@ -117,6 +122,7 @@ class _Change:
     person: Preferences
     form: Form
     look: Look
+    voice: Voice
     ip: str
     now: datetime
 
@@ -128,7 +134,8 @@ async def _choose(change: _Change) -> None:
     ticked = offered & set(form.many("events"))
     everything = form.text("scope") == "everything"
     if not everything and not ticked:
-        raise NotSaved("events", "Please tick at least one event. For none at all, take a pause or leave below.")
+        text = change.voice.gettext("Please tick at least one event. For none at all, take a pause or leave below.")
+        raise NotSaved("events", text)
     await preferences.choose(
         change.connection,
         person.subscriber_id,
@@ -143,7 +150,7 @@ async def _choose(change: _Change) -> None:
 async def _settle(change: _Change) -> None:
     form, timezone = change.form, change.form.text("timezone")
     if timezone and timezone not in zones.known() | {change.person.timezone}:
-        raise NotSaved("timezone", "Please choose a time zone from the list.")
+        raise NotSaved("timezone", change.voice.gettext("Please choose a time zone from the list."))
     await preferences.settle(
         change.connection,
         change.person.subscriber_id,
@@ -159,19 +166,19 @@ async def _pause(change: _Change) -> None:
     clock = zone(change.person, change.look)
     today = change.now.astimezone(clock).date()
     length = change.form.text("length")
-    until = today + PAUSES[length] if length in PAUSES else _day(change.form.text("until"))
+    until = today + PAUSES[length] if length in PAUSES else _day(change)
     if not today < until <= today + LONGEST_PAUSE:
-        raise NotSaved("until", "Please choose a day from tomorrow on, and within a year.")
+        raise NotSaved("until", change.voice.gettext("Please choose a day from tomorrow on, and within a year."))
     await preferences.pause(
         change.connection, change.person.subscriber_id, until=pause_end(until, clock), ip=change.ip, now=change.now
     )
 
 
-def _day(text: str) -> date:
+def _day(change: _Change) -> date:
     try:
-        return date.fromisoformat(text)
+        return date.fromisoformat(change.form.text("until"))
     except ValueError as error:
-        raise NotSaved("until", "Please choose a day, as in 2021-03-31.") from error
+        raise NotSaved("until", change.voice.gettext("Please choose a day, as in 2021-03-31.")) from error
 
 
 async def _resume(change: _Change) -> None:

@@ -4,23 +4,44 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from newsletter.web import forms
+from newsletter.catalogues import N_
+from newsletter.web import forms, languages
+from newsletter.web.look import Look
 from newsletter.web.site import Site
 
 _PAGES = {
-    400: ("That did not arrive whole", "Something in what was sent could not be read. Please go back and try again."),
-    404: ("There is no page here", "The address may have been cut off on its way. Please try the link in your mail."),
-    405: ("This page works another way", "Please open it by its link, and use the button you find there."),
-    413: ("That is more than fits", "What was sent is larger than this page takes. Please go back and shorten it."),
-    415: ("This form is not one we can read", "Please use the form on this site."),
+    400: (
+        N_("That did not arrive whole"),
+        N_("Something in what was sent could not be read. Please go back and try again."),
+    ),
+    404: (
+        N_("There is no page here"),
+        N_("The address may have been cut off on its way. Please try the link in your mail."),
+    ),
+    405: (
+        N_("This page works another way"),
+        N_("Please open it by its link, and use the button you find there."),
+    ),
+    413: (
+        N_("That is more than fits"),
+        N_("What was sent is larger than this page takes. Please go back and shorten it."),
+    ),
+    415: (
+        N_("This form is not one we can read"),
+        N_("Please use the form on this site."),
+    ),
+    429: (
+        N_("So many at once"),
+        N_("Very many people are joining from here just now. Please try again in an hour."),
+    ),
 }
-_ELSE = ("That did not work", "Please go back and try again.")
+_ELSE = (N_("That did not work"), N_("Please go back and try again."))
 _FAILED = (
-    "Something went wrong on our side",
-    "It is not your doing. Nothing was lost; please try again in a few minutes.",
+    N_("Something went wrong on our side"),
+    N_("It is not your doing. Nothing was lost; please try again in a few minutes."),
 )
-_DEAD_LINK = "This link does not work"
-_DEAD_LINK_TEXT = (
+_DEAD_LINK = N_("This link does not work")
+_DEAD_LINK_TEXT = N_(
     "Mail programs sometimes cut a link in two: please try to copy all of it. If it is whole, the address it was for "
     "may have been erased."
 )
@@ -45,7 +66,7 @@ async def failure(site: Site, request: Request, error: Exception) -> Response:  
     if _is_for_script(request):
         return JSONResponse({"error": f"{_FAILED[0]}."}, 500)
     # The database may be what failed: the page shows the last look known.
-    return site.show("message", site.looks.plain(), status=500, title=_FAILED[0], text=_FAILED[1])
+    return _message(site, request, site.looks.plain(), 500, *_FAILED)
 
 
 def _is_for_script(request: Request) -> bool:
@@ -57,4 +78,9 @@ async def _answer(site: Site, request: Request, status: int, title: str, text: s
     if _is_for_script(request):
         return JSONResponse({"error": detail}, status)
     async with site.read() as (_, look):
-        return site.show("message", look, status=status, title=title, text=text)
+        return _message(site, request, look, status, title, text)
+
+
+def _message(site: Site, request: Request, look: Look, status: int, title: str, text: str) -> Response:
+    voice = languages.voice(request, look)
+    return site.show("message", look, voice, status=status, title=voice.gettext(title), text=voice.gettext(text))

@@ -8,6 +8,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse
 
+from newsletter import catalogues
+from newsletter.catalogues import Voice
 from newsletter.clock import Clock
 from newsletter.database import Database
 from newsletter.settings import Settings
@@ -31,9 +33,9 @@ class Site:
     clock: Clock
     providers: Mapping[str, Provider]
 
-    def show(self, name: str, look: Look, *, status: int = 200, **values: object) -> HTMLResponse:
-        """A page, now."""
-        return self.pages.show(name, look, now=self.clock(), status=status, **values)
+    def show(self, name: str, look: Look, voice: Voice, *, status: int = 200, **values: object) -> HTMLResponse:
+        """A page, now, in the reader's language."""
+        return self.pages.show(name, look, voice, now=self.clock(), status=status, **values)
 
     def redirect(self, path: str) -> RedirectResponse:
         """Go on to another page of ours by GET, so that reloading it sends nothing again."""
@@ -56,6 +58,11 @@ async def holder(connection: AsyncConnection, subscriber_id: int) -> Preferences
     if found is None:
         raise LinkInvalid("this link belongs to nobody any more")
     return found
+
+
+def voice_of(person: Preferences, look: Look) -> Voice:
+    """What a subscriber is spoken to in: their language where we speak it, else the series'."""
+    return catalogues.voice(person.locale, look.language)
 
 
 def visitor(request: Request) -> str:

@@ -18,7 +18,7 @@ from newsletter.tables import campaign, event
 from newsletter.web import forms
 from newsletter.web.look import Look
 from newsletter.web.preferences import pause_end, pausing, zone
-from newsletter.web.site import Site, holder, visitor
+from newsletter.web.site import Site, holder, visitor, voice_of
 from subscribers import preferences
 from subscribers.links import Opened, Purpose
 from subscribers.preferences import Preferences
@@ -33,11 +33,12 @@ async def show(site: Site, request: Request) -> Response:
     async with site.read() as (connection, look):
         person = await holder(connection, opened.subscriber_id)
         if person.status == "left":
-            return site.show("left", look, person=person)
+            return site.show("left", look, voice_of(person, look), person=person)
         about = await _about(connection, opened, look)
         return site.show(
             "unsubscribe",
             look,
+            voice_of(person, look),
             person=person,
             token=token,
             about=about,

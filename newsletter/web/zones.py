@@ -1,49 +1,69 @@
-"""The time zones that a person may choose, as a list for people."""
+"""The time zones that a person may choose, as a list for people in their own language."""
 
 from functools import lru_cache
 from zoneinfo import available_timezones
 
+from babel import Locale
+from babel.dates import get_timezone_location
 from markupsafe import Markup, escape
 
-_CONTINENTS = ("Africa", "America", "Antarctica", "Asia", "Atlantic", "Australia", "Europe", "Indian", "Pacific")
+from newsletter import catalogues
+from newsletter.catalogues import LANGUAGES, N_, Voice
+
+_CONTINENTS = {
+    "Africa": N_("Africa"),
+    "America": N_("America"),
+    "Antarctica": N_("Antarctica"),
+    "Asia": N_("Asia"),
+    "Atlantic": N_("Atlantic"),
+    "Australia": N_("Australia"),
+    "Europe": N_("Europe"),
+    "Indian": N_("Indian Ocean"),
+    "Pacific": N_("Pacific"),
+}
 
 Group = tuple[str, list[tuple[str, str]]]
 """A continent, and each of its zones: the zone's name and the place to show for it."""
 
 
-def place(zone: str) -> str:
-    """The place a zone is named after: `America/Argentina/Buenos_Aires` is Buenos Aires."""
-    return zone.rpartition("/")[2].replace("_", " ")
+def place(zone: str, where: Locale) -> str:
+    """The place a zone is named after: `America/Argentina/Buenos_Aires` is Buenos Aires, `Europe/Vienna` Wien."""
+    if zone == "UTC":
+        return "UTC"
+    return get_timezone_location(zone, locale=where, return_city=True)
 
 
-def groups() -> list[Group]:
+def groups(voice: Voice) -> list[Group]:
     """Every zone named after a place, by continent, and Universal Time."""
     found: dict[str, list[tuple[str, str]]] = {continent: [] for continent in _CONTINENTS}
-    for zone in sorted(available_timezones()):
-        continent, _, rest = zone.partition("/")
-        if rest and continent in found:
-            found[continent].append((zone, " – ".join(rest.replace("_", " ").split("/"))))
-    return [("Universal", [("UTC", "Universal Time")]), *found.items()]
+    for zone in sorted(known() - {"UTC"}):
+        continent, *within, _ = zone.split("/")
+        found[continent].append((zone, " – ".join([*within, place(zone, voice.locale)]).replace("_", " ")))
+    universal = (voice.gettext("Universal"), [("UTC", voice.gettext("Universal Time"))])
+    return [universal, *((voice.gettext(_CONTINENTS[name]), zones) for name, zones in found.items())]
 
 
 @lru_cache(maxsize=1)
 def known() -> frozenset[str]:
     """The names that `groups` offers."""
-    return frozenset(zone for _, zones in groups() for zone, _ in zones)
+    places = {zone for zone in available_timezones() if "/" in zone and zone.partition("/")[0] in _CONTINENTS}
+    return frozenset(places | {"UTC"})
 
 
-def options(chosen: str) -> Markup:
+def options(chosen: str, voice: Voice) -> Markup:
     """The list as HTML's options, one of them chosen: written once, because 400 of them are most of a page's cost."""
     value = Markup('value="{}"').format(chosen)
+    written = _options(voice.language)
     if chosen and chosen not in known():  # an import brought it; saving something else must not lose it
-        return Markup("<option {} selected>{}</option>{}").format(value, place(chosen), Markup(_options()))  # noqa: S704 - escaped
-    return Markup(_options().replace(value, Markup("{} selected").format(value)))  # noqa: S704 - both were escaped
+        shown = chosen.rpartition("/")[2].replace("_", " ")
+        return Markup("<option {} selected>{}</option>{}").format(value, shown, Markup(written))  # noqa: S704 - escaped
+    return Markup(written.replace(value, Markup("{} selected").format(value)))  # noqa: S704 - both were escaped
 
 
-@lru_cache(maxsize=1)
-def _options() -> str:
+@lru_cache(maxsize=len(LANGUAGES))
+def _options(language: str) -> str:
     written = []
-    for continent, zones in groups():
+    for continent, zones in groups(catalogues.voice(language)):
         inner = "".join(f'<option value="{escape(zone)}">{escape(place)}</option>' for zone, place in zones)
         written.append(f'<optgroup label="{escape(continent)}">{inner}</optgroup>')
     return "\n".join(written)

@@ -46,7 +46,7 @@ def test_the_lock_names_only_public_places() -> None:
 def test_make_help_lists_every_command_that_a_person_is_told_of() -> None:
     done = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True)
     listed = [line.split()[1] for line in done.stdout.splitlines() if line.startswith("make ")]
-    assert listed == ["help", "setup", "demo", "test", "serve", "check", "bench"]
+    assert listed == ["help", "setup", "demo", "test", "serve", "check", "catalogues", "bench"]
 
 
 def test_continuous_integration_runs_what_a_person_runs() -> None:

@@ -145,8 +145,11 @@ def _flat(document: dict[str, Any], prefix: str = "") -> Any:
 def _nested(flat: dict[str, Any]) -> dict[str, Any]:
     document: dict[str, Any] = {}
     for name, value in flat.items():
-        table, _, key = name.rpartition(".")
-        (document.setdefault(table, {}) if table else document)[key] = value
+        *tables, key = name.split(".")
+        within = document
+        for table in tables:
+            within = within.setdefault(table, {})
+        within[key] = value
     return document
 
 

@@ -10,6 +10,7 @@ from playwright.sync_api import Browser, sync_playwright
 
 from newsletter import content
 from newsletter.content import renderer, samples
+from newsletter.content.facts import TRANSACTIONAL
 
 ARGUMENTS = [
     "--no-sandbox",
@@ -31,7 +32,7 @@ def browser() -> Iterator[Browser]:
 
 
 def html_of(kind: str) -> str:
-    campaign = "" if kind in samples.TRANSACTIONAL else "sample"
+    campaign = "" if kind in TRANSACTIONAL else "sample"
     envelope = content.Envelope.of(samples.CONSTELLATION, date=datetime(2031, 9, 1, tzinfo=UTC), campaign=campaign)
     facets = content.Facets(timezone="America/Los_Angeles", named=True)
     return content.compile(kind, samples.facts(kind)[0], facets, envelope=envelope).html(samples.VALUES)

@@ -8,6 +8,7 @@ import pytest
 
 from newsletter import content
 from newsletter.content import checking, plain, renderer, samples
+from newsletter.content.facts import TRANSACTIONAL
 
 KINDS = {
     "save-the-date", "invitation", "reminder", "starting-soon", "thanks", "story", "changed", "cancelled",
@@ -16,7 +17,7 @@ KINDS = {
 
 
 def skeletons(kind: str) -> list[content.Skeleton]:
-    campaign = "" if kind in samples.TRANSACTIONAL else "sample"
+    campaign = "" if kind in TRANSACTIONAL else "sample"
     envelope = content.Envelope.of(
         samples.CONSTELLATION, date=datetime(2031, 9, 1, tzinfo=UTC), campaign=campaign, bounce="bounce@example.org"
     )
@@ -117,5 +118,51 @@ def test_a_change_says_what_it_was_and_what_it_is() -> None:
 
 
 def test_one_day_is_not_days_and_one_person_not_people() -> None:
-    assert "works for 1 day." in skeletons("confirm")[-1].text(samples.VALUES)
-    assert "1 people" not in skeletons("invitation")[2].text(samples.VALUES)
+    assert "works for 1 day." in skeletons("confirm")[3].text(samples.VALUES)
+    assert "1 people" not in skeletons("invitation")[3].text(samples.VALUES)
+
+
+@pytest.mark.parametrize(
+    ("locale", "greeting", "subject"),
+    [
+        ("de-AT", "Guten Tag Zoë,", "Bitte bestätigen: The Orchard Gatherings"),
+        ("es", "Hola, Zoë:", "Confirma, por favor: The Orchard Gatherings"),
+        ("fr-CA", "Bonjour Zoë,", "Merci de confirmer : The Orchard Gatherings"),
+        ("pt", "Hello Zoë,", "Please confirm: The Orchard Gatherings"),
+    ],
+)
+def test_a_mail_about_what_someone_did_is_in_their_language(locale: str, greeting: str, subject: str) -> None:
+    facts, facets = samples.facts("confirm")[1], content.Facets(locale=locale, named=True)
+    envelope = content.Envelope.of(samples.CONSTELLATION, date=datetime(2031, 9, 1, tzinfo=UTC))
+    skeleton = content.compile("confirm", facts, facets, envelope=envelope)
+    assert skeleton.subject(samples.VALUES) == subject
+    for part in (skeleton.text(samples.VALUES), skeleton.html(samples.VALUES)):
+        assert greeting in part
+        assert samples.VALUES["confirm_url"] in part
+    assert f'lang="{locale[:2] if locale != "pt" else "en"}"' in skeleton.html(samples.VALUES)
+
+
+@pytest.mark.parametrize("locale", ["de", "es", "fr"])
+@pytest.mark.parametrize("kind", sorted(TRANSACTIONAL))
+def test_nothing_in_such_a_mail_is_left_in_english(kind: str, locale: str) -> None:
+    envelope = content.Envelope.of(samples.CONSTELLATION, date=datetime(2031, 9, 1, tzinfo=UTC))
+    skeleton = content.compile(kind, samples.facts(kind)[0], content.Facets(locale, "", True), envelope=envelope)
+    said = skeleton.text(samples.VALUES)
+    for fact in (samples.CONSTELLATION.tagline, *(event.title for event in samples.CONSTELLATION.events)):
+        said = said.replace(fact, "")
+    assert not re.search(r"\b(the|you|this|your|and|from|with)\b", said), said
+
+
+def test_a_mail_to_a_language_we_do_not_speak_is_in_the_series_own() -> None:
+    german = replace(samples.facts("welcome")[0], constellation=replace(samples.CONSTELLATION, language="de"))
+    envelope = content.Envelope.of(samples.CONSTELLATION, date=datetime(2031, 9, 1, tzinfo=UTC))
+    skeleton = content.compile("welcome", german, content.Facets("pt", "", False), envelope=envelope)
+    assert skeleton.subject(samples.VALUES) == "Willkommen bei The Orchard Gatherings"
+
+
+def test_a_mail_about_an_event_stays_in_the_language_of_its_template() -> None:
+    envelope = content.Envelope.of(samples.CONSTELLATION, date=datetime(2031, 9, 1, tzinfo=UTC), campaign="c")
+    facts = samples.facts("invitation")[0]
+    text = content.compile("invitation", facts, content.Facets("de", "", True), envelope=envelope).text(samples.VALUES)
+    assert "Hello Zoë," in text
+    assert "Wednesday, October 8, 2031" in text

@@ -6,6 +6,7 @@ from datetime import timedelta
 import httpx2
 import pytest
 
+from newsletter.web import agreement
 from subscribers import suppression
 from subscribers.suppression import Reason
 
@@ -25,7 +26,7 @@ async def test_the_evidence_names_the_form_the_address_and_the_text_that_was_sho
     [evidence] = await desk.evidence(ana.subscriber_id)
     assert (evidence.action, evidence.source, evidence.ip) == ("requested", "form", "192.0.2.1")
     assert evidence.text_version == settings.joining.consent_version
-    assert evidence.text_shown == settings.joining.consent_text
+    assert evidence.text_shown == agreement.TEXT
 
 
 async def test_a_form_that_shows_an_older_text_does_not_claim_the_newer_one(client, desk) -> None:

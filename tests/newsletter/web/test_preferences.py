@@ -126,7 +126,7 @@ async def test_leaving_is_one_press_and_then_the_page_offers_the_way_back(client
     ana = await member()
     page = await save(client, ana, "leave")
     assert "You have left" in text(page)
-    assert 'href="/join"' in page.text
+    assert 'href="/join?lang=en"' in page.text
     assert (await desk.person(ana.address)).status == "left"
 
 

@@ -1,0 +1,83 @@
+"""What was typed into the form, and what is not right in it yet, told beside each field in the visitor's language."""
+
+from dataclasses import dataclass
+
+from newsletter.catalogues import Voice
+from newsletter.suggest import nearest
+from newsletter.web import zones
+from newsletter.web.forms import Form
+from newsletter.web.look import Look
+from subscribers import addresses, audience, names
+from subscribers.addresses import AddressError
+
+Errors = dict[str, str]
+"""What is wrong, by the name of the field it belongs beside."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What was typed, kept to fill the form in again."""
+
+    email: str = ""
+    first_name: str = ""
+    last_name: str = ""
+    timezone: str = ""
+    everything: bool = True
+    topics: tuple[str, ...] = ()
+
+
+def of(form: Form) -> Entry:
+    """The fields as they were sent."""
+    topics = form.many("topics")
+    chosen = form.text("scope")
+    return Entry(
+        email=form.text("email"),
+        first_name=names.clean(form.text("first_name")),
+        last_name=names.clean(form.text("last_name")),
+        timezone=form.text("timezone"),
+        everything=chosen == "everything" if chosen else not topics or audience.EVERYTHING in topics,
+        topics=topics,
+    )
+
+
+def errors(entry: Entry, look: Look, voice: Voice) -> Errors:
+    """Everything that is not right; empty when all of it is."""
+    found: Errors = {}
+    try:
+        addresses.parse(entry.email)
+    except AddressError:
+        found["email"] = _of_address(entry.email, voice)
+    if entry.timezone and entry.timezone not in zones.known():
+        found["timezone"] = voice.gettext("Please choose a time zone from the list.")
+    if not entry.everything:
+        found |= _of_topics(entry.topics, look, voice)
+    return found
+
+
+def _of_address(address: str, voice: Voice) -> str:
+    """What would make it right, in words that there are in every language."""
+    name, at, domain = address.rpartition("@")
+    match bool(name), at, bool(domain):
+        case _, "", False:
+            return voice.gettext("Please fill in your e-mail address.")
+        case _, "", _:
+            return voice.gettext("There is no @-sign in it yet: an address looks like ana@example.org.")
+        case False, _, _:
+            return voice.gettext("There must be something before the @-sign.")
+        case _, _, False:
+            return voice.gettext("There must be something after the @-sign.")
+        case _ if "." not in domain:
+            return voice.gettext("What follows the @-sign is not complete yet: an address looks like ana@example.org.")
+        case _:
+            return voice.gettext("Please look for a slip in it: an address looks like ana@example.org.")
+
+
+def _of_topics(topics: tuple[str, ...], look: Look, voice: Voice) -> Errors:
+    slugs = {event.slug for event in look.events}
+    unknown = [topic for topic in topics if topic not in slugs]
+    if unknown:
+        better = nearest(unknown[0], slugs)
+        text = voice.gettext("There is no event “%(name)s” any more.", name=unknown[0][:60])
+        hint = voice.gettext("Did you mean %(name)s?", name=better) if better else ""
+        return {"topics": f"{text} {hint}".rstrip()}
+    return {} if topics else {"topics": voice.gettext("Please tick at least one event, or choose everything.")}

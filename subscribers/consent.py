@@ -1,5 +1,6 @@
 """Evidence of consent: append-only, one row for every step (GDPR article 7, paragraph 1)."""
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -46,6 +47,11 @@ class Evidence:
     text_shown: str
     ip: str
     detail: dict[str, Any]
+
+    @property
+    def text_hash(self) -> str:
+        """The SHA-256 of the text that was shown, in hex; empty where none was, or where it is not known."""
+        return hashlib.sha256(self.text_shown.encode()).hexdigest() if self.text_shown else ""
 
 
 async def record(

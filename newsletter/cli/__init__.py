@@ -25,6 +25,7 @@ COMMANDS = {
     "events": "List and show the events of the constellation.",
     "plan": "Show which mail fires when, and for how many.",
     "campaign": "Draft, preview, test, send and follow campaigns.",
+    "explain": "Say why somebody got a campaign's mail, or did not.",
     "subscribers": "Import, show, suppress and erase subscribers.",
     "bounces": "Collect and read the mail that came back.",
 }

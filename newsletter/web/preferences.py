@@ -133,6 +133,9 @@ async def _choose(change: _Change) -> None:
     offered = {event.slug for event in change.look.upcoming(change.now)}
     ticked = offered & set(form.many("events"))
     everything = form.text("scope") == "everything"
+    kept = person.followed - offered
+    if person.everything and not everything:  # what is over was followed too, and its thanks may be still to come
+        kept |= {event.slug for event in change.look.events} - offered - person.muted
     if not everything and not ticked:
         text = change.voice.gettext("Please tick at least one event. For none at all, take a pause or leave below.")
         raise NotSaved("events", text)
@@ -140,7 +143,7 @@ async def _choose(change: _Change) -> None:
         change.connection,
         person.subscriber_id,
         everything=everything,
-        followed=(person.followed - offered) | (set() if everything else ticked),
+        followed=kept | (set() if everything else ticked),
         muted=(person.muted - offered) | (offered - ticked if everything else set()),
         ip=change.ip,
         now=change.now,

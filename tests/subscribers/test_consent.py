@@ -1,5 +1,6 @@
 """Evidence: complete, in order, and never changed."""
 
+import hashlib
 from datetime import timedelta
 
 import pytest
@@ -38,3 +39,12 @@ async def test_an_action_there_is_not_is_refused(people, database, now):
     async with database.begin() as connection:
         with pytest.raises(ValueError, match="joined"):
             await consent.record(connection, person, "joined", actor="person", now=now)
+
+
+async def test_the_text_that_was_shown_is_named_by_its_hash_and_none_has_none(people, database):
+    person = await people.active("ana@example.org", text_version="2021-01", text_shown="Yes, write to me.")
+    other = await people.active("ben@example.org")
+    async with database.read() as connection:
+        steps = await consent.evidence(connection, person) + await consent.evidence(connection, other)
+    shown = hashlib.sha256(b"Yes, write to me.").hexdigest()
+    assert [step.text_hash for step in steps] == [shown, shown, "", ""]

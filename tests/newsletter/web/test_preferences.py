@@ -26,7 +26,7 @@ async def test_only_these_events(client, desk, member) -> None:
     ana = await member()
     await save(client, ana, "choices", scope="some", events=["closing"])
     after = await desk.person(ana.address)
-    assert (after.everything, after.followed, after.muted) == (False, {"closing"}, set())
+    assert (after.everything, after.followed, after.muted) == (False, {"prelude", "closing"}, set())
 
 
 async def test_what_the_page_no_longer_offers_stays_as_it_was(client, desk, member, clock) -> None:
@@ -39,7 +39,7 @@ async def test_what_the_page_no_longer_offers_stays_as_it_was(client, desk, memb
 async def test_an_event_that_does_not_exist_cannot_be_ticked(client, desk, member) -> None:
     ana = await member()
     await save(client, ana, "choices", scope="some", events=["closing", "*", "made-up", "lost"])
-    assert (await desk.person(ana.address)).followed == {"closing"}
+    assert (await desk.person(ana.address)).followed == {"prelude", "closing"}  # the prelude is over, and was followed
 
 
 async def test_nothing_ticked_is_not_saved_and_less_is_offered(client, desk, member, text) -> None:
@@ -163,3 +163,22 @@ async def test_a_link_signed_by_an_older_key_still_works(serve, settings, client
     )
     rotated = await serve(settings.model_copy(update={"secrets": secrets}))
     assert (await rotated.get(f"/preferences/{ana.preferences}")).status_code == 200
+
+
+async def test_choosing_only_some_keeps_what_is_over_so_that_its_thanks_still_come(
+    client, desk, member, database, clock
+) -> None:
+    ana = await member()
+    clock.forward(timedelta(days=30))  # the opening is over, its thanks are due tomorrow
+    await save(client, ana, "choices", scope="some", events=["closing"])
+    assert (await desk.person(ana.address)).followed == {"prelude", "opening", "closing"}
+
+
+async def test_what_was_muted_stays_muted_when_only_some_is_chosen_after_it_is_over(
+    client, desk, member, clock
+) -> None:
+    ana = await member()
+    await save(client, ana, "choices", scope="everything", events=["closing"])  # not the opening
+    clock.forward(timedelta(days=30))
+    await save(client, ana, "choices", scope="some", events=["closing"])
+    assert "opening" not in (await desk.person(ana.address)).followed

@@ -1,0 +1,149 @@
+"""Why somebody got a campaign's mail, or did not: one sentence, and the evidence it rests on."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Row, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from newsletter.campaigns.store import Campaign
+from newsletter.delivery.state import State
+from newsletter.tables import delivery
+from subscribers import consent, directory, standing, suppression
+from subscribers.addresses import Address
+from subscribers.directory import Entry, NoSuchSubscriber
+from subscribers.suppression import Reason
+from subscribers.tables import suppression as suppression_table
+
+_Mail = Row[str, int, datetime | None, datetime | None, str | None, str | None]
+"""A delivery's state, attempts, at, due_at, reply and feedback."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One piece of evidence: when, and what is written down about it."""
+
+    at: datetime
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """The answer. `verdict` is its one word: a state of the ledger, or why there is no mail in it."""
+
+    address: str
+    campaign: str
+    verdict: str
+    sentence: str
+    evidence: tuple[Fact, ...]
+
+
+async def explain(connection: AsyncConnection, address: Address, of: Campaign, *, hash_key: str) -> Explanation:
+    """What became of a campaign's mail to an address, or why there was none."""
+    try:
+        entry = await directory.find(connection, address)
+    except NoSuchSubscriber:
+        return await _stranger(connection, address, of, hash_key)
+    steps = await consent.evidence(connection, entry.id)
+    facts = [Fact(step.at, _told(step)) for step in steps]
+    if of.started_at is None:
+        sentence = f"{of.slug} has not started: it is {of.status}, and nobody got it."
+        return Explanation(entry.address, of.slug, "not-started", sentence, tuple(facts))
+    facts.append(Fact(of.started_at, f"{of.slug} started, and its audience was written down"))
+    mail = await _mail(connection, of.id, entry.id)
+    if mail is None:
+        verdict, reason = _absence(entry, steps, of, of.started_at)
+        sentence = f"{entry.address} did not get {of.slug}: {reason}."
+    else:
+        facts.append(Fact(mail.at or of.started_at, f"ledger: {mail.state}, attempt {mail.attempts}{_answer(mail)}"))
+        verdict, sentence = mail.state, f"{entry.address} {_fate(mail, entry, steps, of)}"
+    return Explanation(entry.address, of.slug, verdict, sentence, tuple(sorted(facts, key=lambda fact: fact.at)))
+
+
+async def _stranger(connection: AsyncConnection, address: Address, of: Campaign, hash_key: str) -> Explanation:
+    hashed = suppression.address_hash(address.normal, hash_key)
+    kept = select(suppression_table.c.reason, suppression_table.c.at).where(suppression_table.c.hash == hashed)
+    found = (await connection.execute(kept)).one_or_none()
+    start = f"{address.given} did not get {of.slug}, as far as is known:"
+    if found is None:
+        return Explanation(address.given, of.slug, "unknown", f"{start} nobody here has that address.", ())
+    fact = Fact(found.at, f"suppressed: {found.reason}")
+    if found.reason == Reason.ERASED:
+        sentence = f"{start} everything about them was erased on {_day(found.at)}, and only a keyed hash is kept."
+        return Explanation(address.given, of.slug, "erased", sentence, (fact,))
+    sentence = (
+        f"{start} nobody here has that address, which has been suppressed ({found.reason}) since {_day(found.at)}."
+    )
+    return Explanation(address.given, of.slug, "suppressed", sentence, (fact,))
+
+
+async def _mail(connection: AsyncConnection, campaign_id: int, subscriber_id: int) -> _Mail | None:
+    found = await connection.execute(
+        select(
+            delivery.c.state,
+            delivery.c.attempts,
+            delivery.c.at,
+            delivery.c.due_at,
+            delivery.c.reply,
+            delivery.c.feedback,
+        ).where(delivery.c.campaign_id == campaign_id, delivery.c.subscriber_id == subscriber_id)
+    )
+    return found.one_or_none()
+
+
+def _absence(entry: Entry, steps: list[consent.Evidence], of: Campaign, moment: datetime) -> tuple[str, str]:
+    """Why somebody was not in the audience at the moment it was written down, or wanted no mail at a later one."""
+    then = standing.at(moment, entry, steps)
+    if entry.joined_at > moment:
+        return "joined-later", f"they joined on {_day(entry.joined_at)}, after it had started on {_day(moment)}"
+    if then.status == "pending":
+        return "not-confirmed", f"they had not confirmed their address by {_day(moment)}"
+    if then.status == "left":
+        return "left", f"they had left before {_day(moment)}"
+    if then.suppressed is not None:
+        return "suppressed", f"their address was suppressed ({then.suppressed}) on {_day(moment)}"
+    if then.paused_until is not None and then.paused_until > moment:
+        return "paused", f"they were taking a pause until {_day(then.paused_until)}"
+    if of.topic is not None and of.topic in then.choices.muted:
+        return "muted", f"they had asked to hear nothing more about {of.topic}"
+    if of.topic is not None and not then.choices.everything and of.topic not in then.choices.followed:
+        return "not-following", f"they did not follow {of.topic}"
+    return "not-in-audience", "they were not in its audience, and nothing that is kept of them says why"
+
+
+def _fate(mail: _Mail, entry: Entry, steps: list[consent.Evidence], of: Campaign) -> str:
+    when = "" if mail.at is None else f" on {_day(mail.at)}"
+    match State(mail.state):
+        case State.SENT:
+            heard = f"; since then it was reported: {mail.feedback}" if mail.feedback else ""
+            return f"was sent {of.slug}{when}: the mail server took it{_answer(mail)}{heard}."
+        case State.QUEUED | State.SENDING:
+            return f"is to get {of.slug}: the mail waits for its turn, and the campaign is {of.status}."
+        case State.DEFERRED:
+            again = "" if mail.due_at is None else f"; it is tried again on {_day(mail.due_at)}"
+            return f"has not got {of.slug} yet: the mail server put it off{when}{_answer(mail)}{again}."
+        case State.REFUSED:
+            return f"did not get {of.slug}: the mail was refused{when}{_answer(mail)}."
+        case State.EXPIRED:
+            return f"did not get {of.slug}: after {mail.attempts} attempts it was given up{when}{_answer(mail)}."
+        case State.SUPPRESSED:
+            _, reason = _absence(entry, steps, of, mail.at or entry.joined_at)
+            return f"did not get {of.slug}, though it was meant for them: when their turn came, {reason}."
+        case State.UNCERTAIN:
+            return f"may have got {of.slug}: whether the mail server took it{when} is not known{_answer(mail)}."
+        case State.CANCELLED:
+            return f"did not get {of.slug}: the campaign was cancelled{when} before their turn came."
+
+
+def _told(step: consent.Evidence) -> str:
+    through = f" through {step.source}" if step.source else ""
+    detail = f" ({', '.join(f'{name}: {value}' for name, value in step.detail.items())})" if step.detail else ""
+    return f"{step.action} by {step.actor}{through}{detail}"
+
+
+def _answer(mail: _Mail) -> str:
+    return f" (“{mail.reply}”)" if mail.reply else ""
+
+
+def _day(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%d at %H:%M} UTC"

@@ -1,0 +1,40 @@
+"""`newsletter explain`: why somebody got a mail, or did not."""
+
+from typing import Annotated
+
+import typer
+
+from newsletter.campaigns import explaining, store
+from newsletter.campaigns.explaining import Explanation
+from newsletter.cli import edge
+from newsletter.settings import Settings
+from subscribers import addresses
+from subscribers.addresses import Address
+
+app = typer.Typer(rich_markup_mode=None)
+
+
+@app.command()
+def explain(
+    email: Annotated[str, typer.Argument(help="The address.")],
+    campaign: Annotated[str, typer.Argument(help="The campaign, as `campaign list` shows it.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Say why somebody got a campaign's mail, or did not, with the evidence.
+
+    Example: newsletter explain ana@example.org opening/invitation
+    """
+    settings = edge.settings()
+    found = edge.run(_explain(settings, addresses.parse(email), campaign))
+    if as_json:
+        edge.emit_json(found)
+        return
+    edge.say(found.sentence)
+    if found.evidence:
+        edge.table(["at (UTC)", "evidence"], [(edge.moment(fact.at), fact.what) for fact in found.evidence])
+
+
+async def _explain(settings: Settings, address: Address, slug: str) -> Explanation:
+    key = settings.secrets.hash_key.get_secret_value()
+    async with edge.opened(settings.database) as database, database.read() as connection:
+        return await explaining.explain(connection, address, await store.find(connection, slug), hash_key=key)

@@ -11,12 +11,23 @@ from newsletter import database
 from newsletter.errors import NewsletterError
 from newsletter.suggest import hint
 
+_USUAL_PORTS = {"http": ":80", "https": ":443"}
+
 
 def public_url(value: str) -> str:
     """What visitors type, without a slash at its end. Raises ValueError."""
     if not value.startswith(("https://", "http://")) or any(sign in value for sign in "?# \t"):
         raise ValueError("give the address visitors see, as in https://news.example.org")
     return value.rstrip("/")
+
+
+def origin(value: str) -> str:
+    """A site as browsers name it, without a path. Raises ValueError."""
+    found = re.fullmatch(r"(https?)://([a-z0-9.-]+|\[[0-9a-f:]+\])(:\d{1,5})?/?", value.lower())
+    if found is None:
+        raise ValueError(f"{value} is no site; write https://www.example.org, without a path, for each site")
+    scheme, host, port = found.groups()
+    return f"{scheme}://{host}{'' if port == _USUAL_PORTS[scheme] else port or ''}"
 
 
 def network(value: str) -> str:

@@ -128,6 +128,7 @@ class Web(Section):
     host: str = "127.0.0.1"
     port: int = Field(8025, ge=0, le=65535)
     trusted_proxies: tuple[Annotated[str, AfterValidator(setting_values.network)], ...] = ()
+    form_origins: tuple[Annotated[str, AfterValidator(setting_values.origin)], ...] = ()
 
 
 class ConsentTexts(Section):

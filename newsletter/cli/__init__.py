@@ -26,6 +26,7 @@ COMMANDS = {
     "plan": "Show which mail fires when, and for how many.",
     "campaign": "Draft, preview, test, send and follow campaigns.",
     "explain": "Say why somebody got a campaign's mail, or did not.",
+    "form": "Print the form, to put into other sites.",
     "subscribers": "Import, show, suppress and erase subscribers.",
     "bounces": "Collect and read the mail that came back.",
 }

@@ -11,6 +11,7 @@ import structlog
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -19,7 +20,7 @@ from newsletter import database as databases
 from newsletter.clock import Clock, wall_clock
 from newsletter.database import Database
 from newsletter.settings import Settings
-from newsletter.web import confirm, files, health, join, preferences, refusals, security, unsubscribe, webhooks
+from newsletter.web import confirm, embed, files, health, join, preferences, refusals, security, unsubscribe, webhooks
 from newsletter.web.look import Looks
 from newsletter.web.pages import FOLDER, Pages
 from newsletter.web.site import Site
@@ -107,17 +108,32 @@ async def _at_work(settings: Settings, database: Database, clock: Clock) -> Asyn
 
 
 def _routes(site: Site) -> list[Route]:
-    def route(path: str, **by_method: Endpoint) -> Route:
+    in_other_sites = Middleware(
+        CORSMiddleware,
+        allow_origins=site.settings.web.form_origins,
+        allow_methods=["GET", "POST"],
+        allow_headers=["Content-Type"],
+    )
+
+    def route(path: str, *, shared: bool = False, **by_method: Endpoint) -> Route:
+        """A path and what answers it; one that is `shared` may be asked by the scripts of the sites in the settings."""
+
         async def endpoint(request: Request) -> Response:
+            if request.method == "OPTIONS":
+                return Response(status_code=204, headers={"Allow": ", ".join(sorted(answered.methods or ()))})
             # HEAD is served as GET is, and neither changes anything: link scanners follow both.
             return await by_method[request.method if request.method in by_method else "GET"](site, request)
 
-        return Route(path, endpoint, methods=list(by_method))
+        methods = [*by_method, "OPTIONS"] if shared else list(by_method)
+        answered = Route(path, endpoint, methods=methods, middleware=[in_other_sites] if shared else None)
+        return answered
 
     return [
         route("/", GET=join.enter),
-        route("/join", GET=join.show, POST=join.join),
+        route("/join", GET=join.show, POST=join.join, shared=True),
         route("/join/sent", GET=join.sent),
+        route("/form.js", GET=embed.script),
+        route("/form.json", GET=embed.describe, shared=True),
         route("/confirm/{token}", GET=confirm.show, POST=confirm.confirm),
         route("/preferences/{token}", GET=preferences.show, POST=preferences.save),
         route("/unsubscribe/{token}", GET=unsubscribe.show, POST=unsubscribe.act),

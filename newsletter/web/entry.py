@@ -34,10 +34,16 @@ def of(form: Form) -> Entry:
         email=form.text("email"),
         first_name=names.clean(form.text("first_name")),
         last_name=names.clean(form.text("last_name")),
-        timezone=form.text("timezone"),
+        timezone=form.text("timezone") or _guessed_zone(form),
         everything=chosen == "everything" if chosen else not topics or audience.EVERYTHING in topics,
         topics=topics,
     )
+
+
+def _guessed_zone(form: Form) -> str:
+    """The zone of the browser; nobody chose it, so that one we do not know is no mistake to tell of."""
+    guess = form.text("browser_timezone")
+    return guess if guess in zones.known() else ""
 
 
 def errors(entry: Entry, look: Look, voice: Voice) -> Errors:

@@ -55,7 +55,7 @@ async def join(site: Site, request: Request) -> Response:
         if look.constellation is None or errors:
             return _refused(site, look, locale, entry, errors, is_json=form.is_json)
     if not form.text(TRAP):
-        await admit(site, _request(site, form, entry, locale, visitor(request)))
+        await admit(site, _request(site, request, form, entry, locale))
     if form.is_json:
         return JSONResponse({"status": "check-your-mail"}, 202)
     return site.redirect(f"/join/sent?lang={locale}" if named else "/join/sent")
@@ -117,20 +117,27 @@ _NOT_YET = (
 )
 
 
-def _request(site: Site, form: Form, entry: Entry, locale: str, ip: str) -> signup.Request:
+def _request(site: Site, request: Request, form: Form, entry: Entry, locale: str) -> signup.Request:
     """What an entry without errors asks for."""
     joining = site.settings.joining
     version = form.text("text_version")[:_LONGEST_VERSION] or joining.consent_version
     return signup.Request(
         address=addresses.parse(entry.email),
-        source="json" if form.is_json else "form",
+        source=_source(site, request, form),
         first_name=entry.first_name,
         last_name=entry.last_name,
         locale=locale,
         timezone=entry.timezone,
         topics=() if entry.everything else entry.topics,
-        ip=ip,
+        ip=visitor(request),
         text_version=names.clean(version),
         # Evidence must not claim more than is known: a form that names another version showed another text.
         text_shown=agreement.text(joining, catalogues.voice(locale)) if version == joining.consent_version else "",
     )
+
+
+def _source(site: Site, request: Request, form: Form) -> str:
+    """Which form it was; the sites that show ours are named, others could write anything there."""
+    kind = "json" if form.is_json else "form"
+    origin = request.headers.get("origin", "")
+    return f"{kind} at {origin}" if origin in site.settings.web.form_origins else kind

@@ -1,5 +1,6 @@
 """The language a visitor is spoken to in: what the form names, then what the browser asks for, then the series' own."""
 
+from babel import Locale
 from starlette.requests import Request
 
 from newsletter import catalogues
@@ -11,10 +12,15 @@ _LONGEST = 400  # characters of Accept-Language that are read; browsers send som
 def wanted(request: Request, look: Look, named: str = "") -> str:
     """The tag to keep of a visitor, as in `de-AT`. `named` is what a form or an address says; any language counts
     that we speak, and without one it is the series' own."""
-    for tag in (named or request.query_params.get("lang", ""), *_accepted(request)):
-        if (found := catalogues.locale(tag)) is not None:
-            return str(found).replace("_", "-")
+    for name in (named or request.query_params.get("lang", ""), *_accepted(request)):
+        if (found := catalogues.locale(name)) is not None:
+            return tag(found)
     return look.language
+
+
+def tag(locale: Locale) -> str:
+    """A locale as HTML and HTTP write it: `de-AT`."""
+    return str(locale).replace("_", "-")
 
 
 def voice(request: Request, look: Look, named: str = "") -> catalogues.Voice:

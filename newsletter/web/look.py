@@ -42,6 +42,11 @@ class Look:
         return self.constellation.language if self.constellation else "en"
 
     @property
+    def brand(self) -> Brand:
+        """The two colours of the series."""
+        return self.constellation.brand if self.constellation else _PLAIN_BRAND
+
+    @property
     def events(self) -> tuple[Event, ...]:
         """Every event that takes place, in the order in which they start."""
         return tuple(event for event in self.constellation.events if not event.cancelled) if self.constellation else ()

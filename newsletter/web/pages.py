@@ -36,6 +36,10 @@ class Pages:
         self, name: str, look: Look, voice: Voice, *, now: datetime, status: int = 200, **values: Any
     ) -> HTMLResponse:
         """The page, as a response of that status."""
+        return HTMLResponse(self.render(name, look, voice, now=now, **values), status)
+
+    def render(self, name: str, look: Look, voice: Voice, *, now: datetime, **values: Any) -> str:
+        """A template's text."""
         words = {
             "lang": voice.language,
             "days": partial(dates.days, where=voice.locale),
@@ -47,7 +51,7 @@ class Pages:
             "listed": voice.listed,
         }
         template = self.environments[voice.language].get_template(f"{name}.html")
-        return HTMLResponse(template.render(look=look, now=now, **words, **values), status)
+        return template.render(look=look, now=now, **words, **values)
 
 
 def _environment(folders: list[Path], base: str, language: str) -> Environment:

@@ -9,6 +9,8 @@ from newsletter.web import forms, languages
 from newsletter.web.look import Look
 from newsletter.web.site import Site
 
+BUSY = N_("Very many people are joining from here just now. Please try again in an hour.")
+
 _PAGES = {
     400: (
         N_("That did not arrive whole"),
@@ -32,7 +34,7 @@ _PAGES = {
     ),
     429: (
         N_("So many at once"),
-        N_("Very many people are joining from here just now. Please try again in an hour."),
+        BUSY,
     ),
 }
 _ELSE = (N_("That did not work"), N_("Please go back and try again."))

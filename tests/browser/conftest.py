@@ -44,10 +44,17 @@ class Site:
 
 
 @pytest.fixture
-def site(tmp_path: Path) -> Iterator[Site]:
+def form_origins() -> list[str]:
+    """The sites that may show the form; a module of tests that has one says so."""
+    return []
+
+
+@pytest.fixture
+def site(tmp_path: Path, form_origins: list[str]) -> Iterator[Site]:
     """The application under uvicorn, with the sample constellation loaded, at a moment before its opening."""
     url = f"sqlite:///{tmp_path}/newsletter.sqlite3"
-    settings = Settings(database=url, secrets={"signing_keys": [KEY], "hash_key": "h" * 40})
+    secrets = {"signing_keys": [KEY], "hash_key": "h" * 40}
+    settings = Settings(database=url, secrets=secrets, web={"form_origins": form_origins})
     app = create_app(settings, clock=lambda: NOW, run_engine=False)
     server = uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False, lifespan="on"))
     # The socket listens from here on: who comes before the server is ready waits in its queue.

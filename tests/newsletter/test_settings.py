@@ -115,6 +115,11 @@ def test_a_wrong_variable_is_named_instead_of_the_file(write: Write, monkeypatch
         ('database = "mysql://localhost/news"', "mysql is not supported"),
         ('database = "newsletter.sqlite3"', "use sqlite:///FILE or postgresql://HOST/NAME"),
         ('web.trusted_proxies = ["10.0.0.1/8"]', "10.0.0.1/8 is no network; write 10.0.0.0/8 or 192.0.2.7"),
+        (
+            'web.form_origins = ["https://a.example.org/news"]',
+            "is no site; write https://www.example.org, without a path",
+        ),
+        ('web.form_origins = ["*"]', "* is no site; write https://www.example.org"),
         ('smtp.timeout = "soon"', "not 'soon'"),
         ('delivery.on_uncertain = "drop"', "'resend' or 'hold'"),
     ],
@@ -124,6 +129,12 @@ def test_a_wrong_value_says_what_would_be_right(write: Write, line: str, message
     assert len(text.splitlines()) == 1
     assert text.startswith("newsletter.toml:1: ")
     assert message in text
+
+
+def test_a_site_is_kept_as_browsers_name_it(write: Write) -> None:
+    sites = '["https://WWW.Example.org/", "http://localhost:8080", "https://example.org:443"]'
+    read = reading.read(write(f"web.form_origins = {sites}\n{SECRETS}"))
+    assert read.web.form_origins == ("https://www.example.org", "http://localhost:8080", "https://example.org")
 
 
 def test_a_missing_file_names_the_command_that_writes_one(tmp_path: Path) -> None:

@@ -135,7 +135,7 @@ async def test_an_address_we_do_not_have_redirects_nowhere(client) -> None:
 
 @pytest.mark.parametrize("method", ["PUT", "DELETE", "PATCH", "OPTIONS"])
 async def test_another_method_is_405_and_told_which_there_are(client, method: str) -> None:
-    response = await client.request(method, "/join")
+    response = await client.request(method, "/confirm/cut-off")
     assert response.status_code == 405
     assert set(response.headers["allow"].split(", ")) == {"GET", "HEAD", "POST"}
 

@@ -1,0 +1,203 @@
+"""The form in another site: on another origin, under a strict policy, and where scripts do not run."""
+
+import re
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from subscribers.links import Purpose
+
+pytestmark = pytest.mark.browser
+
+
+@dataclass
+class School:
+    """A site of somebody else's: one page, and the policy that it is served with."""
+
+    url: str
+    policy: str = ""
+    body: str = ""
+    asked: list[str] = field(default_factory=list)
+
+    def shows(self, body: str, *, policy: str) -> None:
+        self.body, self.policy = body, policy
+
+
+@pytest.fixture
+def school() -> Iterator[School]:
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            page = f'<!doctype html><html lang="en"><title>School</title><main><h1>School</h1>{site.body}</main></html>'
+            self.send_response(200)
+            self.send_header("Content-Type", "text/html; charset=utf-8")
+            self.send_header("Content-Security-Policy", site.policy)
+            self.end_headers()
+            self.wfile.write(page.encode())
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        site = School(f"http://127.0.0.1:{server.server_address[1]}")
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield site
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def form_origins(school: School) -> list[str]:
+    """The school may show the form."""
+    return [school.url]
+
+
+def strict(url: str) -> str:
+    """A policy that allows our script and what it asks for, and nothing else: no inline style, no string made code."""
+    return (
+        f"default-src 'none'; script-src {url}; connect-src {url}; base-uri 'none'; "
+        "require-trusted-types-for 'script'; trusted-types 'none'"
+    )
+
+
+def snippet(url: str, lang: str = "") -> str:
+    attribute = f' data-lang="{lang}"' if lang else ""
+    return f'<a href="{url}/join">Join by mail</a><script src="{url}/form.js"{attribute} async></script>'
+
+
+@pytest.fixture
+def amiss() -> list[str]:
+    """What a browser says against a page, and what the page asks of anyone but the two sites."""
+    return []
+
+
+@pytest.fixture
+def page(site, school: School, visit, amiss: list[str]) -> Page:
+    """The school's page with the form in it."""
+    school.shows(snippet(site.url), policy=strict(site.url))
+    opened = visit(width=360, scripts=True, timezone_id="Europe/Berlin").new_page()
+    opened.on("console", lambda said: amiss.append(said.text) if said.type == "error" else None)
+    opened.on("pageerror", lambda error: amiss.append(str(error)))
+    ours = (site.url, f"{school.url}/")
+    opened.on("request", lambda sent: None if sent.url.startswith(ours) else amiss.append(sent.url))
+    opened.goto(f"{school.url}/")
+    expect(opened.get_by_label("E-mail address")).to_be_visible()
+    return opened
+
+
+def test_a_person_joins_from_a_page_of_another_site_under_a_strict_policy(site, page: Page, amiss: list[str]) -> None:
+    expect(page.get_by_role("link", name="Join by mail")).to_have_count(0)
+    page.get_by_label("E-mail address").fill("ana@example.org")
+    page.get_by_label("First name").fill("Ana")
+    page.get_by_label("Only some of it").check()
+    page.get_by_label(re.compile("Closing convening")).check()
+    page.get_by_role("button", name="Join Assessment for Learning 2021").click()
+    expect(page.get_by_role("heading", name="Check your mail")).to_be_focused()
+    expect(page.get_by_role("status")).to_contain_text("press it, and you are in")
+    assert amiss == []
+
+    page.goto(site.link(Purpose.CONFIRM))
+    page.get_by_role("button").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Welcome, Ana. You are in.")
+    page.goto(site.link(Purpose.PREFERENCES))
+    expect(page.locator("select[name=timezone]")).to_have_value("Europe/Berlin")
+    expect(page.locator("input[name=events]:checked")).to_have_count(1)
+
+
+def test_a_mistake_is_told_beside_its_field_which_takes_the_focus(page: Page) -> None:
+    page.get_by_label("E-mail address").fill("ana@")
+    page.get_by_label("Only some of it").check()
+    page.keyboard.press("Enter")
+    address = page.get_by_label("E-mail address")
+    expect(address).to_be_focused()
+    expect(address).to_have_accessible_description("There must be something after the @-sign.")
+    expect(page.get_by_role("group", name="What would you like to hear about?")).to_contain_text(
+        "Please tick at least one event, or choose everything."
+    )
+    page.get_by_label("Everything in the series").check()
+    address.fill("ana@example.org")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="Check your mail")).to_be_visible()
+
+
+def test_the_sites_own_properties_dress_the_form_and_its_other_styles_do_not(site, school: School, visit) -> None:
+    style = "button { background: red } :root { --newsletter-button: rgb(0, 90, 0); --newsletter-radius: 0px }"
+    school.shows(f"<style>{style}</style>{snippet(site.url)}", policy="")
+    page = visit(scripts=True).new_page()
+    page.goto(f"{school.url}/")
+    button = page.get_by_role("button", name=re.compile("^Join"))
+    expect(button).to_have_css("background-color", "rgb(0, 90, 0)")
+    expect(button).to_have_css("border-radius", "0px")
+
+
+def test_the_form_is_dark_where_its_site_is_and_only_there(site, school: School, visit) -> None:
+    for style, ground in (("", "rgb(255, 255, 255)"), (":root { color-scheme: light dark }", "rgb(32, 29, 41)")):
+        school.shows(f"<style>{style}</style>{snippet(site.url)}", policy="")
+        page = visit(scripts=True, scheme="dark").new_page()
+        page.goto(f"{school.url}/")
+        expect(page.get_by_label("E-mail address")).to_have_css("background-color", ground)
+
+
+def test_the_form_speaks_the_language_of_its_attribute(site, school: School, visit) -> None:
+    school.shows(snippet(site.url, "de"), policy=strict(site.url))
+    page = visit(scripts=True, locale="fr").new_page()
+    page.goto(f"{school.url}/")
+    page.get_by_label("E-Mail-Adresse").fill("ana@example.org")
+    page.get_by_role("button", name=re.compile("anmelden")).click()
+    expect(page.get_by_role("heading", name="Sehen Sie in Ihre Mails")).to_be_visible()
+    page.goto(site.link(Purpose.PREFERENCES))
+    expect(page.locator("html")).to_have_attribute("lang", "de")
+
+
+def test_without_scripts_the_link_stays_and_leads_to_our_page(site, school: School, visit) -> None:
+    school.shows(snippet(site.url), policy=strict(site.url))
+    page = visit(scripts=False).new_page()
+    page.goto(f"{school.url}/")
+    page.get_by_role("link", name="Join by mail").click()
+    expect(page.get_by_label("E-mail address")).to_be_visible()
+
+
+@pytest.mark.parametrize("policy", ["default-src 'none'", "default-src 'none'; script-src *"])
+def test_where_the_sites_policy_stops_the_form_the_link_stays(site, school: School, visit, policy: str) -> None:
+    school.shows(snippet(site.url), policy=policy)
+    page = visit(scripts=True).new_page()
+    page.goto(f"{school.url}/", wait_until="networkidle")
+    expect(page.get_by_role("link", name="Join by mail")).to_be_visible()
+
+
+def test_a_bare_script_makes_a_link_of_its_own_and_leaves_the_sites_links_alone(site, school: School, visit) -> None:
+    school.shows(f'<a href="/about">About us</a><script src="{site.url}/form.js"></script>', policy="script-src *")
+    page = visit(scripts=True).new_page()
+    page.route(f"{site.url}/form.json", lambda route: route.abort())
+    page.goto(f"{school.url}/", wait_until="networkidle")
+    expect(page.get_by_role("link", name="About us")).to_be_visible()
+    expect(page.get_by_role("link", name=f"{site.url}/join")).to_have_attribute("href", f"{site.url}/join")
+
+
+def test_when_we_cannot_be_reached_what_was_typed_stays_and_a_link_leads_to_our_page(site, page: Page) -> None:
+    page.route(f"{site.url}/join", lambda route: route.abort())
+    page.get_by_label("E-mail address").fill("ana@example.org")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("alert")).to_contain_text("That did not work just now.")
+    expect(page.get_by_role("link", name="Join on our own page")).to_have_attribute("href", f"{site.url}/join")
+    expect(page.get_by_label("E-mail address")).to_have_value("ana@example.org")
+
+
+class TestASiteThatIsNotInTheSettings:
+    """The form does not come, and the link stays."""
+
+    @pytest.fixture
+    def form_origins(self) -> list[str]:
+        """None."""
+        return []
+
+    def test_the_link_stays(self, site, school: School, visit) -> None:
+        school.shows(snippet(site.url), policy=strict(site.url))
+        page = visit(scripts=True).new_page()
+        page.goto(f"{school.url}/", wait_until="networkidle")
+        expect(page.get_by_role("link", name="Join by mail")).to_be_visible()
+        expect(page.get_by_label("E-mail address")).to_have_count(0)

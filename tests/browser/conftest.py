@@ -5,7 +5,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -18,6 +18,8 @@ from newsletter.constellation import file, store
 from newsletter.settings import Settings
 from newsletter.web.app import create_app
 from subscribers.links import Links, Purpose
+
+pytest_plugins = ["tests.browser.other_site"]
 
 NOW = datetime(2021, 1, 15, 12, 0, tzinfo=UTC)
 KEY = "k" * 40
@@ -38,8 +40,8 @@ class Site:
 
     url: str
 
-    def link(self, purpose: Purpose, subscriber_id: int = 1) -> str:
-        token = Links([KEY]).token(purpose, subscriber_id, issued_at=NOW)
+    def link(self, purpose: Purpose, subscriber_id: int = 1, *, age: timedelta = timedelta()) -> str:
+        token = Links([KEY]).token(purpose, subscriber_id, issued_at=NOW - age)
         return f"{self.url}/{purpose.value}/{token}"
 
 

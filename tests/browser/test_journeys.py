@@ -6,10 +6,9 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from subscribers.links import Purpose
+from tests.browser.visits import PAGES, open_page
 
 pytestmark = pytest.mark.browser
-
-PAGES = ["join", "join/sent", "confirm", "welcome", "preferences", "unsubscribe", "left", "cut-off", "nothing-here"]
 
 
 def tab_to(page: Page, selector: str) -> None:
@@ -100,33 +99,6 @@ def test_the_events_appear_for_those_who_want_only_some(site, visit) -> None:
     expect(page.locator("input[name=events]:checked")).to_have_count(1)
 
 
-def open_page(page: Page, site, name: str) -> None:
-    """Go to one of the pages as somebody who needed the ones before it."""
-    heading = page.get_by_role("heading", level=1)
-    if name in ("join", "join/sent", "nothing-here"):
-        page.goto(f"{site.url}/{name}")
-        return
-    if name == "cut-off":
-        page.goto(f"{site.url}/confirm/AAAA.cut-off")
-        return
-    page.goto(f"{site.url}/join")
-    page.get_by_label("E-mail address").fill("a.rather.long.address.of.somebody@a-rather-long-domain.example.org")
-    page.get_by_role("button", name=re.compile("Join")).click()
-    expect(heading).to_have_text("Check your mail")
-    page.goto(site.link(Purpose.CONFIRM))
-    if name == "confirm":
-        return
-    page.get_by_role("button").click()
-    expect(heading).to_have_text("Welcome. You are in.")
-    if name == "preferences":
-        page.goto(site.link(Purpose.PREFERENCES))
-    elif name in ("unsubscribe", "left"):
-        page.goto(site.link(Purpose.UNSUBSCRIBE))
-        if name == "left":
-            page.get_by_role("button", name="Leave", exact=True).click()
-            expect(heading).to_have_text("You have left. All the best!")
-
-
 CONTRAST = """
 () => {
   const canvas = document.createElement('canvas').getContext('2d', {willReadFrequently: true});
@@ -191,6 +163,9 @@ def test_a_page_fits_a_phone_and_can_be_read_by_day_and_by_night(site, visit, na
     expect(page.get_by_role("heading", level=1)).to_have_count(1)
     page.set_viewport_size({"width": 320, "height": 640})  # 1280 px at 400 % zoom, WCAG 2.2 1.4.10
     assert page.evaluate("document.documentElement.scrollWidth") <= 320
+    page.set_viewport_size({"width": 640, "height": 640})  # 200 % zoom, and only the text enlarged: 1.4.4
+    page.evaluate("document.documentElement.style.fontSize = '200%'")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 640
     assert amiss == [], "something was asked of another site, or is against the page's own policy"
 
 

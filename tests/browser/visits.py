@@ -1,0 +1,74 @@
+"""Every page there is, and how somebody gets to it."""
+
+import re
+from datetime import timedelta
+from typing import Any
+
+from playwright.sync_api import Page, expect
+
+from subscribers.links import Purpose
+
+PAGES = {
+    "join": "join",
+    "mistake": "join",
+    "join/sent": "join-sent",
+    "confirm": "confirm",
+    "expired": "confirm-expired",
+    "unconfirmed": "unconfirmed",
+    "welcome": "confirmed",
+    "preferences": "preferences",
+    "unsubscribe": "unsubscribe",
+    "left": "left",
+    "void": "confirm-void",
+    "cut-off": "message",
+    "nothing-here": "message",
+}
+"""What a test calls a page, and the template that it shows."""
+
+_ADDRESS = "a.rather.long.address.of.somebody@a-rather-long-domain.example.org"
+
+
+def open_page(page: Page, site: Any, name: str) -> None:
+    """Go to one of the pages as somebody who needed the ones before it."""
+    match name:
+        case "join" | "join/sent" | "nothing-here":
+            page.goto(f"{site.url}/{name}")
+        case "mistake":
+            _join(page, site, "ana@")
+            expect(page.get_by_role("alert")).to_be_visible()
+        case "cut-off":
+            page.goto(f"{site.url}/confirm/AAAA.cut-off")
+        case "confirm" | "expired" | "unconfirmed":
+            _join(page, site, _ADDRESS)
+            _arrived(page, "Check your mail")
+            age = timedelta(days=8) if name == "expired" else timedelta()
+            page.goto(site.link(Purpose.PREFERENCES if name == "unconfirmed" else Purpose.CONFIRM, age=age))
+        case _:
+            _open_as_member(page, site, name)
+
+
+def _open_as_member(page: Page, site: Any, name: str) -> None:
+    open_page(page, site, "confirm")
+    page.get_by_role("button").click()
+    _arrived(page, "Welcome. You are in.")
+    if name == "preferences":
+        page.goto(site.link(Purpose.PREFERENCES))
+    if name in ("unsubscribe", "left", "void"):
+        page.goto(site.link(Purpose.UNSUBSCRIBE))
+    if name in ("left", "void"):
+        page.get_by_role("button", name="Leave", exact=True).click()
+        _arrived(page, "You have left. All the best!")
+    if name == "void":
+        page.goto(site.link(Purpose.CONFIRM))
+        page.get_by_role("button").click()
+        _arrived(page, "This link is no longer good")
+
+
+def _join(page: Page, site: Any, address: str) -> None:
+    page.goto(f"{site.url}/join")
+    page.get_by_label("E-mail address").fill(address)
+    page.get_by_role("button", name=re.compile("Join")).click()
+
+
+def _arrived(page: Page, heading: str) -> None:
+    expect(page.get_by_role("heading", level=1)).to_have_text(heading)

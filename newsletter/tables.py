@@ -223,7 +223,11 @@ transactional = Table(
 
 
 class InboxColumns(TypedColumns):
-    """What a provider or a mailbox reported, stored before it is acknowledged, applied afterwards."""
+    """What a provider or a mailbox reported, stored before it is acknowledged, applied afterwards.
+
+    Once it is applied, `heard` is what it says of a delivery, if that was proven, in the words of `delivery.feedback`;
+    `subscriber_id`, `campaign_id` (none for a mail of no campaign) and the receiver's `domain` say of which.
+    """
 
     id: Named[int] = Column(BigInt, primary_key=True, autoincrement=True)
     provider: Named[str] = Column(Text)
@@ -232,6 +236,10 @@ class InboxColumns(TypedColumns):
     event: Named[dict[str, Any]] = Column(Json)
     applied_at: Named[datetime | None] = Column(Instant)
     outcome: Named[str | None] = Column(Text)
+    heard: Named[str | None] = Column(Text)
+    subscriber_id: Named[int | None] = Column(BigInt)
+    campaign_id: Named[int | None] = Column(Integer)
+    domain: Named[str | None] = Column(Text)
 
 
 inbox = Table(
@@ -239,6 +247,9 @@ inbox = Table(
     metadata,
     InboxColumns,
     UniqueConstraint("provider", "event_id"),
+    Index(None, "subscriber_id"),
+    Index(None, "campaign_id"),
+    Index(None, "domain"),
     Index(None, "id", sqlite_where=text("applied_at IS NULL"), postgresql_where=text("applied_at IS NULL")),
     sqlite_strict=True,
 )

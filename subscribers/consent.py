@@ -1,7 +1,7 @@
 """Evidence of consent: append-only, one row for every step (GDPR article 7, paragraph 1)."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -81,6 +81,18 @@ async def record(
             detail=dict(detail or {}),
         )
     )
+
+
+async def record_suppressions(
+    connection: AsyncConnection, found: Sequence[tuple[int, str, dict[str, Any]]], *, now: datetime
+) -> None:
+    """Add to many subscribers the step that a report suppressed them: number, source and detail of each."""
+    if found:
+        step = {"action": Action.SUPPRESSED, "actor": Actor.REPORT, "at": now}
+        rows = [
+            {**step, "subscriber_id": number, "source": source, "detail": detail} for number, source, detail in found
+        ]
+        await connection.execute(insert(consent), rows)
 
 
 async def evidence(connection: AsyncConnection, subscriber_id: int) -> list[Evidence]:

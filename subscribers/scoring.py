@@ -44,12 +44,16 @@ async def soft(
         .values(subscriber_id=subscriber_id, day=today.isoformat())
         .on_conflict_do_nothing()
     )
-    rows = await connection.execute(select(bounce_score.c.day).where(mine).order_by(bounce_score.c.day))
-    days = [date.fromisoformat(day) for day in rows.scalars()]
-    if len(days) < rule.days or days[-1] - days[0] < rule.span:
+    bounced = await days(connection, subscriber_id)
+    if len(bounced) < rule.days or bounced[-1] - bounced[0] < rule.span:
         return False
     if not await suppression.suppress(
-        connection, hashed, Reason.SOFT_BOUNCE, at=now, source=source, detail=detail or f"{len(days)} days with bounces"
+        connection,
+        hashed,
+        Reason.SOFT_BOUNCE,
+        at=now,
+        source=source,
+        detail=detail or f"{len(bounced)} days with bounces",
     ):
         return False
     await consent.record(
@@ -59,7 +63,7 @@ async def soft(
         actor=consent.Actor.REPORT,
         now=now,
         source=source,
-        detail={"reason": Reason.SOFT_BOUNCE, "days": [day.isoformat() for day in days]},
+        detail={"reason": Reason.SOFT_BOUNCE, "days": [day.isoformat() for day in bounced]},
     )
     return True
 
@@ -67,3 +71,9 @@ async def soft(
 async def delivered(connection: AsyncConnection, subscriber_id: int) -> None:
     """Forget every soft bounce: a mail arrived."""
     await connection.execute(delete(bounce_score).where(bounce_score.c.subscriber_id == subscriber_id))
+
+
+async def days(connection: AsyncConnection, subscriber_id: int) -> list[date]:
+    """The days that count against a subscriber's address, oldest first."""
+    mine = select(bounce_score.c.day).where(bounce_score.c.subscriber_id == subscriber_id).order_by(bounce_score.c.day)
+    return [date.fromisoformat(day) for day in await connection.scalars(mine)]

@@ -1,6 +1,8 @@
 """Addresses never to be mailed, kept as keyed hashes so that they outlive everything else we knew."""
 
 import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
@@ -8,7 +10,7 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from subscribers import statements
-from subscribers.tables import suppression
+from subscribers.tables import subscriber, suppression
 
 
 class Reason(StrEnum):
@@ -44,6 +46,17 @@ def address_hash(normal: str, key: str) -> str:
     return hashlib.blake2b(normal.encode(), key=secret, digest_size=16).hexdigest()
 
 
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Why an address is to be suppressed, by its hash: since when, on whose word, and what that said."""
+
+    address: str
+    reason: Reason
+    at: datetime
+    source: str = ""
+    detail: str = ""
+
+
 async def suppress(
     connection: AsyncConnection, address: str, reason: Reason, *, at: datetime, source: str = "", detail: str = ""
 ) -> bool:
@@ -51,26 +64,49 @@ async def suppress(
 
     A stronger reason replaces a weaker one, never the other way round, in whatever order reports arrive.
     """
-    values = {"reason": reason, "at": at, "source": source, "detail": detail}
+    return bool(await suppress_all(connection, [Finding(address, reason, at, source, detail)]))
+
+
+async def suppress_all(connection: AsyncConnection, findings: Sequence[Finding]) -> set[str]:
+    """Suppress many addresses, as `suppress` does one; the hashes of those that were not suppressed before."""
+    strongest: dict[str, Finding] = {}
+    for one in findings:
+        known = strongest.get(one.address)
+        if known is None or _STRENGTH[one.reason] > _STRENGTH[known.reason]:
+            strongest[one.address] = one
+    if not strongest:
+        return set()
     added = await connection.execute(
-        statements.insert(connection, suppression)
-        .values(hash=address, **values)
-        .on_conflict_do_nothing()
-        .returning(suppression.c.hash)
+        statements.insert(connection, suppression).on_conflict_do_nothing().returning(suppression.c.hash),
+        [_row(one) for _, one in sorted(strongest.items())],
     )
-    if added.first() is not None:
-        return True
-    weaker = [other for other in Reason if _STRENGTH[other] < _STRENGTH[reason]]
-    await connection.execute(
-        update(suppression).where(suppression.c.hash == address, suppression.c.reason.in_(weaker)).values(values)
-    )
-    return False
+    new = set(added.scalars())
+    for one in strongest.values():
+        if one.address not in new:
+            weaker = [other for other in Reason if _STRENGTH[other] < _STRENGTH[one.reason]]
+            await connection.execute(
+                update(suppression)
+                .where(suppression.c.hash == one.address, suppression.c.reason.in_(weaker))
+                .values(_row(one))
+            )
+    return new
+
+
+def _row(one: Finding) -> dict[str, object]:
+    return {"hash": one.address, "reason": one.reason, "at": one.at, "source": one.source, "detail": one.detail}
 
 
 async def find(connection: AsyncConnection, address: str) -> Reason | None:
     """Why the address with this hash is suppressed, or None."""
     reason = await connection.scalar(select(suppression.c.reason).where(suppression.c.hash == address))
     return None if reason is None else Reason(reason)
+
+
+async def finding(connection: AsyncConnection, subscriber_id: int) -> Finding | None:
+    """All that is written down about why a subscriber's address is suppressed, or None."""
+    of_subscriber = select(subscriber.c.hash).where(subscriber.c.id == subscriber_id).scalar_subquery()
+    row = (await connection.execute(select(suppression).where(suppression.c.hash == of_subscriber))).one_or_none()
+    return None if row is None else Finding(row.hash, Reason(row.reason), row.at, row.source, row.detail)
 
 
 async def lift(connection: AsyncConnection, address: str) -> bool:

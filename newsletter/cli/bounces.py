@@ -12,7 +12,7 @@ import typer
 from sqlalchemy.exc import DBAPIError
 
 from newsletter import feedback, logs, setting_values
-from newsletter.cli import edge
+from newsletter.cli import edge, reported
 from newsletter.clock import wall_clock
 from newsletter.engine import embedded, listener, mailboxes, returned_mail
 from newsletter.engine.returned_mail import Reading
@@ -25,6 +25,10 @@ from webhooks import mailbox
 from webhooks.reports import mime
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None)
+
+
+app.command("list")(reported.list_)
+app.command("show")(reported.show)
 
 
 class NoMailbox(NewsletterError):

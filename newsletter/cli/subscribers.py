@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from newsletter.cli import edge, people_import
+from newsletter.cli import edge, people_import, person_evidence
 from newsletter.errors import NewsletterError
 from newsletter.settings import Settings
 from subscribers import addresses, audience, consent, directory, erasure, exporting, suppression
@@ -64,16 +64,17 @@ def import_file(
 
 @app.command()
 def show(email: Email, as_json: AsJson = False) -> None:
-    """Show what is known of a person, and whether they are written to.
+    """Show what is known of a person, whether they are written to, and the evidence: reports, consent, scores.
 
     Example: newsletter subscribers show ana@example.org
     """
     settings = edge.settings()
-    entry = edge.run(_find(settings.database, addresses.parse(email)))
+    entry, evidence = edge.run(_find(settings.database, addresses.parse(email)))
     if as_json:
-        edge.emit_json(entry)
+        edge.emit_json({**edge.plain(entry), **edge.plain(evidence)})
         return
     edge.table(["", entry.address], _facts(entry))
+    person_evidence.tell(evidence)
 
 
 @app.command("consent")
@@ -144,9 +145,10 @@ def export(
     edge.warn(f"{count:,} people.")
 
 
-async def _find(url: str, address: Address) -> Entry:
+async def _find(url: str, address: Address) -> tuple[Entry, person_evidence.Evidence]:
     async with edge.opened(url) as database, database.read() as connection:
-        return await directory.find(connection, address)
+        entry = await directory.find(connection, address)
+        return entry, await person_evidence.read(connection, entry.id)
 
 
 async def _evidence(url: str, address: Address) -> list[consent.Evidence]:

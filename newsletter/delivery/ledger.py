@@ -336,16 +336,17 @@ async def counts(connection: AsyncConnection, campaign_id: int) -> dict[State, i
 _FEEDBACK_ORDER = ("delivered", "soft", "block", "hard", "unsubscribe", "complaint")
 
 
-async def note_feedback(connection: AsyncConnection, campaign_id: int, subscriber_id: int, feedback: str) -> bool:
-    """Write what was heard of a delivery afterwards; a weaker word never undoes a stronger one."""
+async def note_feedback(
+    connection: AsyncConnection, campaign_id: int, subscriber_ids: Sequence[int], feedback: str
+) -> None:
+    """Write what was heard of deliveries afterwards; a weaker word never undoes a stronger one."""
     weaker = _FEEDBACK_ORDER[: _FEEDBACK_ORDER.index(feedback)]
-    noted = await connection.execute(
+    await connection.execute(
         update(delivery)
         .where(
             delivery.c.campaign_id == campaign_id,
-            delivery.c.subscriber_id == subscriber_id,
+            delivery.c.subscriber_id.in_(subscriber_ids),
             or_(delivery.c.feedback.is_(None), delivery.c.feedback.in_(weaker)),
         )
         .values(feedback=feedback)
     )
-    return noted.rowcount == 1

@@ -1,28 +1,54 @@
-"""What follows from a report: nothing unless our own token proves it, and all of it in one transaction."""
+"""What follows from a report: nothing unless our own token proves it, and all of it in one transaction.
 
+Reports are judged one by one, in the order in which they came, and what follows is written for a batch at once.
+"""
+
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 import structlog
-from sqlalchemy import Row, exists, select, update
+from sqlalchemy import bindparam, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from newsletter.delivery import ledger
+from newsletter.delivery import ledger, transactional
+from newsletter.feedback import receivers
+from newsletter.feedback.receivers import Receiver
 from newsletter.settings import Bounces
-from newsletter.tables import delivery, inbox, transactional
-from subscribers import addresses, consent, preferences, scoring, suppression
-from subscribers.errors import SubscribersError
+from newsletter.tables import inbox
+from subscribers import consent, preferences, scoring, suppression
 from subscribers.links import DeliveryRef, Links
-from subscribers.suppression import Reason
-from subscribers.tables import subscriber
+from subscribers.suppression import Finding, Reason
+from webhooks import reports
 from webhooks.events import BounceClass, Event, Kind, from_json
 
 log = structlog.get_logger(__name__)
 
-_BATCH = 200
+_BATCH = 500
 
-_Person = Row[int, str, str, datetime | None]
-"""A subscriber's id, normal, hash and confirmed_at."""
+_HEARD = {
+    Kind.DELIVERED: "delivered",
+    Kind.COMPLAINED: "complaint",
+    Kind.UNSUBSCRIBED: "unsubscribe",
+}
+_SUPPRESSES = {"hard": Reason.HARD_BOUNCE, "complaint": Reason.COMPLAINT}
+_GOODBYES_A_DAY = 1
+
+
+@dataclass(slots=True)
+class _Proven:
+    """A report that names a mail really made to its receiver: `heard` is what it says of that mail."""
+
+    row: int
+    event: Event
+    ref: DeliveryRef
+    receiver: Receiver
+    heard: str
+    outcome: str = ""
+
+    @property
+    def source(self) -> str:
+        return f"{self.event.provider}:{self.event.id}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,128 +60,145 @@ class Applier:
 
     async def apply_due(self, connection: AsyncConnection, now: datetime) -> int:
         """Apply a batch of stored events, oldest first, in the caller's transaction; answer how many."""
-        waiting = (
-            await connection.execute(
-                select(inbox.c.id, inbox.c.event)
-                .where(inbox.c.applied_at.is_(None))
-                .order_by(inbox.c.id)
-                .limit(_BATCH)
-                .with_for_update(skip_locked=True)
-            )
-        ).all()
-        for row in waiting:
-            outcome = await self._apply(connection, from_json(row.event), now)
-            await connection.execute(update(inbox).where(inbox.c.id == row.id).values(applied_at=now, outcome=outcome))
-            log.info("report applied", report=row.id, outcome=outcome)
+        rows = await connection.execute(
+            select(inbox.c.id, inbox.c.event)
+            .where(inbox.c.applied_at.is_(None))
+            .order_by(inbox.c.id)
+            .limit(_BATCH)
+            .with_for_update(skip_locked=True)
+        )
+        waiting = [(row.id, from_json(row.event)) for row in rows]
+        if not waiting:
+            return 0
+        refs = {row: ref for row, event in waiting if (ref := self._named(event)) is not None}
+        people = await receivers.find(connection, refs.values())
+        proven: list[_Proven] = []
+        outcomes: dict[int, str] = {}
+        for row, event in waiting:
+            ref = refs.get(row)
+            judged = _judge(row, event, ref, people.get(ref) if ref else None)
+            if isinstance(judged, str):
+                outcomes[row] = judged
+            else:
+                proven.append(judged)
+        await self._obey(connection, proven, now)
+        await _close(connection, proven, outcomes, now)
         return len(waiting)
 
-    async def _apply(self, connection: AsyncConnection, event: Event, now: datetime) -> str:
-        """Apply one event; the answer says in a few words what it did, for people to read."""
-        if event.kind in (Kind.AUTO_REPLIED, Kind.DEFERRED, Kind.OTHER):
-            return "nothing follows from it"
-        ref = self.links.read_delivery_token(event.token) if event.token else None
-        if ref is None:
-            return "unproven: it names no delivery of ours"
-        person = await _receiver(connection, ref)
-        if person is None:
-            return "the delivery or its receiver is no more"
-        # Who unsubscribes by mail may write from another address: the token came to them alone.
-        if event.kind is not Kind.UNSUBSCRIBED and not _same_address(event.address, person.normal):
-            return "unproven: the delivery went to another address"
-        if person.confirmed_at is not None and event.at < person.confirmed_at:
-            return "older than the opt-in"
-        return await self._consequence(connection, ref, event, person, now)
+    def _named(self, event: Event) -> DeliveryRef | None:
+        return self.links.read_delivery_token(event.token) if event.token else None
 
-    async def _consequence(
-        self,
-        connection: AsyncConnection,
-        ref: DeliveryRef,
-        event: Event,
-        person: _Person,
-        now: datetime,
-    ) -> str:
-        source = f"{event.provider}:{event.id}"
-        match event.kind, event.bounce:
-            case Kind.DELIVERED, _:
-                await scoring.delivered(connection, person.id)
-                await _note(connection, ref, "delivered")
-                return "delivered"
-            case Kind.COMPLAINED, _:
-                await _note(connection, ref, "complaint")
-                return await _suppress(connection, person, Reason.COMPLAINT, event, source, now)
-            case Kind.UNSUBSCRIBED, _:
-                await _note(connection, ref, "unsubscribe")
-                left = await preferences.leave(
-                    connection, person.id, source=source, actor=consent.Actor.REPORT, now=now
-                )
-                return "unsubscribed" if left else "had left already"
-            case Kind.BOUNCED, BounceClass.HARD:
-                await _note(connection, ref, "hard")
-                return await _suppress(connection, person, Reason.HARD_BOUNCE, event, source, now)
-            case Kind.BOUNCED, BounceClass.BLOCK:
-                await _note(connection, ref, "block")
-                return "blocked: noted on the campaign, the person is not at fault"
-            case _:
-                await _note(connection, ref, "soft")
-                rule = scoring.Rule(self.policy.soft_days, self.policy.soft_span, self.policy.soft_memory)
-                gone = await scoring.soft(
-                    connection, person.id, now=event.at, rule=rule, source=source, detail=event.detail
-                )
-                return "suppressed: it bounced softly too often" if gone else "soft bounce counted"
+    async def _obey(self, connection: AsyncConnection, proven: Sequence[_Proven], now: datetime) -> None:
+        await _note(connection, proven)
+        await _suppress(connection, [one for one in proven if one.heard in _SUPPRESSES], now)
+        for one in proven:
+            match one.heard:
+                case "delivered":
+                    await scoring.delivered(connection, one.receiver.id)
+                    one.outcome = "delivered"
+                case "unsubscribe":
+                    one.outcome = await _let_go(connection, one, now)
+                case "block":
+                    one.outcome = "blocked: noted on the campaign, the person is not at fault"
+                case "soft":
+                    one.outcome = await self._count(connection, one)
 
-
-async def _receiver(connection: AsyncConnection, ref: DeliveryRef) -> _Person | None:
-    """The subscriber that a delivery really went to."""
-    wanted = select(subscriber.c.id, subscriber.c.normal, subscriber.c.hash, subscriber.c.confirmed_at)
-    if ref.kind == "campaign":
-        made = exists().where(
-            delivery.c.campaign_id == ref.campaign_id,
-            delivery.c.subscriber_id == ref.number,
-            delivery.c.attempts > 0,
+    async def _count(self, connection: AsyncConnection, one: _Proven) -> str:
+        rule = scoring.Rule(self.policy.soft_days, self.policy.soft_span, self.policy.soft_memory)
+        gone = await scoring.soft(
+            connection, one.receiver.id, now=one.event.at, rule=rule, source=one.source, detail=one.event.detail
         )
-        statement = wanted.where(subscriber.c.id == ref.number, made)
-    else:
-        statement = wanted.join(transactional, transactional.c.subscriber_id == subscriber.c.id).where(
-            transactional.c.id == ref.number
+        return "suppressed: it bounced softly too often" if gone else "soft bounce counted"
+
+
+def _judge(row: int, event: Event, ref: DeliveryRef | None, receiver: Receiver | None) -> _Proven | str:
+    """The report if something follows from it, else in a few words why nothing does, for people to read."""
+    if event.kind in (Kind.AUTO_REPLIED, Kind.DEFERRED, Kind.OTHER):
+        return "nothing follows from it"
+    if ref is None:
+        return "unproven: it names no delivery of ours"
+    if receiver is None:
+        return "the delivery or its receiver is no more"
+    # Who unsubscribes by mail may write from another address, and by a wrong clock: the token came to them alone.
+    is_leaving = event.kind is Kind.UNSUBSCRIBED
+    if not is_leaving and not receiver.is_named(event.address):
+        return "unproven: the delivery went to another address"
+    happened = max(event.at, receiver.mailed_at or event.at) if is_leaving else event.at
+    if receiver.confirmed_at is not None and happened < receiver.confirmed_at:
+        return "older than the opt-in"
+    return _Proven(row, event, ref, receiver, _HEARD.get(event.kind) or (event.bounce or BounceClass.SOFT).value)
+
+
+async def _note(connection: AsyncConnection, proven: Sequence[_Proven]) -> None:
+    """Write into the ledger what was heard of each delivery."""
+    noted: dict[tuple[int, str], list[int]] = {}
+    for one in proven:
+        if one.ref.kind == "campaign":
+            noted.setdefault((one.ref.campaign_id, one.heard), []).append(one.ref.number)
+    for (campaign_id, heard), numbers in sorted(noted.items()):
+        await ledger.note_feedback(connection, campaign_id, numbers, heard)
+
+
+async def _suppress(connection: AsyncConnection, proven: Sequence[_Proven], now: datetime) -> None:
+    findings = [
+        Finding(one.receiver.hash, _SUPPRESSES[one.heard], one.event.at, one.source, one.event.detail[:500])
+        for one in proven
+    ]
+    new = await suppression.suppress_all(connection, findings)
+    steps: list[tuple[int, str, dict[str, object]]] = []
+    for one in proven:
+        reason = _SUPPRESSES[one.heard]
+        if one.receiver.hash in new:
+            new.remove(one.receiver.hash)
+            steps.append((one.receiver.id, one.source, {"reason": reason.value, "status": one.event.status}))
+            one.outcome = f"suppressed: {reason}"
+        else:
+            one.outcome = f"was suppressed already ({reason})"
+    await consent.record_suppressions(connection, steps, now=now)
+
+
+async def _let_go(connection: AsyncConnection, one: _Proven, now: datetime) -> str:
+    """End a subscription; whoever asked for it by writing to us is answered by a goodbye, once."""
+    person = one.receiver
+    left = await preferences.leave(connection, person.id, source=one.source, actor=consent.Actor.REPORT, now=now)
+    if not left:
+        return "had left already"
+    if one.event.provider != reports.BY_HAND or await suppression.find(connection, person.hash) is not None:
+        return "unsubscribed"
+    goodbye = transactional.Kind.GOODBYE
+    await transactional.enqueue(connection, person.id, goodbye, now=now, most_a_day=_GOODBYES_A_DAY)
+    return "unsubscribed, and a goodbye is on its way"
+
+
+async def _close(
+    connection: AsyncConnection, proven: Sequence[_Proven], outcomes: dict[int, str], now: datetime
+) -> None:
+    """Mark the reports as applied."""
+    facts: list[dict[str, object]] = [
+        {
+            "its_id": one.row,
+            "its_outcome": one.outcome,
+            "its_heard": one.heard,
+            "its_person": one.receiver.id,
+            "its_campaign": one.ref.campaign_id or None,
+            "its_domain": one.receiver.domain,
+        }
+        for one in proven
+    ]
+    nothing = {"its_heard": None, "its_person": None, "its_campaign": None, "its_domain": None}
+    facts += [{"its_id": row, "its_outcome": outcome, **nothing} for row, outcome in outcomes.items()]
+    statement = (
+        update(inbox)
+        .where(inbox.c.id == bindparam("its_id"))
+        .values(
+            applied_at=now,
+            outcome=bindparam("its_outcome"),
+            heard=bindparam("its_heard"),
+            subscriber_id=bindparam("its_person"),
+            campaign_id=bindparam("its_campaign"),
+            domain=bindparam("its_domain"),
         )
-    return (await connection.execute(statement)).first()
-
-
-def _same_address(reported: str, normal: str) -> bool:
-    """Whether a report is about this address; a redacted one (RFC 6590) is taken at its token's word."""
-    if not reported or "redacted" in reported.lower():
-        return True
-    try:
-        return addresses.parse(reported).normal == normal
-    except SubscribersError:
-        return False
-
-
-async def _note(connection: AsyncConnection, ref: DeliveryRef, feedback: str) -> None:
-    if ref.kind == "campaign":
-        await ledger.note_feedback(connection, ref.campaign_id, ref.number, feedback)
-
-
-async def _suppress(
-    connection: AsyncConnection,
-    person: _Person,
-    reason: Reason,
-    event: Event,
-    source: str,
-    now: datetime,
-) -> str:
-    new = await suppression.suppress(
-        connection, person.hash, reason, at=event.at, source=source, detail=event.detail[:500]
     )
-    if not new:
-        return f"was suppressed already ({reason})"
-    await consent.record(
-        connection,
-        person.id,
-        consent.Action.SUPPRESSED,
-        actor=consent.Actor.REPORT,
-        now=now,
-        source=source,
-        detail={"reason": reason.value, "status": event.status},
-    )
-    return f"suppressed: {reason}"
+    await connection.execute(statement, facts)
+    for fact in facts:
+        log.info("report applied", report=fact["its_id"], outcome=fact["its_outcome"])

@@ -91,7 +91,7 @@ def _open(site: Site, token: str) -> Opened:
 async def _leave(connection: AsyncConnection, opened: Opened, *, source: str, ip: str, now: datetime) -> None:
     """Leave, and count it on the campaign whose mail it was."""
     if await preferences.leave(connection, opened.subscriber_id, source=source, ip=ip, now=now) and opened.campaign_id:
-        await ledger.note_feedback(connection, opened.campaign_id, opened.subscriber_id, "unsubscribe")
+        await ledger.note_feedback(connection, opened.campaign_id, [opened.subscriber_id], "unsubscribe")
 
 
 async def _about(connection: AsyncConnection, opened: Opened, look: Look) -> Event | None:

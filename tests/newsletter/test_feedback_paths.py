@@ -26,6 +26,7 @@ from newsletter.web.app import create_app
 from newsletter.web.webhooks import keys
 from subscribers import preferences, suppression
 from subscribers.suppression import Reason
+from subscribers.tables import subscriber
 from tests.dovecot import Dovecot
 from webhooks import mailbox, providers
 from webhooks.providers import Sampling
@@ -51,6 +52,37 @@ Action: failed
 Status: 5.1.1
 Diagnostic-Code: smtp; 550 5.1.1 <{address}>: Recipient address rejected: User unknown
 
+--b--
+"""
+
+
+OPT_OUT = """From: fbl@mx.example.org
+To: fbl@bounces.example.org
+Subject: They press our own button
+Date: Fri, 15 Jan 2021 12:03:00 +0000
+MIME-Version: 1.0
+Content-Type: multipart/report; report-type=feedback-report; boundary="b"
+
+--b
+Content-Type: text/plain
+
+Somebody wants no more of this.
+
+--b
+Content-Type: message/feedback-report
+
+Feedback-Type: opt-out
+Version: 1
+User-Agent: button/1
+Original-Rcpt-To: {address}
+
+--b
+Content-Type: message/rfc822
+
+CFBL-Feedback-ID: {token}
+Subject: An invitation
+
+Come!
 --b--
 """
 
@@ -164,6 +196,32 @@ async def test_a_mailto_unsubscribe_is_obeyed_and_an_out_of_office_is_not_one(
     async with database.read() as connection:
         found = [await preferences.read(connection, number) for number in (1, 2)]
     assert [one.status for one in found if one] == ["left", "active"]
+    (goodbye,) = [one for one in server.received if "You have left" in _subject(one)]
+    assert goodbye.rcpt_to == "p0@example.org"
+    assert b"Auto-Submitted: auto-generated" in goodbye.data
+    (maildir / "new" / "1611.9").write_text(
+        f"From: p0@example.org\nTo: unsubscribe+{by_person['p0@example.org']}@bounces.example.org\n\nAnd again\n"
+    )
+    await working.tick()
+    assert sum("You have left" in _subject(one) for one in server.received) == 1, "one goodbye is enough"
+
+
+async def test_an_unsubscribe_that_a_machine_reports_is_obeyed_without_a_goodbye(
+    database: Database, engine: tuple[Engine, Any], maildir: Path
+) -> None:
+    working, server = engine
+    one = server.received[0]
+    report = OPT_OUT.format(token=token_of(one), address=one.rcpt_to)
+    (maildir / "new" / "1611.arf").write_text(report)
+    await working.tick()
+    async with database.read() as connection:
+        left = await connection.scalar(select(subscriber.c.status).where(subscriber.c.address == one.rcpt_to))
+    assert left == "left"
+    assert not any("You have left" in _subject(one) for one in server.received)
+
+
+def _subject(received: Any) -> str:
+    return str(email.message_from_bytes(received.data, policy=email.policy.default)["Subject"])
 
 
 async def test_bounces_are_taken_out_of_a_mailbox_at_a_server_and_obeyed(

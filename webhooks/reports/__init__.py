@@ -17,6 +17,9 @@ __all__ = ["Action", "Recipient", "Report", "ReportKind", "events", "read"]
 
 PROVIDER = "mail"
 
+BY_HAND = "mailto"
+"""The provider of an unsubscribe that a person wrote to us, rather than a machine that reports one."""
+
 _ENVELOPE = ("x-original-to", "delivered-to", "envelope-to", "x-envelope-to", "x-real-to", "x-rcpt-to", "apparently-to")
 _UNSUBSCRIBE = re.compile(r"(?<![\w.+-])unsubscribe(?:[+=-][^\s@<>]*)?@|[=+]unsubscribe[+=-]", re.IGNORECASE)
 _NAMED = ("message-id", "cfbl-feedback-id", "return-path", "x-hmxmroriginalmessageid", "list-unsubscribe", "sender")
@@ -46,9 +49,10 @@ def read(raw: bytes, *, now: datetime) -> Report:
 def events(report: Report, *, token: str | None) -> list[Event]:
     """The report as events, one for each recipient; `token` is the one of its tokens that proved genuine, if any."""
     concerned = report.recipients or (Recipient(report.sender, Action.REPORTED),)
+    is_by_hand = report.kind is ReportKind.UNSUBSCRIBE and not report.recipients
     return [
         Event(
-            provider=PROVIDER,
+            provider=BY_HAND if is_by_hand else PROVIDER,
             id=derived_id(report.id, report.kind, recipient.address, index),
             kind=_event_kind(report.kind, recipient.action),
             address=recipient.address,

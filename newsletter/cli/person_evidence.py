@@ -1,0 +1,52 @@
+"""What the evidence about a person is, and how it is printed below what is known of them."""
+
+from dataclasses import dataclass
+from datetime import date
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from newsletter.cli import edge
+from newsletter.feedback import listing
+from newsletter.feedback.listing import Listed
+from subscribers import consent, scoring, suppression
+from subscribers.suppression import Finding
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Every step of consent, what was reported of mails to them, the days that count, and why they get no mail."""
+
+    consent: list[consent.Evidence]
+    reports: list[Listed]
+    soft_bounce_days: list[date]
+    suppression: Finding | None
+
+
+async def read(connection: AsyncConnection, subscriber_id: int) -> Evidence:
+    """All the evidence about a subscriber."""
+    return Evidence(
+        consent=await consent.evidence(connection, subscriber_id),
+        reports=await listing.of_person(connection, subscriber_id),
+        soft_bounce_days=await scoring.days(connection, subscriber_id),
+        suppression=await suppression.finding(connection, subscriber_id),
+    )
+
+
+def tell(evidence: Evidence) -> None:
+    """Print it, the parts that there are."""
+    if (found := evidence.suppression) is not None:
+        word = f", by {found.source}" if found.source else ""
+        said = f": {' '.join(found.detail.split())}" if found.detail else ""
+        edge.say(f"Suppressed since {edge.moment(found.at)} ({found.reason}{word}){said}\n")
+    if evidence.soft_bounce_days:
+        edge.say(f"Soft bounces count on {', '.join(map(str, evidence.soft_bounce_days))}.\n")
+    if evidence.consent:
+        steps = [(edge.moment(step.at), step.action, step.actor, step.source) for step in evidence.consent]
+        edge.table(["evidence at (UTC)", "what", "by", "through"], steps)
+    if evidence.reports:
+        rows = [
+            (str(one.id), edge.moment(one.received_at), one.heard, one.event.reason, one.outcome)
+            for one in evidence.reports
+        ]
+        edge.table(["report", "received (UTC)", "heard", "reason", "what followed"], rows, numbers=["report"])
+        edge.say("One of them in full: newsletter bounces show REPORT")

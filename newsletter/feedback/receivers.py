@@ -1,0 +1,69 @@
+"""Whom a report is about: the receiver of a delivery that was really made, found for many reports at once."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from newsletter.tables import delivery, transactional
+from subscribers import addresses
+from subscribers.errors import SubscribersError
+from subscribers.links import DeliveryRef
+from subscribers.tables import subscriber
+
+
+@dataclass(frozen=True, slots=True)
+class Receiver:
+    """The subscriber a mail went to: number, normal form and hash of the address, the opt-in, and when it was sent."""
+
+    id: int
+    normal: str
+    hash: str
+    confirmed_at: datetime | None
+    mailed_at: datetime | None
+
+    @property
+    def domain(self) -> str:
+        """What stands behind the @-sign."""
+        return self.normal.rpartition("@")[2]
+
+    def is_named(self, reported: str) -> bool:
+        """Whether a report is about this address; a redacted one (RFC 6590) is taken at its token's word."""
+        if not reported or "redacted" in reported.lower():
+            return True
+        try:
+            return addresses.parse(reported).normal == self.normal
+        except SubscribersError:
+            return False
+
+
+async def find(connection: AsyncConnection, refs: Iterable[DeliveryRef]) -> dict[DeliveryRef, Receiver]:
+    """The receivers of those mails that were made, and whose receiver is still with us."""
+    campaigns: dict[int, set[int]] = {}
+    singles: set[int] = set()
+    for ref in refs:
+        if ref.kind == "campaign":
+            campaigns.setdefault(ref.campaign_id, set()).add(ref.number)
+        else:
+            singles.add(ref.number)
+    person = (subscriber.c.normal, subscriber.c.hash, subscriber.c.confirmed_at)
+    found: dict[DeliveryRef, Receiver] = {}
+    for campaign_id, numbers in campaigns.items():
+        rows = await connection.execute(
+            select(subscriber.c.id, *person, delivery.c.at)
+            .join(delivery, delivery.c.subscriber_id == subscriber.c.id)
+            .where(
+                delivery.c.campaign_id == campaign_id, delivery.c.subscriber_id.in_(numbers), delivery.c.attempts > 0
+            )
+        )
+        found |= {DeliveryRef("campaign", campaign_id, row[0]): Receiver(*row) for row in rows}
+    if singles:
+        rows_of_singles = await connection.execute(
+            select(transactional.c.id, subscriber.c.id, *person, transactional.c.at)
+            .join(transactional, transactional.c.subscriber_id == subscriber.c.id)
+            .where(transactional.c.id.in_(singles))
+        )
+        found |= {DeliveryRef("transactional", 0, row[0]): Receiver(*row[1:]) for row in rows_of_singles}
+    return found

@@ -56,6 +56,12 @@ async def find(connection: AsyncConnection, address: Address) -> Entry:
     return _entry(row, await choices.read(connection, row.id))
 
 
+async def entry(connection: AsyncConnection, subscriber_id: int) -> Entry | None:
+    """The subscriber of that number, or None where there is none (any more)."""
+    row = (await connection.execute(_entries().where(subscriber.c.id == subscriber_id))).one_or_none()
+    return None if row is None else _entry(row, await choices.read(connection, subscriber_id))
+
+
 async def everyone(connection: AsyncConnection, *, only: ColumnElement[bool] | None = None) -> AsyncIterator[Entry]:
     """All subscribers by id, or those of an audience (see subscribers.audience), in constant memory."""
     last = 0

@@ -18,11 +18,21 @@ from subscribers.errors import SubscribersError
 
 
 class Purpose(StrEnum):
-    """What a link may do; the purpose is the signature's salt, so that no token opens another door."""
+    """What a link may do; the purpose is the signature's salt, so that no token opens another door.
+
+    Mails are forwarded. So UNSUBSCRIBE can only leave or get less, and PREFERENCES changes what comes but shows no more
+    than the mail did. What shows or moves all there is of a person is ACCOUNT: short-lived, and only ever made for a
+    mail that was asked for.
+    """
 
     CONFIRM = "confirm"
     PREFERENCES = "preferences"
     UNSUBSCRIBE = "unsubscribe"
+    ACCOUNT = "account"
+
+
+ACCOUNT_WITHIN = timedelta(hours=2)
+"""For how long a link to a person's data works; the mail that brings it says so."""
 
 
 class LinkInvalid(SubscribersError):

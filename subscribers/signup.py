@@ -42,14 +42,14 @@ class ConfirmationDue:
 
 @dataclass(frozen=True, slots=True)
 class LinkDue:
-    """This person is in already: send them the link to their preferences."""
+    """This person is known already: send them the links to what is theirs."""
 
     subscriber_id: int
 
 
 @dataclass(frozen=True, slots=True)
 class NothingDue:
-    """This address asked never to be written to again, or staff decided so: send nothing."""
+    """Nobody is to be written to: the address asked so, staff decided so, or nobody has it."""
 
 
 _Request = Row[datetime, str, str, str, dict[str, Any]]
@@ -81,6 +81,23 @@ async def join(connection: AsyncConnection, request: Request, *, hash_key: str, 
     if person.status == "pending":
         await _renew(connection, person.id, request)
     return await _asked(connection, person.id, request, now)
+
+
+async def remind(connection: AsyncConnection, address: Address) -> Outcome:
+    """What to send to an address whose owner asks for their link; nothing changes.
+
+    Whoever left gets the link too: what is kept of them is theirs to see, and to have erased.
+    """
+    found = await connection.execute(
+        select(subscriber.c.id, subscriber.c.status, subscriber.c.hash).where(subscriber.c.normal == address.normal)
+    )
+    person = found.one_or_none()
+    if person is None or await suppression.find(connection, person.hash) not in _MAY_BE_REMINDED:
+        return NothingDue()
+    return ConfirmationDue(person.id) if person.status == "pending" else LinkDue(person.id)
+
+
+_MAY_BE_REMINDED = (None, Reason.SOFT_BOUNCE, Reason.UNSUBSCRIBE)
 
 
 async def confirm(connection: AsyncConnection, subscriber_id: int, *, ip: str, now: datetime) -> bool:

@@ -45,6 +45,11 @@ def clock(moment: datetime, where: Locale) -> str:
     return f"{time(moment, where)} {zone_name(moment, where)}"
 
 
+def moment(at: datetime, where: Locale) -> str:
+    """`Feb 3, 2021, 3:00 PM`, by the moment's own clock."""
+    return f"{format_date(at.date(), 'medium', locale=where)}, {time(at, where)}"
+
+
 def days(event: Event, where: Locale) -> str:
     """`Wednesday, February 3, 2021`, or from the first day to the last."""
     if event.days == 1:

@@ -34,6 +34,7 @@ SLOTS = {
     "unsubscribe_url": Sort.URL,
     "one_click_url": Sort.URL,
     "confirm_url": Sort.URL,
+    "account_url": Sort.URL,
     "archive_url": Sort.URL,
 }
 """Every slot and its sort; the keys of the values that fill a skeleton."""
@@ -44,6 +45,7 @@ IN_TEMPLATES = {
         "preferences": "preferences_url",
         "unsubscribe": "unsubscribe_url",
         "confirm": "confirm_url",
+        "account": "account_url",
         "archive": "archive_url",
     },
 }

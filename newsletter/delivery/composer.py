@@ -113,6 +113,9 @@ def transactional_item(stationery: Stationery, waiting: Waiting, facts: Facts) -
     if waiting.kind is Kind.CONFIRM:
         confirm = stationery.links.token(Purpose.CONFIRM, waiting.subscriber_id, issued_at=waiting.created_at)
         values["confirm_url"] = f"{stationery.public_url}/confirm/{confirm}"
+    if waiting.kind is Kind.LINK:
+        account = stationery.links.token(Purpose.ACCOUNT, waiting.subscriber_id, issued_at=waiting.created_at)
+        values["account_url"] = f"{stationery.public_url}/account/{account}"
     envelope = Envelope.of(
         facts.constellation, date=waiting.created_at, bounce=stationery.bounce_address, provider=stationery.provider
     )

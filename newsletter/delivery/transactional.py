@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from newsletter.delivery.ledger import State
 from newsletter.tables import transactional
+from subscribers import signup
 from subscribers.tables import subscriber
 
 _DAY = timedelta(days=1)
@@ -75,6 +76,17 @@ async def enqueue(
         insert(transactional).values(subscriber_id=subscriber_id, kind=kind, created_at=now, due_at=now)
     )
     return True
+
+
+async def answer(connection: AsyncConnection, due: signup.Outcome, *, now: datetime, most_a_day: int) -> None:
+    """Have the mail sent that somebody's asking made due; nobody but that mailbox learns which, or whether any is."""
+    match due:
+        case signup.ConfirmationDue(subscriber_id):
+            await enqueue(connection, subscriber_id, Kind.CONFIRM, now=now, most_a_day=most_a_day)
+        case signup.LinkDue(subscriber_id):
+            await enqueue(connection, subscriber_id, Kind.LINK, now=now, most_a_day=most_a_day)
+        case signup.NothingDue():
+            pass
 
 
 async def adopt_orphans(connection: AsyncConnection, now: datetime) -> int:

@@ -20,11 +20,24 @@ from newsletter import database as databases
 from newsletter.clock import Clock, wall_clock
 from newsletter.database import Database
 from newsletter.settings import Settings
-from newsletter.web import confirm, embed, files, health, join, preferences, refusals, security, unsubscribe, webhooks
+from newsletter.web import (
+    account,
+    confirm,
+    embed,
+    files,
+    health,
+    join,
+    link,
+    preferences,
+    refusals,
+    security,
+    unsubscribe,
+    webhooks,
+)
 from newsletter.web.look import Looks
 from newsletter.web.pages import FOLDER, Pages
 from newsletter.web.site import Site
-from subscribers.links import LinkInvalid, Links
+from subscribers.links import LinkExpired, LinkInvalid, Links
 
 log = structlog.get_logger(__name__)
 
@@ -78,6 +91,7 @@ def create_app(
         ],
         exception_handlers={
             HTTPException: partial(refusals.http, site),
+            LinkExpired: partial(refusals.old_link, site),
             LinkInvalid: partial(refusals.dead_link, site),
             Exception: partial(refusals.failure, site),
         },
@@ -136,6 +150,12 @@ def _routes(site: Site) -> list[Route]:
         route("/form.json", GET=embed.describe, shared=True),
         route("/confirm/{token}", GET=confirm.show, POST=confirm.confirm),
         route("/preferences/{token}", GET=preferences.show, POST=preferences.save),
+        route("/link", GET=link.show, POST=link.ask),
+        route("/link/sent", GET=link.sent),
+        route("/account/{token}", GET=account.show, POST=account.save),
+        route("/account/{token}/data.json", GET=account.data),
+        route("/account/{token}/erase", GET=account.ask_to_erase, POST=account.erase),
+        route("/erased", GET=account.erased),
         route("/unsubscribe/{token}", GET=unsubscribe.show, POST=unsubscribe.act),
         route("/one-click/{token}", GET=unsubscribe.show, POST=unsubscribe.one_click),
         route("/webhooks/{provider}", HEAD=webhooks.probe, POST=webhooks.receive),

@@ -80,15 +80,8 @@ async def admit(site: Site, wanted: signup.Request) -> None:
 
 async def _join(site: Site, connection: AsyncConnection, wanted: signup.Request, now: datetime) -> None:
     hash_key = site.settings.secrets.hash_key.get_secret_value()
-    match await signup.join(connection, wanted, hash_key=hash_key, now=now):
-        case signup.ConfirmationDue(subscriber_id):
-            kind = transactional.Kind.CONFIRM
-        case signup.LinkDue(subscriber_id):
-            kind = transactional.Kind.LINK
-        case signup.NothingDue():
-            return
-    most_a_day = site.settings.joining.confirmations_a_day
-    await transactional.enqueue(connection, subscriber_id, kind, now=now, most_a_day=most_a_day)
+    due = await signup.join(connection, wanted, hash_key=hash_key, now=now)
+    await transactional.answer(connection, due, now=now, most_a_day=site.settings.joining.confirmations_a_day)
 
 
 def _form(site: Site, look: Look, locale: str, entry: Entry, errors: Mapping[str, str], status: int = 200) -> Response:

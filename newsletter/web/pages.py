@@ -44,6 +44,7 @@ class Pages:
             "lang": voice.language,
             "days": partial(dates.days, where=voice.locale),
             "hours": partial(dates.hours, where=voice.locale),
+            "clock": partial(dates.clock, where=voice.locale),
             "full_day": partial(dates.full_day, where=voice.locale),
             "short_days": partial(dates.short_days, where=voice.locale),
             "zone_options": partial(zones.options, voice=voice),

@@ -1,4 +1,7 @@
-"""The one page of a subscriber: what they get, when, under which name, and the way out."""
+"""The page behind the foot of each mail: what comes, when, under which name, and the way out.
+
+Mails are forwarded, so it shows no more of the person than they do; the rest is for newsletter.web.account.
+"""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -11,6 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from newsletter.catalogues import Voice
+from newsletter.delivery import transactional
 from newsletter.web import forms, zones
 from newsletter.web.forms import Form
 from newsletter.web.look import Look
@@ -55,9 +59,9 @@ async def save(site: Site, request: Request) -> Response:
         person = await holder(connection, subscriber_id)
         try:
             if person.status == "active":
-                await _SAVERS[part](
-                    _Change(connection, person, form, look, voice_of(person, look), visitor(request), now)
-                )
+                voice, most_a_day = voice_of(person, look), site.settings.joining.confirmations_a_day
+                change = _Change(connection, person, form, look, voice, visitor(request), now, most_a_day)
+                await _SAVERS[part](change)
         except NotSaved as error:
             return _page(site, look, person, token, errors={error.field: str(error)}, status=422)
     return site.redirect(f"/preferences/{token}?saved={part}#saved")
@@ -125,6 +129,7 @@ class _Change:
     voice: Voice
     ip: str
     now: datetime
+    most_a_day: int
 
 
 async def _choose(change: _Change) -> None:
@@ -158,7 +163,6 @@ async def _settle(change: _Change) -> None:
         change.connection,
         change.person.subscriber_id,
         first_name=names.clean(form.text("first_name")) if form.has("first_name") else None,
-        last_name=names.clean(form.text("last_name")) if form.has("last_name") else None,
         timezone=timezone if form.has("timezone") else None,
         ip=change.ip,
         now=change.now,
@@ -188,6 +192,14 @@ async def _resume(change: _Change) -> None:
     await preferences.pause(change.connection, change.person.subscriber_id, until=None, ip=change.ip, now=change.now)
 
 
+async def _send_link(change: _Change) -> None:
+    """To the address, and nowhere else: this page may be open before somebody a mail was forwarded to."""
+    kind = transactional.Kind.LINK
+    await transactional.enqueue(
+        change.connection, change.person.subscriber_id, kind, now=change.now, most_a_day=change.most_a_day
+    )
+
+
 async def _leave(change: _Change) -> None:
     await preferences.leave(change.connection, change.person.subscriber_id, source="page", ip=change.ip, now=change.now)
 
@@ -197,5 +209,6 @@ _SAVERS: dict[str, Callable[[_Change], Awaitable[None]]] = {
     "details": _settle,
     "pause": _pause,
     "resume": _resume,
+    "link": _send_link,
     "leave": _leave,
 }

@@ -63,6 +63,12 @@ async def dead_link(site: Site, request: Request, error: Exception) -> Response:
     return await _answer(site, request, 404, _DEAD_LINK, _DEAD_LINK_TEXT, detail=f"{_DEAD_LINK}.")
 
 
+async def old_link(site: Site, request: Request, error: Exception) -> Response:  # noqa: ARG001 - a handler's shape
+    """A link that works for a short while only, after it: 410, and the way to a fresh one."""
+    async with site.read() as (_, look):
+        return site.show("account-expired", look, languages.voice(request, look), status=410)
+
+
 async def failure(site: Site, request: Request, error: Exception) -> Response:  # noqa: ARG001 - a handler's shape
     """Our own mistake: 500. The server logs the error itself, which is raised again after this."""
     if _is_for_script(request):

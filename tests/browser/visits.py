@@ -19,6 +19,12 @@ PAGES = {
     "preferences": "preferences",
     "unsubscribe": "unsubscribe",
     "left": "left",
+    "link": "link",
+    "link/sent": "link-sent",
+    "account": "account",
+    "account-expired": "account-expired",
+    "erase": "erase",
+    "erased": "erased",
     "void": "confirm-void",
     "cut-off": "message",
     "nothing-here": "message",
@@ -31,7 +37,7 @@ _ADDRESS = "a.rather.long.address.of.somebody@a-rather-long-domain.example.org"
 def open_page(page: Page, site: Any, name: str) -> None:
     """Go to one of the pages as somebody who needed the ones before it."""
     match name:
-        case "join" | "join/sent" | "nothing-here":
+        case "join" | "join/sent" | "link" | "link/sent" | "erased" | "nothing-here":
             page.goto(f"{site.url}/{name}")
         case "mistake":
             _join(page, site, "ana@")
@@ -53,6 +59,12 @@ def _open_as_member(page: Page, site: Any, name: str) -> None:
     _arrived(page, "Welcome. You are in.")
     if name == "preferences":
         page.goto(site.link(Purpose.PREFERENCES))
+    if name in ("account", "account-expired", "erase"):
+        age = timedelta(days=1) if name == "account-expired" else timedelta()
+        page.goto(site.link(Purpose.ACCOUNT, age=age))
+    if name == "erase":
+        page.get_by_role("link", name="Erase everything").click()
+        _arrived(page, "Erase everything about you?")
     if name in ("unsubscribe", "left", "void"):
         page.goto(site.link(Purpose.UNSUBSCRIBE))
     if name in ("left", "void"):

@@ -41,7 +41,7 @@ def test_a_kind_has_no_faults_and_weighs_less_than_60_kb(kind: str) -> None:
 
 @pytest.mark.parametrize("kind", sorted(KINDS))
 def test_both_parts_state_the_postal_address_and_what_the_reader_can_do(kind: str) -> None:
-    wanted = {"confirm": ["confirm_url"], "link": ["preferences_url"], "goodbye": []}
+    wanted = {"confirm": ["confirm_url"], "link": ["preferences_url", "account_url"], "goodbye": []}
     for skeleton in skeletons(kind):
         for part in (skeleton.html(samples.VALUES), " ".join(skeleton.text(samples.VALUES).split())):
             assert samples.CONSTELLATION.postal_address in part

@@ -54,7 +54,7 @@ async def test_every_change_leaves_evidence_and_no_change_leaves_none(client, de
     ana = await member()
     await save(client, ana, "choices", scope="some", events=["closing"])
     await save(client, ana, "choices", scope="some", events=["closing"])
-    await save(client, ana, "details", first_name="Ana", last_name="", timezone="Europe/Paris")
+    await save(client, ana, "details", first_name="Ana", timezone="Europe/Paris")
     await save(client, ana, "pause", length="month")
     await save(client, ana, "resume")
     await save(client, ana, "leave")
@@ -66,9 +66,9 @@ async def test_every_change_leaves_evidence_and_no_change_leaves_none(client, de
 
 async def test_name_and_time_zone_are_kept(client, desk, member) -> None:
     ana = await member()
-    page = await save(client, ana, "details", first_name="  Ána\u202e ", last_name="Ruiz", timezone="Europe/Paris")
+    page = await save(client, ana, "details", first_name="  Ána\u202e ", timezone="Europe/Paris")
     after = await desk.person(ana.address)
-    assert (after.first_name, after.last_name, after.timezone) == ("Ána", "Ruiz", "Europe/Paris")
+    assert (after.first_name, after.timezone) == ("Ána", "Europe/Paris")
     assert 'value="Europe/Paris" selected' in page.text
 
 
@@ -78,7 +78,7 @@ async def test_a_time_zone_that_the_list_does_not_offer_is_not_lost(client, desk
         await preferences.settle(connection, ana.id, timezone="US/Eastern", now=clock())
     page = await client.get(f"/preferences/{ana.preferences}")
     assert '<option value="US/Eastern" selected>' in page.text
-    await save(client, ana, "details", first_name="Ana", last_name="", timezone="US/Eastern")
+    await save(client, ana, "details", first_name="Ana", timezone="US/Eastern")
     assert (await desk.person(ana.address)).timezone == "US/Eastern"
 
 
@@ -182,3 +182,22 @@ async def test_what_was_muted_stays_muted_when_only_some_is_chosen_after_it_is_o
     clock.forward(timedelta(days=30))
     await save(client, ana, "choices", scope="some", events=["closing"])
     assert "opening" not in (await desk.person(ana.address)).followed
+
+
+async def test_the_page_behind_a_mails_foot_shows_no_more_of_the_person_than_the_mail(client, desk, member) -> None:
+    ana = await member(first_name="Ana", last_name="Ruizgomez")
+    page = await client.get(f"/preferences/{ana.preferences}")
+    assert "Ana" in page.text
+    for unseen in ("Ruizgomez", "192.0.2.1", "/account/"):
+        assert unseen not in page.text
+    await save(client, ana, "details", first_name="Ana", last_name="Other")
+    assert (await desk.person(ana.address)).last_name == "Ruizgomez"
+
+
+async def test_the_way_to_ones_data_goes_to_the_address_and_at_most_so_often(client, desk, member, text) -> None:
+    ana = await member()
+    for _ in range(5):
+        page = await save(client, ana, "link")
+        assert "on its way to your address" in text(page)
+        assert "/account/" not in page.text
+    assert (await desk.mails()).count((ana.id, "link")) == 3

@@ -1,0 +1,113 @@
+"""What is kept of a person, shown to them: their data to read and to take along, their name, and erasing it all.
+
+Only a link that was sent to the address a short while ago opens these pages. One from the foot of a mail does not:
+mails are forwarded.
+"""
+
+import json
+from zoneinfo import ZoneInfo
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from newsletter import catalogues
+from newsletter.campaigns import dossier
+from newsletter.campaigns.dossier import Dossier
+from newsletter.web import account_words, forms, languages
+from newsletter.web.site import Site, holder, visitor, voice_of
+from subscribers import erasure, names, preferences
+from subscribers.links import ACCOUNT_WITHIN, LinkInvalid, Opened, Purpose
+
+
+async def show(site: Site, request: Request) -> Response:
+    """Everything, in words."""
+    token = request.path_params["token"]
+    opened = _open(site, token)
+    async with site.read() as (connection, look):
+        kept = await _kept(connection, opened)
+        voice = catalogues.voice(kept.person.locale, look.language)
+        zone = ZoneInfo(kept.person.timezone or look.timezone)
+        return site.show(
+            "account",
+            look,
+            voice,
+            token=token,
+            saved=request.query_params.get("saved") == "name",
+            good_until=(opened.issued_at + ACCOUNT_WITHIN).astimezone(zone),
+            person=kept.person,
+            facts=account_words.facts(kept.person, look, voice),
+            steps=account_words.steps(kept.steps, zone, voice),
+            letters=account_words.letters(kept.letters, zone, voice),
+        )
+
+
+async def data(site: Site, request: Request) -> Response:
+    """Everything, as a file to keep or to take elsewhere (GDPR articles 15 and 20)."""
+    opened = _open(site, request.path_params["token"])
+    async with site.read() as (connection, _):
+        kept = await _kept(connection, opened)
+    body = json.dumps(kept.document(), ensure_ascii=False, indent=2) + "\n"
+    headers = {"Content-Disposition": 'attachment; filename="my-data.json"'}
+    return Response(body, media_type="application/json", headers=headers)
+
+
+async def save(site: Site, request: Request) -> Response:
+    """Write their name as they say it is."""
+    token = request.path_params["token"]
+    opened = _open(site, token)
+    form = await forms.read(request)
+    if form.text("part") != "name":
+        raise HTTPException(400, "This form is not one of the page's own.")
+    async with site.database.briefly() as connection:
+        await holder(connection, opened.subscriber_id)
+        await preferences.settle(
+            connection,
+            opened.subscriber_id,
+            first_name=names.clean(form.text("first_name")),
+            last_name=names.clean(form.text("last_name")),
+            ip=visitor(request),
+            now=site.clock(),
+        )
+    return site.redirect(f"/account/{token}?saved=name#saved")
+
+
+async def ask_to_erase(site: Site, request: Request) -> Response:
+    """The second question: what goes, what stays, and the button that does it. Changes nothing."""
+    token = request.path_params["token"]
+    opened = _open(site, token)
+    async with site.read() as (connection, look):
+        person = await holder(connection, opened.subscriber_id)
+        return site.show("erase", look, voice_of(person, look), person=person, token=token)
+
+
+async def erase(site: Site, request: Request) -> Response:
+    """Erase everything, at once and for good."""
+    opened = _open(site, request.path_params["token"])
+    form = await forms.read(request)
+    if form.text("erase") != "everything":
+        raise HTTPException(400, "This form is not the page's own.")
+    async with site.database.briefly() as connection:
+        look = await site.looks.current(connection)
+        voice = voice_of(await holder(connection, opened.subscriber_id), look)
+        await erasure.erase(connection, opened.subscriber_id, now=site.clock())
+    return site.redirect(f"/erased?lang={voice.language}")
+
+
+async def erased(site: Site, request: Request) -> Response:
+    """Where someone arrives who was erased; it knows nobody any more."""
+    async with site.read() as (_, look):
+        return site.show("erased", look, languages.voice(request, look))
+
+
+def _open(site: Site, token: str) -> Opened:
+    """Raises LinkInvalid or LinkExpired, which the application answers with a page of its own."""
+    return site.links.open(Purpose.ACCOUNT, token, now=site.clock(), within=ACCOUNT_WITHIN)
+
+
+async def _kept(connection: AsyncConnection, opened: Opened) -> Dossier:
+    found = await dossier.read(connection, opened.subscriber_id)
+    if found is None:
+        raise LinkInvalid("this link belongs to nobody any more")
+    return found

@@ -1,0 +1,129 @@
+"""A person's data in words of their language: what is known, what happened, what was sent."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from newsletter import catalogues
+from newsletter.campaigns.dossier import Letter
+from newsletter.catalogues import N_, Voice
+from newsletter.content import dates
+from newsletter.web import zones
+from newsletter.web.look import Look
+from subscribers.consent import Action, Actor, Evidence
+from subscribers.directory import Entry
+
+_STATUS = {
+    "pending": N_("asked, and not confirmed yet"),
+    "active": N_("confirmed"),
+    "left": N_("left"),
+}
+_ACTIONS: Mapping[Action, str] = {
+    Action.REQUESTED: N_("Asked to join"),
+    Action.IMPORTED: N_("Brought in from another list"),
+    Action.CONFIRMED: N_("Confirmed the address"),
+    Action.CHANGED: N_("Changed something"),
+    Action.PAUSED: N_("Took a pause"),
+    Action.LEFT: N_("Left"),
+    Action.SUPPRESSED: N_("Taken off the list"),
+    Action.RELEASED: N_("Put back on the list"),
+}
+_ACTORS: Mapping[Actor, str] = {
+    Actor.PERSON: N_("by you"),
+    Actor.STAFF: N_("by our staff"),
+    Actor.REPORT: N_("by a report of a mail server"),
+    Actor.SYSTEM: N_("by a rule of this service"),
+}
+_STATES = {
+    "queued": N_("waits for its turn"),
+    "sending": N_("is being sent"),
+    "sent": N_("was sent"),
+    "deferred": N_("is tried again later"),
+    "refused": N_("was not accepted by the mail server"),
+    "expired": N_("was given up after many attempts"),
+    "suppressed": N_("was not sent, since it was not wanted any more"),
+    "uncertain": N_("was perhaps sent"),
+    "cancelled": N_("was called off"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One thing that happened: when, what, from where, and the text that was shown, if one was."""
+
+    when: str
+    what: str
+    origin: str
+    shown: str
+    version: str
+    fingerprint: str
+
+
+def facts(person: Entry, look: Look, voice: Voice) -> list[tuple[str, str]]:
+    """What is known, each with its name; what is not known is left out."""
+    here = ZoneInfo(person.timezone or look.timezone)
+    known = [
+        (N_("E-mail address"), person.address),
+        (N_("Name"), f"{person.first_name} {person.last_name}".strip()),
+        (N_("Language"), _language(person.locale, voice)),
+        (N_("Time zone"), zones.place(person.timezone, voice.locale) if person.timezone else ""),
+        (N_("Standing"), voice.gettext(_STATUS[person.status])),
+        (N_("Follows"), _followed(person, look, voice)),
+        (N_("Wants to hear nothing of"), voice.listed(_titles(person.choices.muted, look))),
+        (N_("Pause until"), _day(person.paused_until, here, voice)),
+        (N_("Not written to since"), _day(person.suppressed_at, here, voice)),
+    ]
+    told = [(name, str(value)) for name, value in person.fields.items()]
+    return [*((voice.gettext(name), value) for name, value in known if value), *told]
+
+
+def steps(evidence: Sequence[Evidence], zone: ZoneInfo, voice: Voice) -> list[Step]:
+    """What happened, newest first."""
+    return [
+        Step(
+            _moment(one.at, zone, voice),
+            f"{voice.gettext(_ACTIONS[one.action])}, {voice.gettext(_ACTORS[one.actor])}",
+            one.ip,
+            one.text_shown,
+            one.text_version,
+            one.text_hash,
+        )
+        for one in reversed(evidence)
+    ]
+
+
+def letters(sent: Sequence[Letter], zone: ZoneInfo, voice: Voice) -> list[tuple[str, str, str]]:
+    """When, about what, and what became of each mail."""
+    return [
+        (
+            _moment(one.at, zone, voice) if one.at else "",
+            one.about or voice.gettext("About your subscription"),
+            voice.gettext(_STATES[one.state]),
+        )
+        for one in sent
+    ]
+
+
+def _language(tag: str, voice: Voice) -> str:
+    known = catalogues.locale(tag)
+    return tag if known is None else str(known.get_display_name(voice.locale))
+
+
+def _followed(person: Entry, look: Look, voice: Voice) -> str:
+    if person.choices.everything:
+        return voice.gettext("Everything in the series")
+    return voice.listed(_titles(person.choices.followed, look))
+
+
+def _titles(slugs: frozenset[str], look: Look) -> list[str]:
+    titles = {event.slug: event.title for event in look.events}
+    return sorted(titles.get(slug, slug) for slug in slugs)
+
+
+def _day(at: datetime | None, zone: ZoneInfo, voice: Voice) -> str:
+    return "" if at is None else dates.full_day(at.astimezone(zone), voice.locale)
+
+
+def _moment(at: datetime, zone: ZoneInfo, voice: Voice) -> str:
+    return dates.moment(at.astimezone(zone), voice.locale)

@@ -170,11 +170,16 @@ async def _renew(connection: AsyncConnection, subscriber_id: int, request: Reque
         "first_name": request.first_name,
         "last_name": request.last_name,
         "timezone": request.timezone,
-        "fields": dict(request.fields),
+        "fields": request.fields and {**await _fields(connection, subscriber_id), **request.fields},
     }
     values = {"locale": request.locale} | {name: value for name, value in given.items() if value}
     await connection.execute(update(subscriber).where(subscriber.c.id == subscriber_id).values(values))
     await choices.replace(connection, subscriber_id, choices.of_topics(request.topics))
+
+
+async def _fields(connection: AsyncConnection, subscriber_id: int) -> dict[str, Any]:
+    """What is known already, of an import for one: a form that asks for one field must not cost the others."""
+    return await connection.scalar(select(subscriber.c.fields).where(subscriber.c.id == subscriber_id)) or {}
 
 
 async def _asked(connection: AsyncConnection, subscriber_id: int, request: Request, now: datetime) -> ConfirmationDue:

@@ -69,6 +69,7 @@ _CONSTELLATION: Mapping[str, Callable[[Constellation], str]] = {
     "reply to": lambda c: c.sender.reply_to,
     "colour": lambda c: c.brand.color,
     "accent": lambda c: c.brand.accent,
+    "form": lambda c: str(c.form),
 }
 
 _EVENT: Mapping[str, Callable[[Event], str]] = {

@@ -1,6 +1,7 @@
 """The constellation file: TOML in; a Constellation, or every fault at once, out.
 
     [constellation]     its name, zone and language, who sends its mail, its colours
+    [form]              what the form asks beside the address; may be left out
     [mails]             when each mail of an event goes out
     [[event]]           one for each event, experience or story
 
@@ -16,7 +17,7 @@ from functools import partial
 from pathlib import Path
 
 from newsletter import tomlfile
-from newsletter.constellation import planning, values
+from newsletter.constellation import form_table, planning, values
 from newsletter.constellation.faults import ConstellationError, Fault, Section
 from newsletter.constellation.model import (
     Anchor,
@@ -38,6 +39,7 @@ DEFAULT_BRAND = Brand(color="#2b4a6f", accent="#d98e04")
 
 _FILE = {
     "constellation": "a table [constellation] with its name, zone and sender",
+    "form": 'a table [form], as in name = "first"',
     "mails": '[mails] with a line for each mail, as in reminder = { offset = "-1d", at = "15:00" }',
 }
 _CONSTELLATION = {
@@ -106,12 +108,13 @@ def _constellation(root: Section) -> Constellation:
     section = root.table("constellation", "constellation", _CONSTELLATION)
     timezone = section.need("timezone", values.zone, "UTC")
     contact = section.need("contact", values.email, "")
+    language = section.may("language", values.language, "en")
     constellation = Constellation(
         slug=section.need("slug", values.slug, ""),
         name=section.need("name", values.line, ""),
         tagline=section.may("tagline", values.line, ""),
         timezone=timezone,
-        language=section.may("language", values.language, "en"),
+        language=language,
         website=section.need("website", values.url, ""),
         contact=contact,
         postal_address=section.need("postal_address", values.paragraph, ""),
@@ -119,6 +122,7 @@ def _constellation(root: Section) -> Constellation:
         sender=_sender(section.table("sender", "constellation.sender", _SENDER), contact),
         brand=_brand(section.table("brand", "constellation.brand", {}, needed=False)),
         events=_events(root, timezone),
+        form=form_table.read(root, language),
     )
     section.done()
     root.done(dict.fromkeys(("events", "event"), "write [[event]] for each, in double brackets"))

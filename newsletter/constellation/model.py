@@ -3,11 +3,13 @@
 `to_document` gives what JSON can hold, `from_document` the equal value back; the tables keep these documents.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, time, timedelta
 from enum import StrEnum
 from typing import Any, Self
 from zoneinfo import ZoneInfo
+
+from newsletter.constellation.form import Form
 
 Document = dict[str, Any]
 """What JSON can hold of a value."""
@@ -209,6 +211,7 @@ class Constellation:
     sender: Sender
     brand: Brand
     events: tuple[Event, ...]
+    form: Form = field(default_factory=Form)
 
     def event(self, slug: str) -> Event | None:
         """The event of that slug, or None."""
@@ -229,6 +232,7 @@ class Constellation:
             "sender": {"name": self.sender.name, "email": self.sender.email, "reply_to": self.sender.reply_to},
             "brand": {"color": self.brand.color, "accent": self.brand.accent},
             "events": [event.to_document() for event in self.events],
+            "form": self.form.to_document(),
         }
 
     @classmethod
@@ -241,7 +245,8 @@ class Constellation:
             sender=Sender(**document["sender"]),
             brand=Brand(**document["brand"]),
             events=tuple(Event.from_document(event) for event in document["events"]),
+            form=Form.from_document(document["form"]) if "form" in document else Form(),  # loaded by an older program
         )
 
 
-_NESTED = {"organisers", "sender", "brand", "events"}
+_NESTED = {"organisers", "sender", "brand", "events", "form"}

@@ -1,6 +1,6 @@
 """The form in other sites: a script that places it, what the script asks us for, and plain HTML to paste."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from functools import lru_cache
 
@@ -12,7 +12,7 @@ from newsletter.catalogues import Voice
 from newsletter.constellation.model import Brand
 from newsletter.content import dates
 from newsletter.settings import Joining, Settings
-from newsletter.web import agreement, colours, languages, refusals
+from newsletter.web import agreement, colours, fields, languages, refusals
 from newsletter.web.look import Look
 from newsletter.web.pages import FOLDER, Pages
 from newsletter.web.site import Site
@@ -40,18 +40,8 @@ def document(look: Look, joining: Joining, voice: Voice, *, now: datetime) -> di
     return {
         "lang": languages.tag(voice.locale),
         "style": _style(look.brand),
-        "fields": [
-            {
-                "name": "email",
-                "label": voice.gettext("E-mail address"),
-                "type": "email",
-                "autocomplete": "email",
-                "required": True,
-            },
-            {"name": "first_name", "label": voice.gettext("First name"), "type": "text", "autocomplete": "given-name"},
-            {"name": "last_name", "label": voice.gettext("Last name"), "type": "text", "autocomplete": "family-name"},
-        ],
-        "timezone": True,
+        "fields": [asdict(field) for field in fields.fields(look.form, voice)],
+        "timezone": look.form.timezone,
         "events": _events(look, voice, now),
         "consent": {"version": joining.consent_version, "text": agreement.text(joining, voice)},
         "texts": {
@@ -78,7 +68,7 @@ def _events(look: Look, voice: Voice, now: datetime) -> dict[str, object] | None
         {"slug": event.slug, "title": event.title, "days": dates.short_days(event, voice.locale)}
         for event in look.upcoming(now)
     ]
-    if not upcoming:
+    if not upcoming or not look.form.events:
         return None
     return {
         "legend": voice.gettext("What would you like to hear about?"),
@@ -101,6 +91,7 @@ def snippets(look: Look, settings: Settings, pages: Pages, voice: Voice, *, now:
     values = {
         "url": settings.public_url,
         "locale": languages.tag(voice.locale),
+        "fields": fields.fields(look.form, voice),
         "text_version": settings.joining.consent_version,
         "text_shown": agreement.text(settings.joining, voice),
     }

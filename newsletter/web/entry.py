@@ -21,6 +21,7 @@ class Entry:
     email: str = ""
     first_name: str = ""
     last_name: str = ""
+    role: str = ""
     timezone: str = ""
     everything: bool = True
     topics: tuple[str, ...] = ()
@@ -34,6 +35,7 @@ def of(form: Form) -> Entry:
         email=form.text("email"),
         first_name=names.clean(form.text("first_name")),
         last_name=names.clean(form.text("last_name")),
+        role=form.text("role"),
         timezone=form.text("timezone") or _guessed_zone(form),
         everything=chosen == "everything" if chosen else not topics or audience.EVERYTHING in topics,
         topics=topics,
@@ -53,6 +55,8 @@ def errors(entry: Entry, look: Look, voice: Voice) -> Errors:
         addresses.parse(entry.email)
     except AddressError:
         found["email"] = _of_address(entry.email, voice)
+    if look.form.roles and entry.role not in {"", *(role.word for role in look.form.roles)}:
+        found["role"] = voice.gettext("Please choose from the list, or nothing.")
     if entry.timezone and entry.timezone not in zones.known():
         found["timezone"] = voice.gettext("Please choose a time zone from the list.")
     if not entry.everything:

@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse, Response
 from newsletter import catalogues
 from newsletter.catalogues import N_
 from newsletter.delivery import transactional
-from newsletter.web import agreement, forms, languages, limits
+from newsletter.web import agreement, fields, forms, languages, limits
 from newsletter.web import entry as entries
 from newsletter.web.entry import Entry, Errors
 from newsletter.web.forms import Form
@@ -55,7 +55,7 @@ async def join(site: Site, request: Request) -> Response:
         if look.constellation is None or errors:
             return _refused(site, look, locale, entry, errors, is_json=form.is_json)
     if not form.text(TRAP):
-        await admit(site, _request(site, request, form, entry, locale))
+        await admit(site, _request(site, request, look, form, entry, locale))
     if form.is_json:
         return JSONResponse({"status": "check-your-mail"}, 202)
     return site.redirect(f"/join/sent?lang={locale}" if named else "/join/sent")
@@ -91,7 +91,8 @@ def _form(site: Site, look: Look, locale: str, entry: Entry, errors: Mapping[str
         return site.show("message", look, voice, status=503, title=title, text=text)
     joining = site.settings.joining
     agreed = {"text_version": joining.consent_version, "text_shown": agreement.text(joining, voice)}
-    values = {"entry": entry, "errors": errors, "locale": locale, **agreed}
+    asked = fields.fields(look.form, voice)
+    values = {"entry": entry, "errors": errors, "locale": locale, "fields": asked, **agreed}
     return site.show("join", look, voice, status=status, **values)
 
 
@@ -110,7 +111,7 @@ _NOT_YET = (
 )
 
 
-def _request(site: Site, request: Request, form: Form, entry: Entry, locale: str) -> signup.Request:
+def _request(site: Site, request: Request, look: Look, form: Form, entry: Entry, locale: str) -> signup.Request:
     """What an entry without errors asks for."""
     joining = site.settings.joining
     version = form.text("text_version")[:_LONGEST_VERSION] or joining.consent_version
@@ -122,6 +123,7 @@ def _request(site: Site, request: Request, form: Form, entry: Entry, locale: str
         locale=locale,
         timezone=entry.timezone,
         topics=() if entry.everything else entry.topics,
+        fields={"role": entry.role} if entry.role and look.form.roles else {},
         ip=visitor(request),
         text_version=names.clean(version),
         # Evidence must not claim more than is known: a form that names another version showed another text.

@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from newsletter import tables
 from newsletter.constellation import store
+from newsletter.constellation.form import Form
 from newsletter.constellation.model import Brand, Constellation, Event
 from newsletter.web import colours
 
@@ -45,6 +46,11 @@ class Look:
     def brand(self) -> Brand:
         """The two colours of the series."""
         return self.constellation.brand if self.constellation else _PLAIN_BRAND
+
+    @property
+    def form(self) -> Form:
+        """What the form asks."""
+        return self.constellation.form if self.constellation else Form()
 
     @property
     def events(self) -> tuple[Event, ...]:

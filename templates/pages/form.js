@@ -60,9 +60,9 @@
   };
 
   const field = ({ name, label, type, options, autocomplete, required }, optional) => {
-    const shared = { id: name, name, required, autocomplete: autocomplete || "off" };
-    const control = options
-      ? make("select", shared, make("option", { value: "" }), ...options.map((text) => make("option", {}, text)))
+    const shared = { id: name, name, required, autocomplete };
+    const control = options.length
+      ? make("select", shared, new Option("–", ""), ...options.map(([kept, read]) => new Option(read, kept)))
       : make("input", { ...shared, type, maxlength: type === "email" ? "254" : "120" });
     const hint = required ? [] : [" ", make("small", {}, optional)];
     return make("div", { class: "field" }, make("label", { for: name }, label, ...hint), control);

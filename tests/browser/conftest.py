@@ -4,7 +4,7 @@ import asyncio
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from playwright.sync_api import Browser, BrowserContext, sync_playwright
 from newsletter import assets
 from newsletter import database as databases
 from newsletter.constellation import file, store
+from newsletter.constellation.form import Form
 from newsletter.settings import Settings
 from newsletter.web.app import create_app
 from subscribers.links import Links, Purpose
@@ -52,7 +53,13 @@ def form_origins() -> list[str]:
 
 
 @pytest.fixture
-def site(tmp_path: Path, form_origins: list[str]) -> Iterator[Site]:
+def form() -> Form:
+    """What the form asks; the usual, unless a module of tests says otherwise."""
+    return Form()
+
+
+@pytest.fixture
+def site(tmp_path: Path, form_origins: list[str], form: Form) -> Iterator[Site]:
     """The application under uvicorn, with the sample constellation loaded, at a moment before its opening."""
     url = f"sqlite:///{tmp_path}/newsletter.sqlite3"
     secrets = {"signing_keys": [KEY], "hash_key": "h" * 40}
@@ -61,7 +68,7 @@ def site(tmp_path: Path, form_origins: list[str]) -> Iterator[Site]:
     server = uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False, lifespan="on"))
     # The socket listens from here on: who comes before the server is ready waits in its queue.
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        thread = threading.Thread(target=lambda: asyncio.run(serve(server, listener, url)))
+        thread = threading.Thread(target=lambda: asyncio.run(serve(server, listener, url, form)))
         thread.start()
         try:
             yield Site(f"http://127.0.0.1:{listener.getsockname()[1]}")
@@ -70,11 +77,12 @@ def site(tmp_path: Path, form_origins: list[str]) -> Iterator[Site]:
             thread.join()
 
 
-async def serve(server: uvicorn.Server, listener: socket.socket, url: str) -> None:
+async def serve(server: uvicorn.Server, listener: socket.socket, url: str, form: Form) -> None:
     await databases.upgrade(url)
     database = databases.connect(url)
+    sample = file.read(assets.TEMPLATES / "init" / "constellation.toml")
     async with database.begin() as connection:
-        await store.load(connection, file.read(assets.TEMPLATES / "init" / "constellation.toml"), NOW)
+        await store.load(connection, replace(sample, form=form), NOW)
     await database.close()
     await server.serve([listener])
 

@@ -8,6 +8,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
 from newsletter import assets
+from newsletter.constellation.form import Form, Role
 from tests.browser.other_site import School, snippet
 from tests.browser.visits import PAGES, open_page
 
@@ -62,6 +63,21 @@ def test_what_is_wrong_is_found(visit, amiss: Amiss) -> None:
         '<p style="color: #999; background: #fff">Faint</p></main></html>'
     )
     assert {line.split(": ")[1] for line in amiss(page)} == {"label", "color-contrast"}
+
+
+class TestAFormThatAsksForARole:
+    """On our own page."""
+
+    @pytest.fixture
+    def form(self) -> Form:
+        """A role."""
+        return Form(roles=(Role("teacher", "Teacher"), Role("student", "Student")))
+
+    def test_nothing_is_found_on_it(self, site, visit, amiss: Amiss) -> None:
+        page = visit(scripts=True, width=360).new_page()
+        page.goto(f"{site.url}/join")
+        expect(page.get_by_label("Your role")).to_be_visible()
+        assert amiss(page) == []
 
 
 class TestTheFormInAnotherSite:

@@ -5,6 +5,7 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
+from newsletter.constellation.form import Form, Names, Role
 from subscribers.links import Purpose
 from tests.browser.other_site import School, snippet, strict
 
@@ -133,6 +134,29 @@ def test_when_we_cannot_be_reached_what_was_typed_stays_and_a_link_leads_to_our_
     expect(page.get_by_role("alert")).to_contain_text("That did not work just now.")
     expect(page.get_by_role("link", name="Join on our own page")).to_have_attribute("href", f"{site.url}/join")
     expect(page.get_by_label("E-mail address")).to_have_value("ana@example.org")
+
+
+class TestAFormThatAsksForARole:
+    """And for no names, events or time zone."""
+
+    @pytest.fixture
+    def form(self) -> Form:
+        """Two roles, the first told in German too."""
+        told = {"en": "Teacher", "de": "Lehrkraft"}
+        return Form(Names.NONE, (Role("teacher", "Teacher", told), Role("student", "Student")), False, False)
+
+    def test_the_role_is_chosen_from_a_list_and_nothing_else_is_asked(self, site, school: School, visit) -> None:
+        school.shows(snippet(site.url, "de"), policy=strict(site.url))
+        page = visit(scripts=True).new_page()
+        page.goto(f"{school.url}/")
+        expect(page.get_by_role("textbox")).to_have_count(1)
+        expect(page.get_by_role("checkbox")).to_have_count(0)
+        page.get_by_label("E-Mail-Adresse").fill("ana@example.org")
+        page.get_by_label("Ihre Rolle").select_option("Lehrkraft")
+        with page.expect_request(f"{site.url}/join") as sent:
+            page.get_by_role("button").click()
+        assert sent.value.post_data_json["role"] == "teacher"
+        expect(page.get_by_role("heading", name="Sehen Sie in Ihre Mails")).to_be_visible()
 
 
 class TestASiteThatIsNotInTheSettings:

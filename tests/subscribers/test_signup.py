@@ -51,6 +51,15 @@ async def test_asking_again_before_confirming_renews_the_choices_and_leaves_evid
         assert len(await consent.evidence(connection, person)) == 2
 
 
+async def test_asking_again_adds_to_the_fields_that_are_known_and_takes_none_away(people, database):
+    person = await people.pending("ana@example.org", fields={"role": "student", "school": "Quay"})
+    await people.join("ana@example.org", fields={"role": "teacher"})
+    await people.join("ana@example.org")
+    async with database.read() as connection:
+        known = await connection.scalar(select(subscriber.c.fields).where(subscriber.c.id == person))
+    assert known == {"role": "teacher", "school": "Quay"}
+
+
 async def test_joining_when_already_in_changes_nothing_of_theirs_and_sends_their_link(people, database):
     person = await people.active(ANA, topics=("opening",), first_name="Ana")
     before = await people.preferences(person)

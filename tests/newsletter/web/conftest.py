@@ -136,6 +136,11 @@ class Desk:
             found = await connection.scalar(select(subscriber.c.id).where(subscriber.c.address == address))
             return None if found is None else await preferences.read(connection, found)
 
+    async def fields(self, address: str) -> dict[str, Any] | None:
+        """What was asked of somebody by the constellation's own fields."""
+        async with self.database.read() as connection:
+            return await connection.scalar(select(subscriber.c.fields).where(subscriber.c.address == address))
+
     async def evidence(self, subscriber_id: int) -> list[consent.Evidence]:
         async with self.database.read() as connection:
             return await consent.evidence(connection, subscriber_id)

@@ -146,7 +146,7 @@ def _routes(site: Site) -> list[Route]:
         route("/", GET=join.enter),
         route("/join", GET=join.show, POST=join.join, shared=True),
         route("/join/sent", GET=join.sent),
-        route("/form.js", GET=embed.script),
+        route("/form.js", GET=files.form_script),
         route("/form.json", GET=embed.describe, shared=True),
         route("/confirm/{token}", GET=confirm.show, POST=confirm.confirm),
         route("/preferences/{token}", GET=preferences.show, POST=preferences.save),
@@ -162,4 +162,5 @@ def _routes(site: Site) -> list[Route]:
         route("/health", GET=health.show),
         route("/style.css", GET=files.stylesheet),
         route("/icon.svg", GET=files.icon),
+        route("/zone.js", GET=files.zone_script),
     ]

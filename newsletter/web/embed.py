@@ -12,18 +12,10 @@ from newsletter.catalogues import Voice
 from newsletter.constellation.model import Brand
 from newsletter.content import dates
 from newsletter.settings import Joining, Settings
-from newsletter.web import agreement, colours, fields, languages, refusals
+from newsletter.web import agreement, colours, fields, files, languages, refusals
 from newsletter.web.look import Look
-from newsletter.web.pages import FOLDER, Pages
+from newsletter.web.pages import Pages
 from newsletter.web.site import Site
-
-_KEPT = "public, max-age=3600"  # a site that embeds it should see a repaired script within the hour
-
-
-async def script(site: Site, request: Request) -> Response:  # noqa: ARG001 - endpoints have one shape
-    """The script; every site may load it, and what it then asks for decides who may show the form."""
-    headers = {"Cache-Control": _KEPT, "Cross-Origin-Resource-Policy": "cross-origin"}
-    return Response(_file("form.js"), headers=headers, media_type="text/javascript")
 
 
 async def describe(site: Site, request: Request) -> Response:
@@ -107,9 +99,4 @@ def _style(brand: Brand) -> str:
         f"--button-light: {palette.light.button}; --on-button-light: {palette.light.on_button}; "
         f"--button-dark: {palette.dark.button}; --on-button-dark: {palette.dark.on_button};"
     )
-    return f":host {{ {properties} }}\n{_file('form.css')}"
-
-
-@lru_cache(maxsize=2)
-def _file(name: str) -> str:
-    return (FOLDER / name).read_text(encoding="utf-8")
+    return f":host {{ {properties} }}\n{files.text('form.css')}"

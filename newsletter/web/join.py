@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse, Response
 from newsletter import catalogues
 from newsletter.catalogues import N_
 from newsletter.delivery import transactional
-from newsletter.web import agreement, fields, forms, languages, limits
+from newsletter.web import agreement, fields, forms, languages, limits, security
 from newsletter.web import entry as entries
 from newsletter.web.entry import Entry, Errors
 from newsletter.web.forms import Form
@@ -93,7 +93,9 @@ def _form(site: Site, look: Look, locale: str, entry: Entry, errors: Mapping[str
     agreed = {"text_version": joining.consent_version, "text_shown": agreement.text(joining, voice)}
     asked = fields.fields(look.form, voice)
     values = {"entry": entry, "errors": errors, "locale": locale, "fields": asked, **agreed}
-    return site.show("join", look, voice, status=status, **values)
+    page = site.show("join", look, voice, status=status, **values)
+    page.headers.update(security.WITH_OUR_SCRIPT)
+    return page
 
 
 def _refused(site: Site, look: Look, locale: str, entry: Entry, errors: Errors, *, is_json: bool) -> Response:

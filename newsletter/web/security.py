@@ -15,9 +15,14 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 # No script runs, inline or otherwise, and no other site is asked for anything or may frame a page.
+_POLICY = (
+    "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+WITH_OUR_SCRIPT = {"Content-Security-Policy": f"{_POLICY}; script-src 'self'"}
+"""For the one page that runs a script, and only ours: the form, whose address is nobody's secret."""
+
 _HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; "
-    "base-uri 'none'; frame-ancestors 'none'",
+    "Content-Security-Policy": _POLICY,
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
     "Referrer-Policy": "no-referrer",  # a link's token must not travel on to the site that is visited next

@@ -177,3 +177,21 @@ def test_the_first_thing_the_keyboard_meets_skips_to_the_content(site, visit) ->
     page.keyboard.press("Enter")
     page.keyboard.press("Tab")
     expect(page.get_by_label("E-mail address")).to_be_focused()
+
+
+def test_the_browsers_time_zone_is_chosen_until_somebody_chooses_another(site, visit) -> None:
+    page = visit(scripts=True, timezone_id="Europe/Madrid").new_page()
+    page.goto(f"{site.url}/join")
+    zone = page.get_by_label("Your time zone")
+    expect(zone).to_have_value("Europe/Madrid")
+    zone.select_option("")
+    page.get_by_label("E-mail address").fill("ana@")
+    page.get_by_role("button", name=re.compile("Join")).click()
+    expect(page.get_by_role("alert")).to_be_visible()
+    expect(zone).to_have_value("")
+
+
+def test_a_time_zone_that_is_not_on_the_list_is_left_to_the_visitor(site, visit) -> None:
+    page = visit(scripts=True, timezone_id="Etc/GMT+5").new_page()
+    page.goto(f"{site.url}/join", wait_until="networkidle")
+    expect(page.get_by_label("Your time zone")).to_have_value("")

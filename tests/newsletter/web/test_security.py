@@ -1,5 +1,7 @@
 """What holds on every page: headers, limits, whose address is believed, and no trace of our insides."""
 
+import re
+
 import pytest
 from sqlalchemy import text as sql
 
@@ -21,9 +23,21 @@ async def test_https_is_not_demanded_of_a_site_without_it(serve, settings, loade
     assert "strict-transport-security" not in (await client.get("/join")).headers
 
 
-async def test_pages_carry_no_script_no_inline_style_and_nothing_of_other_sites(client, member) -> None:
+async def test_the_form_alone_runs_a_script_and_only_ours(client, member) -> None:
     ana = await member()
-    for path in ("/join", f"/preferences/{ana.preferences}", f"/unsubscribe/{ana.unsubscribe}", "/nothing"):
+    form = await client.get("/join")
+    assert re.findall(r"<script[^>]*>", form.text) == ['<script src="/zone.js" type="module">']
+    assert "script-src 'self'" in form.headers["content-security-policy"].split("; ")
+    script = await client.get("/zone.js")
+    assert script.headers["content-type"].startswith("text/javascript")
+    for path in (f"/preferences/{ana.preferences}", "/join/sent", "/nothing"):
+        assert "script-src" not in (await client.get(path)).headers["content-security-policy"]
+
+
+async def test_other_pages_carry_no_script_and_none_an_inline_style_or_anything_of_other_sites(client, member) -> None:
+    ana = await member()
+    assert "style=" not in (await client.get("/join")).text
+    for path in (f"/preferences/{ana.preferences}", f"/unsubscribe/{ana.unsubscribe}", "/nothing"):
         page = (await client.get(path)).text
         assert "<script" not in page
         assert "style=" not in page

@@ -76,6 +76,10 @@ class Bounces(Section):
     soft_days: int = Field(5, ge=1)
     soft_span: timedelta = timedelta(days=14)
     soft_memory: timedelta = timedelta(days=30)
+    breaker_share: float = Field(0.2, gt=0, le=1)
+    breaker_least: int = Field(20, ge=1)
+    breaker_window: timedelta = Field(timedelta(minutes=10), gt=timedelta(0))
+    breaker_pause: timedelta = Field(timedelta(hours=1), gt=timedelta(0))
 
 
 class Mailbox(Section):

@@ -26,6 +26,7 @@ __all__ = [
     "campaign",
     "constellation",
     "delivery",
+    "domain_pause",
     "event",
     "inbox",
     "kept_mail",
@@ -250,8 +251,35 @@ inbox = Table(
     Index(None, "subscriber_id"),
     Index(None, "campaign_id"),
     Index(None, "domain"),
+    Index(
+        None,
+        "applied_at",
+        sqlite_where=text("heard IN ('hard', 'block')"),
+        postgresql_where=text("heard IN ('hard', 'block')"),
+    ),
     Index(None, "id", sqlite_where=text("applied_at IS NULL"), postgresql_where=text("applied_at IS NULL")),
     sqlite_strict=True,
+)
+
+
+class DomainPauseColumns(TypedColumns):
+    """A recipients' domain that is left alone for a while; `cause` is what too many of its reports said."""
+
+    domain: Named[str] = Column(Text, primary_key=True)
+    cause: Named[str] = Column(Text)
+    since: Named[datetime] = Column(Instant)
+    until: Named[datetime] = Column(Instant)
+    reports: Named[int] = Column(Integer)
+
+
+domain_pause = Table(
+    "domain_pause",
+    metadata,
+    DomainPauseColumns,
+    CheckConstraint("cause IN ('block', 'hard')", name="cause"),
+    CheckConstraint("until >= since", name="ends_after_start"),
+    sqlite_strict=True,
+    sqlite_with_rowid=False,
 )
 
 

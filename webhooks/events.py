@@ -80,6 +80,11 @@ class Event:
         if self.at.tzinfo is None:
             raise ValueError("an event's time needs a time zone")
 
+    @property
+    def source(self) -> str:
+        """Who reported it, and its id there, as evidence names it."""
+        return f"{self.provider}:{self.id}"
+
 
 def to_json(event: Event) -> dict[str, Any]:
     """The event as plain JSON values, all keys always present."""

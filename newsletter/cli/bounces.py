@@ -17,7 +17,7 @@ from newsletter.clock import wall_clock
 from newsletter.engine import embedded, listener, mailboxes, returned_mail
 from newsletter.engine.returned_mail import Reading
 from newsletter.errors import NewsletterError
-from newsletter.feedback import kept
+from newsletter.feedback import breaker, kept
 from newsletter.feedback.kept import Kept
 from newsletter.settings import DEFAULT_FILE, NoSettings, Settings
 from subscribers.links import Links
@@ -29,6 +29,7 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=N
 
 app.command("list")(reported.list_)
 app.command("show")(reported.show)
+app.command("release")(reported.release)
 
 
 class NoMailbox(NewsletterError):
@@ -186,20 +187,24 @@ async def _listen(settings: Settings, where: str) -> None:
 
 @app.command()
 def review(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
-    """List the latest reports that nothing proved, for a person to judge.
+    """List what waits for a person's judgement: reports that nothing proved, bounces that were held, mails kept.
 
     Example: newsletter bounces review --json
     """
     settings = edge.settings()
 
-    async def work() -> tuple[list[feedback.Unproven], list[Kept]]:
+    async def work() -> tuple[list[feedback.Unproven], list[Kept], dict[str, int]]:
         async with edge.opened(settings.database) as database, database.read() as connection:
-            return await feedback.unproven(connection), await kept.waiting(connection)
+            held = await breaker.held(connection)
+            return await feedback.unproven(connection), await kept.waiting(connection), held
 
-    reports, mails = edge.run(work())
+    reports, mails, held = edge.run(work())
     if as_json:
-        edge.emit_json({"reports": reports, "mails": mails})
+        edge.emit_json({"reports": reports, "mails": mails, "held": held})
         return
+    for domain, count in held.items():
+        edge.say(f"{domain} said of {count:,} people at once that they do not exist; nobody is suppressed for it.")
+        edge.say(f"Let that go: newsletter bounces release {domain}; believe it: the same with --suppress.\n")
     rows = [
         (edge.moment(one.received_at), one.event.provider, one.event.kind, one.event.address, one.why)
         for one in reports

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from newsletter.campaigns import lifecycle, previewing, report, store
 from newsletter.campaigns.store import Campaign
-from newsletter.cli import edge, progress
+from newsletter.cli import edge, progress, reported
 from newsletter.constellation.model import MailKind
 from newsletter.database import Database
 from newsletter.delivery import ledger
@@ -237,10 +237,8 @@ def _say_result(result: sending.Result) -> None:
         if len(shown) > 20:
             edge.say(f"… and more: newsletter campaign report {result.report.slug} --json")
     if result.report.waiting:
-        edge.say(
-            f"{result.report.waiting:,} still wait. `newsletter serve` goes on with them by itself;"
-            f" here, `newsletter campaign send {result.report.slug}` does."
-        )
+        here = f"here, `newsletter campaign send {result.report.slug}` does."
+        edge.say(f"{result.report.waiting:,} still wait. `newsletter serve` goes on with them by itself; {here}")
 
 
 Step = Callable[[AsyncConnection, Campaign], Awaitable[object]]
@@ -339,12 +337,13 @@ def report_(slug: Slug, as_json: AsJson = False) -> None:
             unreached = await report.unreached(connection, found)
             return sending.Result(await report.read(connection, found), unreached, stopped=False)
 
-    result = edge.run(work())
+    result, paused = edge.run(work()), edge.run(reported.paused_now(settings.database))
     if as_json:
-        edge.emit_json(result)
+        edge.emit_json({**edge.plain(result), "paused_domains": paused})
         return
     seen = result.report
     rows = [("audience", seen.audience), *seen.states.items()]
     rows += [(f"then: {kind}", count) for kind, count in sorted(seen.feedback.items())]
     edge.table([seen.slug, "people"], [(name, f"{count:,}") for name, count in rows], numbers=["people"])
+    reported.tell_pauses(paused if seen.waiting else [])
     _say_result(result)

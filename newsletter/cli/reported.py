@@ -1,4 +1,4 @@
-"""`newsletter bounces list` and `show`: what was reported, counted or one by one."""
+"""`newsletter bounces list`, `show` and `release`: what was reported, one by one or counted, and what was held."""
 
 from enum import StrEnum
 from typing import Annotated
@@ -7,7 +7,9 @@ import typer
 
 from newsletter.campaigns import store
 from newsletter.cli import edge
-from newsletter.feedback import listing
+from newsletter.delivery import pauses
+from newsletter.delivery.pauses import Cause, Pause
+from newsletter.feedback import breaker, listing
 from newsletter.feedback.listing import Counted, Listed
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -50,15 +52,19 @@ def list_(
             of = (await store.find(connection, campaign)).id if campaign else None
             return await listing.latest(connection, domain=domain, campaign_id=of, heard=heard or "", limit=limit)
 
-    async def counted() -> list[Counted]:
+    async def counted() -> tuple[list[Counted], list[Pause]]:
         async with edge.opened(settings.database) as database, database.read() as connection:
-            count = listing.by_domain if by is By.DOMAIN else listing.by_campaign
-            return (await count(connection))[:limit]
+            if by is By.CAMPAIGN:
+                return (await listing.by_campaign(connection))[:limit], []
+            of = (await store.find(connection, campaign)).id if campaign else None
+            found = await listing.by_domain(connection, campaign_id=of)
+            return found[:limit], list((await pauses.current(connection, edge.now())).values())
 
     if by is not None:
-        if campaign or domain or heard:
-            raise typer.BadParameter("counts are of everything; leave out --campaign, --domain and --heard")
-        _tell_counts(by, edge.run(counted()), as_json=as_json)
+        if domain or heard or (campaign and by is By.CAMPAIGN):
+            raise typer.BadParameter("counts are of all domains, kinds and campaigns; --by domain takes --campaign")
+        counts, paused = edge.run(counted())
+        _tell_counts(by, counts, paused, as_json=as_json)
         return
     found = edge.run(one_by_one())
     if as_json:
@@ -70,17 +76,56 @@ def list_(
     edge.table(["number", "received (UTC)", "heard", "reason", "address"], rows, numbers=["number"])
 
 
-def _tell_counts(by: By, found: list[Counted], *, as_json: bool) -> None:
+def _tell_counts(by: By, counts: list[Counted], paused: list[Pause], *, as_json: bool) -> None:
     if as_json:
-        edge.emit_json(found)
+        edge.emit_json({"counts": counts, "paused": paused} if by is By.DOMAIN else {"counts": counts})
         return
     none = "(no campaign's)" if by is By.CAMPAIGN else "(unknown)"
     rows = [
         (one.name or none, *(f"{count:,}" for count in (one.hard, one.soft, one.block, one.complaint, one.unsubscribe)))
-        for one in found
+        for one in counts
     ]
     columns = ["hard", "soft", "block", "complaint", "unsubscribe"]
     edge.table([by.value, *columns], rows, numbers=columns)
+    tell_pauses(paused)
+
+
+async def paused_now(url: str) -> list[Pause]:
+    """The domains that get no mail for now."""
+    async with edge.opened(url) as database, database.read() as connection:
+        return list((await pauses.current(connection, edge.now())).values())
+
+
+def tell_pauses(paused: list[Pause]) -> None:
+    """Say which domains get no mail for now, and why."""
+    for one in paused:
+        why = "it blocks us" if one.cause is Cause.BLOCK else "it says of too many that they do not exist"
+        edge.say(f"{one.domain} gets no mail until {edge.moment(one.until)} (UTC): {why} ({one.reports:,} reports)")
+
+
+def release(
+    domain: Annotated[str, typer.Argument(help="What stands behind the @-sign.")],
+    suppress: Annotated[bool, typer.Option("--suppress", help="Believe what was held: suppress those people.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """End a domain's pause and let its held hard bounces go, since its server was at fault; or believe them.
+
+    Example: newsletter bounces release example.org
+    """
+    settings = edge.settings()
+
+    async def work() -> int:
+        async with edge.opened(settings.database) as database, database.begin() as connection:
+            count = await breaker.release(connection, domain, obey=suppress, now=edge.now())
+            await edge.audit(connection, "domain.released", domain.lower(), held=count, suppressed=suppress)
+            return count
+
+    count = edge.run(work())
+    if as_json:
+        edge.emit_json({"domain": domain.lower(), "held": count, "suppressed": suppress})
+        return
+    became = "believed: those people are suppressed" if suppress else "let go: those people stay"
+    edge.say(f"{domain.lower()} gets mail again; {count:,} held hard bounces are {became}.")
 
 
 def show(

@@ -6,6 +6,7 @@
        └──── due again ──┼─────────────────────────────────────┘
                          └─ owner died: takeover ─▶ queued (resend) | uncertain (hold)
     queued | deferred ──claim, no longer mailable──▶ suppressed;  ──cancel──▶ cancelled
+    queued | deferred ──claim, domain is paused──▶ deferred, until the pause is over
 
 Work is owned by the shard. Its epoch rises at each takeover and every write of an owner names it, so an owner
 that was believed dead and comes back settles nothing.
@@ -25,13 +26,12 @@ from sqlalchemy import (
     insert,
     literal,
     not_,
-    or_,
     select,
     update,
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from newsletter.delivery import statements
+from newsletter.delivery import pauses, statements
 from newsletter.delivery.state import State as State
 from newsletter.errors import NewsletterError
 from newsletter.tables import campaign, delivery, shard
@@ -221,9 +221,13 @@ async def _claim(
             .where(delivery.c.campaign_id == hold.campaign_id, delivery.c.subscriber_id.in_(unwanted))
             .values(state=State.SUPPRESSED, at=now, due_at=None)
         )
+    people = tuple(Due._make(row[:-1]) for row in rows if row[-1])
+    if paused := await pauses.current(connection, now):
+        resting = {due.subscriber_id: pause for due in people if (pause := paused.get(due.address.rpartition("@")[2]))}
+        await statements.put_off(connection, hold.campaign_id, resting, now)
+        people = tuple(due for due in people if due.subscriber_id not in resting)
     claimed = {"of_campaign": hold.campaign_id, "first_id": rows[0].subscriber_id, "last_id": last_id, "now": now}
     await connection.execute(statements.MARK, claimed)
-    people = tuple(Due._make(row[:-1]) for row in rows if row[-1])
     return Window(people, last_id, exhausted=len(rows) < limit)
 
 
@@ -331,22 +335,3 @@ async def counts(connection: AsyncConnection, campaign_id: int) -> dict[State, i
         select(delivery.c.state, func.count()).where(delivery.c.campaign_id == campaign_id).group_by(delivery.c.state)
     )
     return {State(state): count for state, count in rows}
-
-
-_FEEDBACK_ORDER = ("delivered", "soft", "block", "hard", "unsubscribe", "complaint")
-
-
-async def note_feedback(
-    connection: AsyncConnection, campaign_id: int, subscriber_ids: Sequence[int], feedback: str
-) -> None:
-    """Write what was heard of deliveries afterwards; a weaker word never undoes a stronger one."""
-    weaker = _FEEDBACK_ORDER[: _FEEDBACK_ORDER.index(feedback)]
-    await connection.execute(
-        update(delivery)
-        .where(
-            delivery.c.campaign_id == campaign_id,
-            delivery.c.subscriber_id.in_(subscriber_ids),
-            or_(delivery.c.feedback.is_(None), delivery.c.feedback.in_(weaker)),
-        )
-        .values(feedback=feedback)
-    )

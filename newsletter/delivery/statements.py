@@ -3,7 +3,7 @@
 SQLAlchemy takes longer to build such a statement, or to bind a window's rows to it, than a database to run it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import cache
 from typing import Any
@@ -12,6 +12,7 @@ from sqlalchemy import Select, and_, bindparam, case, exists, func, or_, select,
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from newsletter.delivery.pauses import Pause
 from newsletter.delivery.state import State
 from newsletter.tables import campaign, delivery, shard
 from subscribers import audience
@@ -74,6 +75,17 @@ def claimable(topic: str | None) -> Select[Any]:
         .order_by(delivery.c.subscriber_id)
         .limit(bindparam("most"))
     )
+
+
+async def put_off(connection: AsyncConnection, campaign_id: int, people: Mapping[int, Pause], now: datetime) -> None:
+    """Put off deliveries to domains that are left alone until that is over; it is no attempt."""
+    for pause in set(people.values()):
+        numbers = [number for number, its in people.items() if its is pause]
+        await connection.execute(
+            update(delivery)
+            .where(delivery.c.campaign_id == campaign_id, delivery.c.subscriber_id.in_(numbers))
+            .values(state=State.DEFERRED, at=now, due_at=pause.until, reply=f"{pause.domain} is left alone for a while")
+        )
 
 
 Outcomes = Sequence[tuple[int, State, str | None, datetime | None]]

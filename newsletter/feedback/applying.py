@@ -11,8 +11,9 @@ import structlog
 from sqlalchemy import bindparam, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from newsletter.delivery import ledger, transactional
-from newsletter.feedback import receivers
+from newsletter.delivery import hearing, pauses, transactional
+from newsletter.delivery.pauses import Cause
+from newsletter.feedback import breaker, receivers
 from newsletter.feedback.receivers import Receiver
 from newsletter.settings import Bounces
 from newsletter.tables import inbox
@@ -45,10 +46,6 @@ class _Proven:
     receiver: Receiver
     heard: str
     outcome: str = ""
-
-    @property
-    def source(self) -> str:
-        return f"{self.event.provider}:{self.event.id}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +80,7 @@ class Applier:
                 proven.append(judged)
         await self._obey(connection, proven, now)
         await _close(connection, proven, outcomes, now)
+        await breaker.look(connection, self.policy, now)
         return len(waiting)
 
     def _named(self, event: Event) -> DeliveryRef | None:
@@ -90,7 +88,12 @@ class Applier:
 
     async def _obey(self, connection: AsyncConnection, proven: Sequence[_Proven], now: datetime) -> None:
         await _note(connection, proven)
-        await _suppress(connection, [one for one in proven if one.heard in _SUPPRESSES], now)
+        paused = await pauses.current(connection, now)
+        for one in proven:
+            pause = paused.get(one.receiver.domain)
+            if one.heard == "hard" and pause is not None and pause.cause is Cause.HARD:
+                one.outcome = breaker.HELD
+        await _suppress(connection, [one for one in proven if one.heard in _SUPPRESSES and not one.outcome], now)
         for one in proven:
             match one.heard:
                 case "delivered":
@@ -106,7 +109,7 @@ class Applier:
     async def _count(self, connection: AsyncConnection, one: _Proven) -> str:
         rule = scoring.Rule(self.policy.soft_days, self.policy.soft_span, self.policy.soft_memory)
         gone = await scoring.soft(
-            connection, one.receiver.id, now=one.event.at, rule=rule, source=one.source, detail=one.event.detail
+            connection, one.receiver.id, now=one.event.at, rule=rule, source=one.event.source, detail=one.event.detail
         )
         return "suppressed: it bounced softly too often" if gone else "soft bounce counted"
 
@@ -136,12 +139,12 @@ async def _note(connection: AsyncConnection, proven: Sequence[_Proven]) -> None:
         if one.ref.kind == "campaign":
             noted.setdefault((one.ref.campaign_id, one.heard), []).append(one.ref.number)
     for (campaign_id, heard), numbers in sorted(noted.items()):
-        await ledger.note_feedback(connection, campaign_id, numbers, heard)
+        await hearing.note(connection, campaign_id, numbers, heard)
 
 
 async def _suppress(connection: AsyncConnection, proven: Sequence[_Proven], now: datetime) -> None:
     findings = [
-        Finding(one.receiver.hash, _SUPPRESSES[one.heard], one.event.at, one.source, one.event.detail[:500])
+        Finding(one.receiver.hash, _SUPPRESSES[one.heard], one.event.at, one.event.source, one.event.detail[:500])
         for one in proven
     ]
     new = await suppression.suppress_all(connection, findings)
@@ -150,7 +153,7 @@ async def _suppress(connection: AsyncConnection, proven: Sequence[_Proven], now:
         reason = _SUPPRESSES[one.heard]
         if one.receiver.hash in new:
             new.remove(one.receiver.hash)
-            steps.append((one.receiver.id, one.source, {"reason": reason.value, "status": one.event.status}))
+            steps.append((one.receiver.id, one.event.source, {"reason": reason.value, "status": one.event.status}))
             one.outcome = f"suppressed: {reason}"
         else:
             one.outcome = f"was suppressed already ({reason})"
@@ -160,7 +163,7 @@ async def _suppress(connection: AsyncConnection, proven: Sequence[_Proven], now:
 async def _let_go(connection: AsyncConnection, one: _Proven, now: datetime) -> str:
     """End a subscription; whoever asked for it by writing to us is answered by a goodbye, once."""
     person = one.receiver
-    left = await preferences.leave(connection, person.id, source=one.source, actor=consent.Actor.REPORT, now=now)
+    left = await preferences.leave(connection, person.id, source=one.event.source, actor=consent.Actor.REPORT, now=now)
     if not left:
         return "had left already"
     if one.event.provider != reports.BY_HAND or await suppression.find(connection, person.hash) is not None:

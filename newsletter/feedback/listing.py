@@ -67,9 +67,12 @@ async def one(connection: AsyncConnection, number: int) -> Listed:
     return found[0]
 
 
-async def by_domain(connection: AsyncConnection) -> list[Counted]:
-    """Reports of each domain, most first."""
-    return await _counted(connection, select(inbox.c.domain, inbox.c.heard, func.count()), inbox.c.domain)
+async def by_domain(connection: AsyncConnection, *, campaign_id: int | None = None) -> list[Counted]:
+    """Reports of each domain, most first; of one campaign's mails if it is given."""
+    statement = select(inbox.c.domain, inbox.c.heard, func.count())
+    if campaign_id is not None:
+        statement = statement.where(inbox.c.campaign_id == campaign_id)
+    return await _counted(connection, statement, inbox.c.domain)
 
 
 async def by_campaign(connection: AsyncConnection) -> list[Counted]:

@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
 from newsletter.constellation.model import Event
-from newsletter.delivery import ledger
+from newsletter.delivery import hearing
 from newsletter.tables import campaign, event
 from newsletter.web import forms
 from newsletter.web.look import Look
@@ -91,7 +91,7 @@ def _open(site: Site, token: str) -> Opened:
 async def _leave(connection: AsyncConnection, opened: Opened, *, source: str, ip: str, now: datetime) -> None:
     """Leave, and count it on the campaign whose mail it was."""
     if await preferences.leave(connection, opened.subscriber_id, source=source, ip=ip, now=now) and opened.campaign_id:
-        await ledger.note_feedback(connection, opened.campaign_id, [opened.subscriber_id], "unsubscribe")
+        await hearing.note(connection, opened.campaign_id, [opened.subscriber_id], "unsubscribe")
 
 
 async def _about(connection: AsyncConnection, opened: Opened, look: Look) -> Event | None:

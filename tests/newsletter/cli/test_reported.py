@@ -11,7 +11,9 @@ from sqlalchemy import insert
 
 from newsletter import database as databases
 from newsletter import feedback, settings
+from newsletter.cli import edge
 from newsletter.engine import embedded
+from newsletter.feedback import breaker
 from newsletter.tables import campaign, delivery
 from subscribers.links import DeliveryRef
 from webhooks.events import BounceClass, Event, Kind, Reason
@@ -77,7 +79,7 @@ def test_a_campaign_that_is_not_there_is_one_line_with_the_nearest(told: Path, n
 
 @pytest.mark.parametrize(("by", "name"), [("domain", "example.org"), ("campaign", "opening/invitation")])
 def test_reports_are_counted(told: Path, newsletter: Any, by: str, name: str) -> None:
-    (row,) = json.loads(newsletter("bounces", "list", "--by", by, "--json").out)
+    (row,) = json.loads(newsletter("bounces", "list", "--by", by, "--json").out)["counts"]
     assert row == {"name": name, "hard": 1, "soft": 1, "block": 1, "complaint": 1, "unsubscribe": 0}
     assert name in newsletter("bounces", "list", "--by", by).out
     assert newsletter("bounces", "list", "--by", by, "--heard", "hard").code == 2
@@ -102,3 +104,29 @@ def test_a_persons_evidence_says_why_nothing_is_sent_and_what_was_reported(told:
     full = json.loads(newsletter("subscribers", "show", "p1@example.org", "--json").out)
     assert (full["soft_bounce_days"], full["suppression"]) == (["2021-01-20"], None)
     assert "Soft bounces count on 2021-01-20." in newsletter("subscribers", "show", "p1@example.org").out
+
+
+def test_a_domain_that_is_left_alone_is_told_wherever_it_matters_and_released_by_staff(
+    told: Path, newsletter: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NEWSLETTER_BOUNCES__BREAKER_LEAST", "1")
+    monkeypatch.setattr(edge, "now", lambda: NOW)
+    asyncio.run(_look(settings.read(Path("newsletter.toml"))))
+    assert json.loads(newsletter("bounces", "list", "--by", "domain", "--json").out)["paused"][0]["cause"] == "hard"
+    shown = newsletter("bounces", "list", "--by", "domain", "--campaign", "opening/invitation").out
+    assert "example.org gets no mail until 2021-01-20 13:00 (UTC): it says of too many" in shown
+    seen = json.loads(newsletter("campaign", "report", "opening/invitation", "--json").out)
+    assert [one["domain"] for one in seen["paused_domains"]] == ["example.org"]
+    assert "example.org said of 1 people at once" in newsletter("bounces", "review").out
+    assert "1 held hard bounces are believed" in newsletter("bounces", "release", "example.org", "--suppress").out
+    assert json.loads(newsletter("bounces", "review", "--json").out)["held"] == {}
+    assert json.loads(newsletter("subscribers", "show", "p0@example.org", "--json").out)["suppressed"] == "hard-bounce"
+    ended = newsletter("bounces", "release", "example.org")
+    assert (ended.code, ended.out, ended.err.count("\n")) == (1, "", 1)
+
+
+async def _look(made: settings.Settings) -> None:
+    database = databases.connect(made.database)
+    async with database.begin() as connection:
+        await breaker.look(connection, made.bounces, NOW)
+    await database.close()

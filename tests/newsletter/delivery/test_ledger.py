@@ -8,7 +8,7 @@ from sqlalchemy import insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from newsletter.database import Database
-from newsletter.delivery import ledger
+from newsletter.delivery import hearing, ledger
 from newsletter.delivery.ledger import Hold, Settlement, State
 from newsletter.tables import campaign, delivery, shard
 from subscribers import audience, preferences
@@ -203,7 +203,7 @@ async def test_what_is_heard_afterwards_only_grows_stronger(database: Database, 
         await running(connection, now)
         stands = []
         for kind in ("soft", "delivered", "complaint", "hard", "complaint"):
-            await ledger.note_feedback(connection, 1, [number], kind)
+            await hearing.note(connection, 1, [number], kind)
             stands.append(await connection.scalar(select(delivery.c.feedback)))
         assert stands == ["soft", "soft", "complaint", "complaint", "complaint"]
 

@@ -1,0 +1,24 @@
+"""What was heard of deliveries afterwards: the only writer of `delivery.feedback`."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import or_, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from newsletter.tables import delivery
+
+_ORDER = ("delivered", "soft", "block", "hard", "unsubscribe", "complaint")
+
+
+async def note(connection: AsyncConnection, campaign_id: int, subscriber_ids: Sequence[int], feedback: str) -> None:
+    """Write what was heard of a campaign's deliveries; a weaker word never undoes a stronger one."""
+    weaker = _ORDER[: _ORDER.index(feedback)]
+    await connection.execute(
+        update(delivery)
+        .where(
+            delivery.c.campaign_id == campaign_id,
+            delivery.c.subscriber_id.in_(subscriber_ids),
+            or_(delivery.c.feedback.is_(None), delivery.c.feedback.in_(weaker)),
+        )
+        .values(feedback=feedback)
+    )

@@ -45,6 +45,11 @@ class Voice:
         """One of LANGUAGES."""
         return str(self.locale.language)
 
+    @property
+    def own_name(self) -> str:
+        """What the language is called in itself: `Deutsch`."""
+        return str(self.locale.get_language_name(self.locale)).capitalize()
+
     def gettext(self, message: str, /, **values: object) -> str:
         """A text, its `%(name)s` filled in."""
         text = str(self.translations.gettext(message))

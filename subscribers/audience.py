@@ -1,6 +1,8 @@
 """Who may be written to. This is the one place that says so; nothing else spells these conditions."""
 
+from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 
 from sqlalchemy import ColumnElement, and_, exists, func, or_, select, true
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -9,6 +11,27 @@ from subscribers.tables import choice, subscriber, suppression
 
 EVERYTHING = "*"
 """The topic that stands for the whole constellation."""
+
+
+class Rhythm(StrEnum):
+    """How much of what they follow somebody wants: each mail, or only those that say when, and that it is not so."""
+
+    EACH = "each"
+    ESSENTIALS = "essentials"
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """What a mail is about: an event (None: no one event), of a kind, and whether it is essential to know."""
+
+    topic: str | None
+    kind: str = ""
+    is_essential: bool = True
+
+
+def kind_topic(kind: str) -> str:
+    """The topic that stands for all events of a kind. Only ever muted; no event's slug has a colon."""
+    return f"kind:{kind}"
 
 
 def mailable(now: datetime | ColumnElement[datetime]) -> ColumnElement[bool]:
@@ -23,23 +46,32 @@ def mailable(now: datetime | ColumnElement[datetime]) -> ColumnElement[bool]:
     )
 
 
-def following(topic: str | None) -> ColumnElement[bool]:
-    """The condition on `subscriber` that a person wants to hear of an event (None: of anything).
+def following(topic: str | None, kind: str = "") -> ColumnElement[bool]:
+    """The condition on `subscriber` that a person wants to hear of an event of a kind (None: of anything).
 
-    They follow it, or the whole constellation, and have not muted it.
+    They follow it by name, or the whole constellation and have muted neither it nor its kind.
     """
     if topic is None:
         return true()
     chosen = choice.c.subscriber_id == subscriber.c.id
-    return and_(
-        exists()
-        .where(chosen, choice.c.topic.in_([EVERYTHING, topic]), choice.c.stance == "follow")
-        .correlate(subscriber),
-        ~exists().where(chosen, choice.c.topic == topic, choice.c.stance == "mute").correlate(subscriber),
+    silent = [topic, kind_topic(kind)] if kind else [topic]
+    return or_(
+        and_(
+            exists().where(chosen, choice.c.topic == EVERYTHING, choice.c.stance == "follow").correlate(subscriber),
+            ~exists().where(chosen, choice.c.topic.in_(silent), choice.c.stance == "mute").correlate(subscriber),
+        ),
+        exists().where(chosen, choice.c.topic == topic, choice.c.stance == "follow").correlate(subscriber),
     )
 
 
-async def count(connection: AsyncConnection, topic: str | None, now: datetime) -> int:
-    """How many may be written to about an event (None: about anything)."""
-    statement = select(func.count()).select_from(subscriber).where(mailable(now), following(topic))
+def wanting(about: About) -> ColumnElement[bool]:
+    """The condition on `subscriber` that a person wants this mail: they follow the event, and in this rhythm."""
+    if about.is_essential:
+        return following(about.topic, about.kind)
+    return and_(following(about.topic, about.kind), subscriber.c.rhythm == Rhythm.EACH)
+
+
+async def count(connection: AsyncConnection, about: About, now: datetime) -> int:
+    """How many would get such a mail."""
+    statement = select(func.count()).select_from(subscriber).where(mailable(now), wanting(about))
     return await connection.scalar(statement) or 0

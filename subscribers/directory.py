@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from subscribers import choices, consent, suppression
 from subscribers.addresses import Address
+from subscribers.audience import Rhythm
 from subscribers.choices import Choices
 from subscribers.errors import SubscribersError
 from subscribers.suppression import Reason
@@ -43,6 +44,7 @@ class Entry:
     confirmed_at: datetime | None
     left_at: datetime | None
     paused_until: datetime | None
+    rhythm: Rhythm
     suppressed: Reason | None
     suppressed_at: datetime | None
     choices: Choices
@@ -137,6 +139,7 @@ def _entries() -> Select[*tuple[Any, ...]]:
         subscriber.c.confirmed_at,
         subscriber.c.left_at,
         subscriber.c.paused_until,
+        subscriber.c.rhythm,
         suppressed.reason.label("suppressed"),
         suppressed.at.label("suppressed_at"),
     ).outerjoin_from(subscriber, suppression_table, suppressed.hash == subscriber.c.hash)
@@ -144,5 +147,6 @@ def _entries() -> Select[*tuple[Any, ...]]:
 
 def _entry(row: Any, chosen: Choices) -> Entry:
     values = row._asdict()
+    values["rhythm"] = Rhythm(row.rhythm)
     values["suppressed"] = None if row.suppressed is None else Reason(row.suppressed)
     return Entry(**values, choices=chosen)

@@ -8,6 +8,7 @@ from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from subscribers import choices, consent
+from subscribers.audience import Rhythm
 from subscribers.tables import subscriber
 
 
@@ -29,6 +30,7 @@ class Preferences:
     followed: frozenset[str]
     muted: frozenset[str]
     paused_until: datetime | None
+    rhythm: Rhythm
 
 
 async def read(connection: AsyncConnection, subscriber_id: int) -> Preferences | None:
@@ -43,12 +45,13 @@ async def read(connection: AsyncConnection, subscriber_id: int) -> Preferences |
             subscriber.c.timezone,
             subscriber.c.status,
             subscriber.c.paused_until,
+            subscriber.c.rhythm,
         ).where(subscriber.c.id == subscriber_id)
     )
     if (row := found.one_or_none()) is None:
         return None
     chosen = await choices.read(connection, subscriber_id)
-    return Preferences(*row[:7], chosen.everything, chosen.followed, chosen.muted, row.paused_until)
+    return Preferences(*row[:7], chosen.everything, chosen.followed, chosen.muted, row.paused_until, Rhythm(row.rhythm))
 
 
 async def choose(
@@ -114,17 +117,19 @@ async def settle(
     last_name: str | None = None,
     locale: str | None = None,
     timezone: str | None = None,
+    rhythm: Rhythm | None = None,
     ip: str = "",
     actor: str = consent.Actor.PERSON,
     now: datetime,
 ) -> bool:
-    """Change name, language or time zone (None leaves one as it is); True if any of it changed.
+    """Change name, language, time zone or rhythm (None leaves one as it is); True if any of it changed.
 
     The caller has checked the language and the zone and cleaned the names (`names.clean`).
     """
     if not await _lock(connection, subscriber_id):
         return False
-    wanted = {"first_name": first_name, "last_name": last_name, "locale": locale, "timezone": timezone}
+    told = {"first_name": first_name, "last_name": last_name, "locale": locale, "timezone": timezone}
+    wanted = told | {"rhythm": rhythm}
     given = {name: value for name, value in wanted.items() if value is not None}
     row = (await connection.execute(select(subscriber).where(subscriber.c.id == subscriber_id))).mappings().one()
     changed = {name: value for name, value in given.items() if row[name] != value}

@@ -1,10 +1,12 @@
 """How a person stood at a moment of the past, read back from the evidence."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from subscribers import choices
+from subscribers.audience import Rhythm
 from subscribers.choices import Choices
 from subscribers.consent import Action, Evidence
 from subscribers.directory import Entry
@@ -12,12 +14,13 @@ from subscribers.directory import Entry
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """Status, pause, suppression (its evidence's reason) and choices as they were."""
+    """Status, pause, suppression (its evidence's reason), choices and rhythm as they were."""
 
     status: str
     paused_until: datetime | None
     suppressed: str | None
     choices: Choices
+    rhythm: Rhythm
 
 
 def at(moment: datetime, entry: Entry, evidence: Sequence[Evidence]) -> Standing:
@@ -43,13 +46,25 @@ def at(moment: datetime, entry: Entry, evidence: Sequence[Evidence]) -> Standing
                 pass
     if entry.suppressed is not None and entry.suppressed_at is not None and entry.suppressed_at <= moment:
         suppressed = entry.suppressed
-    return Standing(status, paused_until, suppressed, _chosen(moment, entry, evidence))
+    return Standing(
+        status, paused_until, suppressed, _chosen(moment, entry, evidence), _rhythm(moment, entry, evidence)
+    )
 
 
 def _chosen(moment: datetime, entry: Entry, evidence: Sequence[Evidence]) -> Choices:
-    """What the first change of choices since then says was there before it; without one, today's."""
+    before = _before(moment, "everything", evidence)
+    return entry.choices if before is None else choices.of_document(before)
+
+
+def _rhythm(moment: datetime, entry: Entry, evidence: Sequence[Evidence]) -> Rhythm:
+    before = _before(moment, "rhythm", evidence)
+    return entry.rhythm if before is None else Rhythm(before["rhythm"])
+
+
+def _before(moment: datetime, name: str, evidence: Sequence[Evidence]) -> Mapping[str, Any] | None:
+    """What the first change since then of this says was there before it; None where today's is still that."""
     for step in evidence:
         before = step.detail.get("before") if step.at > moment and step.action is Action.CHANGED else None
-        if isinstance(before, dict) and "everything" in before:
-            return choices.of_document(before)
-    return entry.choices
+        if isinstance(before, dict) and name in before:
+            return before
+    return None

@@ -39,6 +39,7 @@ class SubscriberColumns(TypedColumns):
     confirmed_at: Named[datetime | None] = Column(Instant)
     left_at: Named[datetime | None] = Column(Instant)
     paused_until: Named[datetime | None] = Column(Instant)
+    rhythm: Named[str] = Column(Text, server_default="each")
 
 
 subscriber = Table(
@@ -48,13 +49,15 @@ subscriber = Table(
     CheckConstraint("status IN ('pending', 'active', 'left')", name="status"),
     CheckConstraint("status <> 'active' OR confirmed_at IS NOT NULL", name="active_is_confirmed"),
     CheckConstraint("status <> 'left' OR left_at IS NOT NULL", name="left_has_time"),
+    CheckConstraint("rhythm IN ('each', 'essentials')", name="rhythm"),
     sqlite_strict=True,
     sqlite_autoincrement=True,  # a link to an erased person must never open the next one's door
 )
 
 
 class ChoiceColumns(TypedColumns):
-    """What a subscriber follows or has muted: an event's slug, or `*` for the whole constellation."""
+    """What a subscriber follows or has muted: an event's slug, `*` for the whole constellation, `kind:story` for a
+    kind."""
 
     subscriber_id: Named[int] = Column(
         BigInt, ForeignKey("subscriber.id", ondelete="CASCADE"), primary_key=True, autoincrement=False

@@ -9,8 +9,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from newsletter.campaigns.store import Campaign
 from newsletter.delivery.state import State
 from newsletter.tables import delivery
-from subscribers import consent, directory, standing, suppression
+from subscribers import audience, consent, directory, standing, suppression
 from subscribers.addresses import Address
+from subscribers.audience import Rhythm
 from subscribers.directory import Entry, NoSuchSubscriber
 from subscribers.suppression import Reason
 from subscribers.tables import suppression as suppression_table
@@ -104,10 +105,20 @@ def _absence(entry: Entry, steps: list[consent.Evidence], of: Campaign, moment: 
         return "suppressed", f"their address was suppressed ({then.suppressed}) on {_day(moment)}"
     if then.paused_until is not None and then.paused_until > moment:
         return "paused", f"they were taking a pause until {_day(then.paused_until)}"
+    return _unwanted(then, of)
+
+
+def _unwanted(then: standing.Standing, of: Campaign) -> tuple[str, str]:
+    """Why somebody who could be written to did not want this mail."""
     if of.topic is not None and of.topic in then.choices.muted:
         return "muted", f"they had asked to hear nothing more about {of.topic}"
-    if of.topic is not None and not then.choices.everything and of.topic not in then.choices.followed:
-        return "not-following", f"they did not follow {of.topic}"
+    if of.topic is not None and of.topic not in then.choices.followed:
+        if not then.choices.everything:
+            return "not-following", f"they did not follow {of.topic}"
+        if audience.kind_topic(of.about.kind) in then.choices.muted:
+            return "muted-kind", f"they had asked to hear of no {of.about.kind} that they do not follow by name"
+    if then.rhythm is Rhythm.ESSENTIALS and not of.about.is_essential:
+        return "essentials-only", "they had asked for the essentials only: dates, changes and cancellations"
     return "not-in-audience", "they were not in its audience, and nothing that is kept of them says why"
 
 

@@ -51,7 +51,7 @@ async def start(connection: AsyncConnection, settings: Settings, draft: Campaign
         scheduled_at=None,
         document={"facts": stated.to_document()},
     )
-    people = select(subscriber.c.id).where(audience.mailable(now), audience.following(draft.topic))
+    people = select(subscriber.c.id).where(audience.mailable(now), audience.wanting(draft.about))
     added = await ledger.enrol(connection, draft.id, people, shard_size=settings.delivery.shard, now=now)
     if not added:
         await ledger.finish(connection, now, draft.id)

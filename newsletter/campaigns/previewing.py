@@ -70,7 +70,7 @@ async def overview(
         topic=of.topic,
         subject=skeleton.subject(values),
         size=skeleton.size(values),
-        people=enrolled if of.started_at else await audience.count(connection, of.topic, now),
+        people=enrolled if of.started_at else await audience.count(connection, of.about, now),
         created_at=of.created_at,
         scheduled_at=of.scheduled_at,
         started_at=of.started_at,

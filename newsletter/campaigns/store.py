@@ -7,11 +7,13 @@ from typing import Any
 from sqlalchemy import Row, Select, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from newsletter.constellation import planning
 from newsletter.constellation import store as constellations
 from newsletter.content.facts import Facts
 from newsletter.errors import NewsletterError
 from newsletter.suggest import hint
 from newsletter.tables import campaign, event
+from subscribers.audience import About
 
 
 class CampaignError(NewsletterError):
@@ -20,13 +22,15 @@ class CampaignError(NewsletterError):
 
 @dataclass(frozen=True, slots=True)
 class Campaign:
-    """One mailing. `topic` is the slug of its event, whose followers are its audience (None: everyone)."""
+    """One mailing. `topic` is the slug of its event, whose followers are its audience (None: everyone); `about` says
+    what they must want besides."""
 
     id: int
     slug: str
     kind: str
     status: str
     topic: str | None
+    about: About
     event_id: int | None
     facts: Facts | None
     created_at: datetime
@@ -42,6 +46,7 @@ def _select() -> Select[Any]:
         campaign.c.kind,
         campaign.c.status,
         event.c.slug.label("topic"),
+        event.c.kind.label("event_kind"),
         campaign.c.event_id,
         campaign.c.document,
         campaign.c.created_at,
@@ -59,6 +64,7 @@ def _read(row: Row[Any]) -> Campaign:
         kind=row.kind,
         status=row.status,
         topic=row.topic,
+        about=planning.about(row.topic, row.event_kind or "", row.kind),
         event_id=row.event_id,
         facts=None if facts is None else Facts.from_document(facts),
         created_at=row.created_at,

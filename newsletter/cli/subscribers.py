@@ -12,6 +12,7 @@ from newsletter.errors import NewsletterError
 from newsletter.settings import Settings
 from subscribers import addresses, audience, consent, directory, erasure, exporting, suppression
 from subscribers.addresses import Address
+from subscribers.audience import Rhythm
 from subscribers.directory import Entry, NoSuchSubscriber
 from subscribers.suppression import Reason
 
@@ -204,6 +205,7 @@ def _facts(entry: Entry) -> list[tuple[str, str]]:
         ("suppressed", "" if entry.suppressed is None else f"{entry.suppressed}, {edge.moment(entry.suppressed_at)}"),
         ("follows", ", ".join([*follows, *sorted(chosen.followed)]) or "nothing"),
         ("mutes", ", ".join(sorted(chosen.muted))),
+        ("rhythm", "" if entry.rhythm is Rhythm.EACH else "the essentials only"),
         ("paused until", edge.moment(entry.paused_until)),
         ("language", entry.locale),
         ("time zone", entry.timezone or "the constellation's"),

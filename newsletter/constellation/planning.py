@@ -12,9 +12,19 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from newsletter.constellation.model import Anchor, Event, Mail, MailKind
+from subscribers.audience import About
 
 AFTERWARDS = frozenset({MailKind.THANKS, MailKind.STORY})
 """The mails that look back. All others are about something that is still to come."""
+
+
+ESSENTIALS = frozenset({"save-the-date", "changed", "cancelled"})
+"""The mails that say when something is, and that it is not so any more: all that some people want."""
+
+
+def about(slug: str | None, event_kind: str, mail_kind: str) -> About:
+    """What a mail of an event is about, for its audience."""
+    return About(slug, event_kind, mail_kind in ESSENTIALS)
 
 
 def due(event: Event, mail: Mail) -> datetime:

@@ -10,6 +10,7 @@ from datetime import datetime
 import structlog
 from sqlalchemy import select
 
+from newsletter.constellation import planning
 from newsletter.content.errors import ContentError
 from newsletter.content.facts import Facts
 from newsletter.database import Database
@@ -22,6 +23,7 @@ from newsletter.delivery.relay import Relay, RelayUnreachable
 from newsletter.delivery.session import Item, Session
 from newsletter.settings import Settings
 from newsletter.tables import campaign, event
+from subscribers.audience import About
 from subscribers.links import DeliveryRef
 
 log = structlog.get_logger(__name__)
@@ -61,7 +63,7 @@ class Dispatcher:
         self._clock = clock
         self._on_refused = on_refused
         self._owner = f"{socket.gethostname()}:{os.getpid()}"
-        self._mailings: dict[int, tuple[Mailing, datetime, str | None]] = {}
+        self._mailings: dict[int, tuple[Mailing, datetime, About]] = {}
         self._failures = 0
 
     async def deliver(self, stop: asyncio.Event, *, campaign_id: int | None = None) -> None:
@@ -118,12 +120,12 @@ class Dispatcher:
 
     async def _send_shard(self, session: Session, hold: Hold, stop: asyncio.Event) -> bool:
         """Send the shard window by window; whether the relay answered anything."""
-        mailing, started_at, topic = await self._mailing(hold.campaign_id)
+        mailing, started_at, about = await self._mailing(hold.campaign_id)
         limit = self._policy.window
         answered = False
         async with self._database.begin() as connection:
             window = await ledger.claim(
-                connection, hold, after_id=hold.first_id - 1, limit=limit, topic=topic, now=self._clock()
+                connection, hold, after_id=hold.first_id - 1, limit=limit, about=about, now=self._clock()
             )
         while True:
             failures: list[tuple[int, Outcome]] = []
@@ -139,7 +141,7 @@ class Dispatcher:
                     await ledger.settle(connection, hold, settled, now)
                 else:
                     window = await ledger.settle_and_claim(
-                        connection, hold, settled, after_id=window.last_id, limit=limit, topic=topic, now=now
+                        connection, hold, settled, after_id=window.last_id, limit=limit, about=about, now=now
                     )
                 if refused:
                     await self._on_refused(connection, refused, now)
@@ -147,24 +149,29 @@ class Dispatcher:
             if last:
                 return answered
 
-    async def _mailing(self, campaign_id: int) -> tuple[Mailing, datetime, str | None]:
+    async def _mailing(self, campaign_id: int) -> tuple[Mailing, datetime, About]:
         if campaign_id not in self._mailings:
             async with self._database.read() as connection:
                 row = (
                     await connection.execute(
                         select(
-                            campaign.c.slug, campaign.c.kind, campaign.c.document, campaign.c.started_at, event.c.slug
+                            campaign.c.slug,
+                            campaign.c.kind,
+                            campaign.c.document,
+                            campaign.c.started_at,
+                            event.c.slug,
+                            event.c.kind,
                         )
                         .outerjoin(event, event.c.id == campaign.c.event_id)
                         .where(campaign.c.id == campaign_id)
                     )
                 ).one()
-            slug, kind, document, started_at, topic = row
+            slug, kind, document, started_at, topic, event_kind = row
             assert started_at is not None  # noqa: S101 - the table's CHECK: what is sending has started
             mailing = Mailing(
                 self._stationery, campaign_id, slug, kind, Facts.from_document(document["facts"]), started_at
             )
-            self._mailings[campaign_id] = mailing, started_at, topic
+            self._mailings[campaign_id] = mailing, started_at, planning.about(topic, event_kind or "", kind)
         return self._mailings[campaign_id]
 
     def _settlement(self, due: Due, outcome: Outcome | None, first_at: datetime, now: datetime) -> Settlement:

@@ -35,6 +35,7 @@ from newsletter.delivery import pauses, statements
 from newsletter.delivery.state import State as State
 from newsletter.errors import NewsletterError
 from newsletter.tables import campaign, delivery, shard
+from subscribers.audience import About
 from subscribers.columns import Instant
 from subscribers.statements import insert as insert_or_skip
 
@@ -196,21 +197,21 @@ async def _fence(connection: AsyncConnection, hold: Hold) -> None:
 
 
 async def claim(
-    connection: AsyncConnection, hold: Hold, *, after_id: int, limit: int, topic: str | None, now: datetime
+    connection: AsyncConnection, hold: Hold, *, after_id: int, limit: int, about: About, now: datetime
 ) -> Window:
     """Mark the next people of the shard as `sending` and answer them; who may no longer be mailed is suppressed.
 
     Nothing is claimed of a campaign that is no longer `sending`. Raises Fenced.
     """
     await _fence(connection, hold)
-    return await _claim(connection, hold, after_id=after_id, limit=limit, topic=topic, now=now)
+    return await _claim(connection, hold, after_id=after_id, limit=limit, about=about, now=now)
 
 
 async def _claim(
-    connection: AsyncConnection, hold: Hold, *, after_id: int, limit: int, topic: str | None, now: datetime
+    connection: AsyncConnection, hold: Hold, *, after_id: int, limit: int, about: About, now: datetime
 ) -> Window:
     wanted = {"of_campaign": hold.campaign_id, "after_id": after_id, "last_id": hold.last_id, "most": limit, "now": now}
-    rows = (await connection.execute(statements.claimable(topic), wanted)).all()
+    rows = (await connection.execute(statements.claimable(about), wanted)).all()
     if not rows:
         return Window((), after_id, exhausted=True)
     last_id = rows[-1].subscriber_id
@@ -244,12 +245,12 @@ async def settle_and_claim(
     *,
     after_id: int,
     limit: int,
-    topic: str | None,
+    about: About,
     now: datetime,
 ) -> Window:
     """Settle one window and claim the next behind one fence. Raises Fenced, and then nothing is written."""
     await settle(connection, hold, settled, now)
-    return await _claim(connection, hold, after_id=after_id, limit=limit, topic=topic, now=now)
+    return await _claim(connection, hold, after_id=after_id, limit=limit, about=about, now=now)
 
 
 async def let_go(connection: AsyncConnection, hold: Hold, now: datetime, *, not_before: datetime | None = None) -> None:

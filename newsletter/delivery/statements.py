@@ -16,6 +16,7 @@ from newsletter.delivery.pauses import Pause
 from newsletter.delivery.state import State
 from newsletter.tables import campaign, delivery, shard
 from subscribers import audience
+from subscribers.audience import About
 from subscribers.columns import Instant
 from subscribers.tables import subscriber
 
@@ -46,12 +47,12 @@ MARK = (
 
 
 @cache
-def claimable(topic: str | None) -> Select[Any]:
+def claimable(about: About) -> Select[Any]:
     """What is due after `after_id` up to `last_id`, at most `most`, and in the last column if it is still wanted.
 
     Nothing of a campaign that is no longer `sending`.
     """
-    wanted = func.coalesce(and_(audience.mailable(_NOW), audience.following(topic)), False)
+    wanted = func.coalesce(and_(audience.mailable(_NOW), audience.wanting(about)), False)
     return (
         select(
             delivery.c.subscriber_id,

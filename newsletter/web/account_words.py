@@ -8,12 +8,24 @@ from zoneinfo import ZoneInfo
 from newsletter import catalogues
 from newsletter.campaigns.dossier import Letter
 from newsletter.catalogues import N_, Voice
+from newsletter.constellation.model import EventKind
 from newsletter.content import dates
 from newsletter.web import zones
 from newsletter.web.look import Look
+from subscribers import audience
+from subscribers.audience import Rhythm
 from subscribers.consent import Action, Actor, Evidence
 from subscribers.directory import Entry
 
+KINDS: Mapping[EventKind, str] = {
+    EventKind.EVENT: N_("Gatherings"),
+    EventKind.EXPERIENCE: N_("Experiences"),
+    EventKind.STORY: N_("Stories"),
+}
+_RHYTHMS: Mapping[Rhythm, str] = {
+    Rhythm.EACH: N_("each mail"),
+    Rhythm.ESSENTIALS: N_("the essentials only"),
+}
 _STATUS = {
     "pending": N_("asked, and not confirmed yet"),
     "active": N_("confirmed"),
@@ -70,7 +82,8 @@ def facts(person: Entry, look: Look, voice: Voice) -> list[tuple[str, str]]:
         (N_("Time zone"), zones.place(person.timezone, voice.locale) if person.timezone else ""),
         (N_("Standing"), voice.gettext(_STATUS[person.status])),
         (N_("Follows"), _followed(person, look, voice)),
-        (N_("Wants to hear nothing of"), voice.listed(_titles(person.choices.muted, look))),
+        (N_("Wants to hear nothing of"), voice.listed(_silent(person, look, voice))),
+        (N_("How often"), voice.gettext(_RHYTHMS[person.rhythm])),
         (N_("Pause until"), _day(person.paused_until, here, voice)),
         (N_("Not written to since"), _day(person.suppressed_at, here, voice)),
     ]
@@ -114,6 +127,12 @@ def _followed(person: Entry, look: Look, voice: Voice) -> str:
     if person.choices.everything:
         return voice.gettext("Everything in the series")
     return voice.listed(_titles(person.choices.followed, look))
+
+
+def _silent(person: Entry, look: Look, voice: Voice) -> list[str]:
+    muted = person.choices.muted
+    kinds = {audience.kind_topic(kind): voice.gettext(name) for kind, name in KINDS.items()}
+    return [*(name for topic, name in kinds.items() if topic in muted), *_titles(muted - kinds.keys(), look)]
 
 
 def _titles(slugs: frozenset[str], look: Look) -> list[str]:

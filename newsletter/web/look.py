@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from newsletter import tables
 from newsletter.constellation import store
 from newsletter.constellation.form import Form
-from newsletter.constellation.model import Brand, Constellation, Event
+from newsletter.constellation.model import Brand, Constellation, Event, EventKind
 from newsletter.web import colours
 
 _PLAIN_BRAND = Brand(color="#3b3a5c", accent="#d9a441")
@@ -56,6 +56,12 @@ class Look:
     def events(self) -> tuple[Event, ...]:
         """Every event that takes place, in the order in which they start."""
         return tuple(event for event in self.constellation.events if not event.cancelled) if self.constellation else ()
+
+    @property
+    def kinds(self) -> tuple[EventKind, ...]:
+        """The kinds of its events, where there are several to choose from."""
+        found = {event.kind for event in self.events}
+        return tuple(kind for kind in EventKind if kind in found) if len(found) > 1 else ()
 
     def upcoming(self, now: datetime) -> tuple[Event, ...]:
         """The events that are not over."""

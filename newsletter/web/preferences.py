@@ -6,6 +6,7 @@ Mails are forwarded, so it shows no more of the person than they do; the rest is
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
+from functools import partial
 from zoneinfo import ZoneInfo
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -13,26 +14,21 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from newsletter import catalogues
 from newsletter.catalogues import Voice
 from newsletter.delivery import transactional
-from newsletter.web import forms, zones
+from newsletter.web import choosing, forms, zones
+from newsletter.web.choosing import NotSaved
 from newsletter.web.forms import Form
 from newsletter.web.look import Look
 from newsletter.web.site import Site, holder, visitor, voice_of
 from subscribers import names, preferences
+from subscribers.audience import Rhythm
 from subscribers.links import Purpose
 from subscribers.preferences import Preferences
 
 LONGEST_PAUSE = timedelta(days=366)
 PAUSES = {"two-weeks": timedelta(days=14), "month": timedelta(days=30)}
-
-
-class NotSaved(Exception):
-    """Something in the form cannot be; `field` is where, the text says what would be right."""
-
-    def __init__(self, field: str, text: str) -> None:
-        super().__init__(text)
-        self.field = field
 
 
 async def show(site: Site, request: Request) -> Response:
@@ -96,6 +92,9 @@ def _page(
         errors=errors or {},
         paused_until=pausing(person, look, site.clock()),
         pauses={name: today + length for name, length in PAUSES.items()},
+        kinds=choosing.kinds(person, look),
+        comes=partial(choosing.comes, person),
+        languages=[(tag, catalogues.voice(tag).own_name) for tag in catalogues.LANGUAGES],
         earliest=(today + timedelta(days=1)).date(),
         latest=(today + LONGEST_PAUSE).date(),
     )
@@ -133,26 +132,19 @@ class _Change:
 
 
 async def _choose(change: _Change) -> None:
-    """What is ticked is wanted. Events that the page did not offer stay as they were."""
-    person, form = change.person, change.form
-    offered = {event.slug for event in change.look.upcoming(change.now)}
-    ticked = offered & set(form.many("events"))
-    everything = form.text("scope") == "everything"
-    kept = person.followed - offered
-    if person.everything and not everything:  # what is over was followed too, and its thanks may be still to come
-        kept |= {event.slug for event in change.look.events} - offered - person.muted
-    if not everything and not ticked:
-        text = change.voice.gettext("Please tick at least one event. For none at all, take a pause or leave below.")
-        raise NotSaved("events", text)
+    chosen = choosing.chosen(change.person, change.form, change.look, change.voice, change.now)
+    number, ip, now = change.person.subscriber_id, change.ip, change.now
     await preferences.choose(
         change.connection,
-        person.subscriber_id,
-        everything=everything,
-        followed=kept | (set() if everything else ticked),
-        muted=(person.muted - offered) | (offered - ticked if everything else set()),
-        ip=change.ip,
-        now=change.now,
+        number,
+        everything=chosen.everything,
+        followed=chosen.followed,
+        muted=chosen.muted,
+        ip=ip,
+        now=now,
     )
+    rhythm = Rhythm.ESSENTIALS if change.form.text("rhythm") == Rhythm.ESSENTIALS else Rhythm.EACH
+    await preferences.settle(change.connection, number, rhythm=rhythm, ip=ip, now=now)
 
 
 async def _settle(change: _Change) -> None:
@@ -164,9 +156,16 @@ async def _settle(change: _Change) -> None:
         change.person.subscriber_id,
         first_name=names.clean(form.text("first_name")) if form.has("first_name") else None,
         timezone=timezone if form.has("timezone") else None,
+        locale=_locale(change),
         ip=change.ip,
         now=change.now,
     )
+
+
+def _locale(change: _Change) -> str | None:
+    """The language that was chosen; None keeps the person's own tag, which may name their region too."""
+    chosen = change.form.text("language")
+    return chosen if chosen in catalogues.LANGUAGES and chosen != change.voice.language else None
 
 
 async def _pause(change: _Change) -> None:
@@ -201,7 +200,10 @@ async def _send_link(change: _Change) -> None:
 
 
 async def _leave(change: _Change) -> None:
-    await preferences.leave(change.connection, change.person.subscriber_id, source="page", ip=change.ip, now=change.now)
+    reason = names.clean(change.form.text("reason"))
+    await preferences.leave(
+        change.connection, change.person.subscriber_id, source="page", ip=change.ip, reason=reason, now=change.now
+    )
 
 
 _SAVERS: dict[str, Callable[[_Change], Awaitable[None]]] = {

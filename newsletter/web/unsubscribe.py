@@ -19,7 +19,8 @@ from newsletter.web import forms
 from newsletter.web.look import Look
 from newsletter.web.preferences import pause_end, pausing, zone
 from newsletter.web.site import Site, holder, visitor, voice_of
-from subscribers import preferences
+from subscribers import names, preferences
+from subscribers.audience import Rhythm
 from subscribers.links import Opened, Purpose
 from subscribers.preferences import Preferences
 
@@ -43,6 +44,7 @@ async def show(site: Site, request: Request) -> Response:
             token=token,
             about=about,
             is_muted=about is not None and about.slug in person.muted,
+            is_essentials=person.rhythm is Rhythm.ESSENTIALS,
             paused_until=pausing(person, look, site.clock()),
         )
 
@@ -58,9 +60,13 @@ async def act(site: Site, request: Request) -> Response:
         person = await holder(connection, opened.subscriber_id)
         match form.text("instead"):
             case "":
-                await _leave(connection, opened, source="page", ip=ip, now=now)
+                reason = names.clean(form.text("reason"))
+                await _leave(connection, opened, source="page", reason=reason, ip=ip, now=now)
             case "mute":
                 await _mute(connection, person, await _about(connection, opened, look), ip, now)
+            case "essentials":
+                number = person.subscriber_id
+                await preferences.settle(connection, number, rhythm=Rhythm.ESSENTIALS, ip=ip, now=now)
             case "pause":
                 clock = zone(person, look)
                 until = pause_end((now + PAUSE).astimezone(clock).date(), clock)
@@ -88,9 +94,13 @@ def _open(site: Site, token: str) -> Opened:
     return site.links.open(Purpose.UNSUBSCRIBE, token, now=site.clock())
 
 
-async def _leave(connection: AsyncConnection, opened: Opened, *, source: str, ip: str, now: datetime) -> None:
+async def _leave(
+    connection: AsyncConnection, opened: Opened, *, source: str, ip: str, now: datetime, reason: str = ""
+) -> None:
     """Leave, and count it on the campaign whose mail it was."""
-    if await preferences.leave(connection, opened.subscriber_id, source=source, ip=ip, now=now) and opened.campaign_id:
+    number = opened.subscriber_id
+    left = await preferences.leave(connection, number, source=source, ip=ip, reason=reason, now=now)
+    if left and opened.campaign_id:
         await hearing.note(connection, opened.campaign_id, [opened.subscriber_id], "unsubscribe")
 
 

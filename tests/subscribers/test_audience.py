@@ -3,9 +3,12 @@
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import select
 
-from subscribers import audience, erasure, preferences
+from subscribers import audience, consent, erasure, preferences
+from subscribers.audience import Rhythm
 from subscribers.suppression import Reason
+from subscribers.tables import subscriber
 
 ANA = "ana@example.org"
 
@@ -90,9 +93,9 @@ async def test_an_event_reaches_who_follows_it_or_everything_and_has_not_muted_i
     person = await people.active(ANA)
     async with people.database.begin() as connection:
         await preferences.choose(connection, person, **choices, now=people.now)
-        assert await audience.count(connection, "opening", people.now) == opening
-        assert await audience.count(connection, "closing", people.now) == closing
-        assert await audience.count(connection, None, people.now) == 1
+        assert await audience.count(connection, audience.About("opening"), people.now) == opening
+        assert await audience.count(connection, audience.About("closing"), people.now) == closing
+        assert await audience.count(connection, audience.About(None), people.now) == 1
 
 
 async def test_a_pause_is_silence_until_it_ends(people):
@@ -100,5 +103,33 @@ async def test_a_pause_is_silence_until_it_ends(people):
     until = people.now + timedelta(days=1)
     async with people.database.begin() as connection:
         await preferences.pause(connection, person, until=until, now=people.now)
-        assert await audience.count(connection, None, people.now) == 0
-        assert await audience.count(connection, None, until) == 1
+        assert await audience.count(connection, audience.About(None), people.now) == 0
+        assert await audience.count(connection, audience.About(None), until) == 1
+
+
+async def wanted(people, about: audience.About) -> set[str]:
+    async with people.database.read() as connection:
+        rows = await connection.execute(select(subscriber.c.address).where(audience.wanting(about)))
+        return set(rows.scalars())
+
+
+async def test_a_muted_kind_is_silent_but_for_what_is_followed_by_name(people):
+    person = await people.active(ANA)
+    silent = audience.kind_topic("story")
+    async with people.database.begin() as connection:
+        await preferences.choose(connection, person, everything=True, followed=["dawn"], muted=[silent], now=people.now)
+    assert await wanted(people, audience.About("dusk", "story")) == set()
+    assert await wanted(people, audience.About("dawn", "story")) == {ANA}
+    assert await wanted(people, audience.About("dusk", "event")) == {ANA}
+
+
+async def test_who_wants_the_essentials_only_gets_nothing_else(people):
+    person = await people.active(ANA)
+    async with people.database.begin() as connection:
+        assert await preferences.settle(connection, person, rhythm=Rhythm.ESSENTIALS, now=people.now)
+        assert not await preferences.settle(connection, person, rhythm=Rhythm.ESSENTIALS, now=people.now)
+    assert await wanted(people, audience.About("opening", "event", is_essential=True)) == {ANA}
+    assert await wanted(people, audience.About("opening", "event", is_essential=False)) == set()
+    async with people.database.read() as connection:
+        last = (await consent.evidence(connection, person))[-1]
+    assert last.detail == {"before": {"rhythm": "each"}, "after": {"rhythm": "essentials"}}

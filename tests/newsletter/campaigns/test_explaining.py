@@ -15,6 +15,7 @@ from newsletter.delivery import ledger
 from newsletter.settings import Settings
 from newsletter.tables import delivery
 from subscribers import addresses, directory, erasure, preferences, signup
+from subscribers.audience import About, Rhythm
 from subscribers.suppression import Reason
 
 KEY = "h" * 40
@@ -75,7 +76,10 @@ def ask(database: Database) -> Ask:
 async def test_each_reason_for_not_being_in_the_audience_is_told_as_it_was_then(
     database: Database, join: Any, start: Any, ask: Ask
 ) -> None:
-    people = {name: await join(f"{name}@example.org") for name in ("gone", "paused", "mutes", "stopped", "chooses")}
+    people = {
+        name: await join(f"{name}@example.org")
+        for name in ("gone", "paused", "mutes", "calm", "bookish", "stopped", "chooses")
+    }
     await join("waits@example.org", confirmed=False)
     await join("elsewhere@example.org", topics=("closing",))
     async with database.begin() as connection:
@@ -84,6 +88,10 @@ async def test_each_reason_for_not_being_in_the_audience_is_told_as_it_was_then(
         await preferences.choose(
             connection, people["mutes"], everything=True, followed=[], muted=["opening"], now=BEFORE
         )
+        await preferences.choose(
+            connection, people["bookish"], everything=True, followed=[], muted=["kind:event"], now=BEFORE
+        )
+        await preferences.settle(connection, people["calm"], rhythm=Rhythm.ESSENTIALS, now=BEFORE)
         stopped = addresses.parse("stopped@example.org")
         await directory.suppress(connection, stopped, hash_key=KEY, note="", now=BEFORE)
     await start()
@@ -91,16 +99,19 @@ async def test_each_reason_for_not_being_in_the_audience_is_told_as_it_was_then(
     async with database.begin() as connection:  # what they do afterwards does not change the reason
         for name in ("paused", "mutes"):
             await preferences.pause(connection, people[name], until=None, now=AFTER)
-        await preferences.choose(connection, people["mutes"], everything=True, followed=[], muted=[], now=AFTER)
+        for name in ("mutes", "bookish"):
+            await preferences.choose(connection, people[name], everything=True, followed=[], muted=[], now=AFTER)
+        await preferences.settle(connection, people["calm"], rhythm=Rhythm.EACH, now=AFTER)
         await directory.release(connection, stopped, hash_key=KEY, note="", now=AFTER)
     verdicts = {
-        name: (await ask(f"{name}@example.org")).verdict
-        for name in ("gone", "paused", "mutes", "stopped", "waits", "elsewhere", "late", "chooses", "nobody")
+        name: (await ask(f"{name}@example.org")).verdict for name in (*people, "waits", "elsewhere", "late", "nobody")
     }
     assert verdicts == {
         "gone": "left",
         "paused": "paused",
         "mutes": "muted",
+        "bookish": "muted-kind",
+        "calm": "essentials-only",
         "stopped": "suppressed",
         "waits": "not-confirmed",
         "elsewhere": "not-following",
@@ -167,7 +178,7 @@ async def test_someone_who_left_while_the_campaign_ran_is_told_apart_from_one_wh
         hold = await ledger.take(connection, "me", START + timedelta(minutes=2), on_uncertain="resend")
         assert hold is not None
         later = START + timedelta(minutes=2)
-        await ledger.claim(connection, hold, after_id=0, limit=10, topic="opening", now=later)
+        await ledger.claim(connection, hold, after_id=0, limit=10, about=About("opening"), now=later)
     told = await ask("ana@example.org")
     assert told.verdict == "suppressed"
     assert "though it was meant for them: when their turn came, they had left" in told.sentence

@@ -12,6 +12,7 @@ from newsletter.delivery import hearing, ledger
 from newsletter.delivery.ledger import Hold, Settlement, State
 from newsletter.tables import campaign, delivery, shard
 from subscribers import audience, preferences
+from subscribers.audience import About
 from subscribers.tables import subscriber
 
 
@@ -31,7 +32,7 @@ async def taken(connection: AsyncConnection, now: datetime, on_uncertain: str = 
 
 
 async def claimed(connection: AsyncConnection, hold: Hold, now: datetime, limit: int = 100) -> list[int]:
-    window = await ledger.claim(connection, hold, after_id=0, limit=limit, topic=None, now=now)
+    window = await ledger.claim(connection, hold, after_id=0, limit=limit, about=About(None), now=now)
     return [due.subscriber_id for due in window.due]
 
 
@@ -116,7 +117,7 @@ async def test_who_muted_the_event_after_the_start_is_not_claimed(
         await running(connection, now)
         await preferences.choose(connection, numbers[0], everything=True, followed=[], muted=["closing"], now=now)
         hold = await taken(connection, now)
-        window = await ledger.claim(connection, hold, after_id=0, limit=9, topic="closing", now=now)
+        window = await ledger.claim(connection, hold, after_id=0, limit=9, about=About("closing"), now=now)
         assert [due.subscriber_id for due in window.due] == [numbers[1]]
 
 
@@ -161,7 +162,7 @@ async def test_an_owner_that_was_replaced_settles_and_claims_nothing(
         before = await states(connection)
         for attempt in (
             ledger.settle(connection, frozen, [Settlement(in_flight[0], State.SENT)], now),
-            ledger.claim(connection, frozen, after_id=0, limit=9, topic=None, now=now),
+            ledger.claim(connection, frozen, after_id=0, limit=9, about=About(None), now=now),
             ledger.let_go(connection, frozen, now),
         ):
             with pytest.raises(ledger.Fenced):

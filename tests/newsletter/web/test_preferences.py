@@ -201,3 +201,31 @@ async def test_the_way_to_ones_data_goes_to_the_address_and_at_most_so_often(cli
         assert "on its way to your address" in text(page)
         assert "/account/" not in page.text
     assert (await desk.mails()).count((ana.id, "link")) == 3
+
+
+async def test_a_language_is_kept_and_spoken_and_the_region_is_not_lost(client, desk, member, text) -> None:
+    ana = await member(lang="en-GB")
+    await save(client, ana, "details", first_name="Ana", timezone="", language="en")
+    assert (await desk.person(ana.address)).locale == "en-GB"
+    page = await save(client, ana, "details", first_name="Ana", timezone="", language="de")
+    assert (await desk.person(ana.address)).locale == "de"
+    assert "Ihre Mails, Ana" in text(page)
+    await save(client, ana, "details", first_name="Ana", timezone="", language="tlh")
+    assert (await desk.person(ana.address)).locale == "de"
+
+
+async def test_a_rhythm_is_saved_shown_and_leaves_evidence(client, desk, member) -> None:
+    ana = await member()
+    page = await save(client, ana, "choices", scope="everything", events=["opening", "closing"], rhythm="essentials")
+    assert 'value="essentials" checked' in page.text
+    assert (await desk.evidence(ana.id))[-1].detail["after"] == {"rhythm": "essentials"}
+    page = await save(client, ana, "choices", scope="everything", events=["opening", "closing"], rhythm="each")
+    assert 'value="each" checked' in page.text
+
+
+async def test_why_somebody_left_is_kept_if_they_say_so(client, desk, member) -> None:
+    ana, bo = await member(), await member("bo@example.org")
+    await save(client, ana, "leave", reason=" Too many\nmails\u202e ")
+    assert (await desk.evidence(ana.id))[-1].detail == {"reason": "Too many mails"}
+    await save(client, bo, "leave", reason="")
+    assert (await desk.evidence(bo.id))[-1].detail == {}

@@ -130,3 +130,20 @@ async def test_something_instead_that_is_not_offered_is_400_and_nobody_leaves(cl
     ana = await member()
     assert (await client.post(f"/unsubscribe/{ana.unsubscribe}", data={"instead": "erase"})).status_code == 400
     assert (await desk.person(ana.address)).status == "active"
+
+
+async def test_less_is_offered_the_essentials_only(client, desk, member, text) -> None:
+    ana = await member()
+    await client.post(f"/unsubscribe/{ana.unsubscribe}", data={"instead": "essentials"})
+    after = await desk.person(ana.address)
+    assert (after.status, after.rhythm) == ("active", "essentials")
+    page = text(await client.get(f"/unsubscribe/{ana.unsubscribe}"))
+    assert "You get the essentials only" in page
+    assert "Only dates, changes and cancellations" not in page
+
+
+async def test_a_reason_is_kept_with_the_evidence_and_never_needed(client, desk, member) -> None:
+    ana = await member()
+    await client.post(f"/unsubscribe/{ana.unsubscribe}", data={"reason": "I moved away"})
+    last = (await desk.evidence(ana.id))[-1]
+    assert (last.action, last.detail) == ("left", {"reason": "I moved away"})

@@ -1,0 +1,100 @@
+"""What is ticked on the page of choices: events, and kinds of events, and the one against the other."""
+
+from dataclasses import replace
+from datetime import datetime
+from itertools import product
+
+import pytest
+
+from newsletter import catalogues
+from newsletter.constellation.model import EventKind
+from newsletter.web import choosing, look
+from newsletter.web.choosing import NotSaved
+from newsletter.web.forms import Form
+from subscribers import choices
+from subscribers.audience import Rhythm
+from subscribers.preferences import Preferences
+from tests.newsletter.web.conftest import make_event
+
+SILENT = "kind:story"
+
+
+@pytest.fixture
+def shown(constellation):
+    """Two gatherings and two stories ahead."""
+    stories = [
+        make_event("dawn", "Dawn", datetime(2021, 2, 10, 8), EventKind.STORY),  # noqa: DTZ001 - its zone is added
+        make_event("dusk", "Dusk", datetime(2021, 4, 10, 8), EventKind.STORY),  # noqa: DTZ001
+    ]
+    return look.look(replace(constellation, events=(*constellation.events, *stories)), "")
+
+
+def person(*, everything=True, followed=(), muted=()) -> Preferences:
+    sets = frozenset(followed), frozenset(muted)
+    return Preferences(1, "ana@example.org", "", "", "en", "", "active", everything, *sets, None, Rhythm.EACH)
+
+
+@pytest.fixture
+def tick(shown, now):
+    """Press the button with these ticked; what is chosen then."""
+
+    def tick(who, scope, kinds, events):
+        form = Form({"scope": (scope,), "kinds": tuple(kinds), "events": tuple(events)})
+        return choosing.chosen(who, form, shown, catalogues.voice("en"), now)
+
+    return tick
+
+
+def after(found) -> Preferences:
+    return person(everything=found.everything, followed=found.followed, muted=found.muted)
+
+
+def ticks(who, shown, now) -> set[str]:
+    return {event.slug for event in shown.upcoming(now) if choosing.comes(who, event)}
+
+
+def test_a_kind_that_is_not_ticked_is_silent_whatever_is_ticked_below(tick, shown, now) -> None:
+    found = tick(person(), "everything", ["event"], ["opening", "closing", "dawn", "dusk"])
+    assert found == choices.of(everything=True, followed=(), muted=[SILENT])
+    assert ticks(after(found), shown, now) == {"opening", "closing"}
+
+
+def test_a_kind_that_is_ticked_again_brings_all_its_events_back(tick, shown, now) -> None:
+    found = tick(person(muted=[SILENT]), "everything", ["event", "story"], ["opening", "closing"])
+    assert found == choices.of(everything=True, followed=())
+
+
+def test_one_story_of_a_silent_kind_is_wanted_by_name(tick, shown, now) -> None:
+    found = tick(person(muted=[SILENT]), "everything", ["event"], ["opening", "closing", "dawn"])
+    assert found == choices.of(everything=True, followed=["dawn"], muted=[SILENT])
+    assert ticks(after(found), shown, now) == {"opening", "closing", "dawn"}
+
+
+def test_one_story_muted_stays_muted_while_its_kind_comes_and_goes(tick, shown, now) -> None:
+    every = ["opening", "closing", "dawn"]
+    first = tick(person(), "everything", ["event", "story"], every)
+    assert first.muted == {"dusk"}
+    second = tick(after(first), "everything", ["event"], every)
+    third = tick(after(second), "everything", ["event", "story"], ["opening", "closing"])
+    assert third.muted == {"dusk"}
+
+
+def test_no_kind_at_all_is_not_saved(tick) -> None:
+    with pytest.raises(NotSaved) as caught:
+        tick(person(), "everything", [], ["opening"])
+    assert caught.value.field == "kinds"
+
+
+def test_pressing_save_without_a_change_changes_nothing_that_the_page_shows(tick, shown, now) -> None:
+    events = ("opening", "closing", "dawn", "dusk")
+    for everything, followed, muted in product(
+        (True, False), ((), ("dawn",), ("closing",)), ((), ("dusk",), (SILENT,))
+    ):
+        who = person(everything=everything, followed=followed, muted=muted)
+        shown_ticks = ticks(who, shown, now)
+        if not everything and not shown_ticks:
+            continue
+        kinds = [kind for kind, _, comes in choosing.kinds(who, shown) if comes]
+        found = tick(who, "everything" if everything else "some", kinds, shown_ticks)
+        assert ticks(after(found), shown, now) == shown_ticks, (everything, followed, muted)
+        assert shown_ticks <= set(events)

@@ -10,12 +10,17 @@ from newsletter.demo.diary import GONE, Deed, Entry
 
 @dataclass(slots=True)
 class Standing:
-    """One person. `asked` is what a request that is not confirmed yet would make of their wishes."""
+    """One person. `asked` is what a request that is not confirmed yet would make of their wishes.
+
+    `narrowed` are the events that were offered when they went over from everything to some: any other was over by then,
+    and stays wanted, for its thanks may be still to come.
+    """
 
     is_in: bool = False
     is_gone: bool = False
     wants_everything: bool = False
     wants: frozenset[str] = frozenset()
+    narrowed: frozenset[str] | None = None
     muted: frozenset[str] = frozenset()
     paused_until: datetime | None = None
     asked: frozenset[str] = frozenset()
@@ -32,7 +37,8 @@ class Standing:
             case deed if deed in GONE:
                 self.is_in, self.is_gone = False, True
             case Deed.CHOSE:
-                self.wants_everything = False
+                if self.wants_everything:
+                    self.wants_everything, self.narrowed = False, entry.offered
                 self.wants = (self.wants - entry.offered) | entry.topics
                 self.muted = self.muted - entry.offered
             case Deed.MUTED:
@@ -44,14 +50,15 @@ class Standing:
     def _come_in(self, topics: frozenset[str]) -> None:
         self.is_in, self.is_gone = True, False
         self.wants_everything = not topics
-        self.wants = topics
+        self.wants, self.narrowed = topics, None
         self.muted = frozenset()
 
     def is_due(self, event: str, now: datetime) -> bool:
         """Whether a mail about this event is theirs to get."""
         if not self.is_in or (self.paused_until is not None and now < self.paused_until):
             return False
-        return event not in self.muted and (self.wants_everything or event in self.wants)
+        was_over = self.narrowed is not None and event not in self.narrowed
+        return event not in self.muted and (self.wants_everything or was_over or event in self.wants)
 
 
 class Replay:

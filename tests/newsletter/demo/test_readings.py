@@ -98,6 +98,14 @@ def test_choosing_leaves_events_alone_that_the_page_did_not_offer() -> None:
     assert wants(before, note(1, Deed.CHOSE, "closing", offered=offered)) == {"opening", "closing"}
 
 
+def test_who_wanted_everything_and_chooses_some_keeps_what_was_over_and_no_longer_offered() -> None:
+    chose = note(1, Deed.CHOSE, "closing", offered=frozenset({"lab", "closing"}))
+    assert wants(note(0, Deed.AGREED), chose) == {"opening", "closing"}
+    assert wants(note(0, Deed.AGREED), chose, note(2, Deed.MUTED, "opening")) == {"closing"}
+    again = (note(2, Deed.LEFT), note(3, Deed.ASKED, "lab"), note(4, Deed.CONFIRMED))
+    assert wants(note(0, Deed.AGREED), chose, *again) == {"lab"}
+
+
 def test_a_muted_event_and_a_pause_are_kept_until_they_end() -> None:
     agreed = note(0, Deed.AGREED)
     assert wants(agreed, note(1, Deed.MUTED, "lab")) == {"opening", "closing"}

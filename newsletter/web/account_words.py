@@ -87,8 +87,16 @@ def facts(person: Entry, look: Look, voice: Voice) -> list[tuple[str, str]]:
         (N_("Pause until"), _day(person.paused_until, here, voice)),
         (N_("Not written to since"), _day(person.suppressed_at, here, voice)),
     ]
-    told = [(name, str(value)) for name, value in person.fields.items()]
+    told = [_told(name, str(value), look, voice) for name, value in person.fields.items()]
     return [*((voice.gettext(name), value) for name, value in known if value), *told]
+
+
+def _told(name: str, value: str, look: Look, voice: Voice) -> tuple[str, str]:
+    """A field of the series' own; a role as the form reads it."""
+    if name != "role":
+        return name, value
+    read = {role.word: role.read_in(voice.language) for role in look.form.roles}
+    return voice.gettext("Your role"), read.get(value, value)
 
 
 def steps(evidence: Sequence[Evidence], zone: ZoneInfo, voice: Voice) -> list[Step]:

@@ -8,6 +8,7 @@ import pytest
 
 from newsletter.constellation import store
 from newsletter.constellation.form import Form, Names, Role
+from subscribers.links import Purpose
 
 ROLES = (Role("teacher", "Teacher", {"en": "Teacher", "de": "Lehrkraft"}), Role("student", "Student"))
 
@@ -43,6 +44,13 @@ async def test_a_role_is_asked_in_the_visitors_language_and_kept_by_its_word(ask
     assert described["options"] == [["teacher", "Teacher"], ["student", "Student"]]
     await asking.post("/join", data={"email": "ana@example.org", "role": "teacher"})
     assert await desk.fields("ana@example.org") == {"role": "teacher"}
+
+
+async def test_a_person_reads_their_role_among_their_data_as_the_form_did(asking, desk, text) -> None:
+    await asking.post("/join", data={"email": "ana@example.org", "role": "teacher", "lang": "de"})
+    ana = await desk.person("ana@example.org")
+    page = text(await asking.get(f"/account/{desk.link(Purpose.ACCOUNT, ana.subscriber_id)}"))
+    assert "Ihre Rolle Lehrkraft" in page
 
 
 async def test_a_role_that_is_not_on_the_list_is_told_beside_its_field(asking, desk, text) -> None:

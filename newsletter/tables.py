@@ -190,7 +190,11 @@ delivery = Table(
 
 
 class TransactionalColumns(TypedColumns):
-    """A mail to one person because of what that person just did: confirm, welcome, link, goodbye."""
+    """A mail to one person because of what that person just did: confirm, welcome, link, goodbye, …
+
+    `to_address` is where it goes if that is not the subscriber's address: to a new one that is to say yes, or to an old
+    one that is told.
+    """
 
     id: Named[int] = Column(BigInt, primary_key=True, autoincrement=True)
     subscriber_id: Named[int] = Column(BigInt, ForeignKey("subscriber.id", ondelete="CASCADE"))
@@ -201,13 +205,14 @@ class TransactionalColumns(TypedColumns):
     due_at: Named[datetime] = Column(Instant)
     at: Named[datetime | None] = Column(Instant)
     reply: Named[str | None] = Column(Text)
+    to_address: Named[str | None] = Column(Text)
 
 
 transactional = Table(
     "transactional",
     metadata,
     TransactionalColumns,
-    CheckConstraint("kind IN ('confirm', 'welcome', 'link', 'goodbye')", name="kind"),
+    CheckConstraint("kind IN ('confirm', 'welcome', 'link', 'goodbye', 'move', 'moved')", name="kind"),
     CheckConstraint(
         "state IN ('queued', 'sending', 'sent', 'deferred', 'refused', 'expired', 'suppressed')", name="state"
     ),

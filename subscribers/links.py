@@ -29,6 +29,7 @@ class Purpose(StrEnum):
     PREFERENCES = "preferences"
     UNSUBSCRIBE = "unsubscribe"
     ACCOUNT = "account"
+    MOVE = "move"
 
 
 ACCOUNT_WITHIN = timedelta(hours=2)

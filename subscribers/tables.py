@@ -105,6 +105,22 @@ consent = Table(
 )
 
 
+class AddressChangeColumns(TypedColumns):
+    """Where a subscriber wants their mail to go, until that mailbox has said yes; one at a time, the newest."""
+
+    subscriber_id: Named[int] = Column(
+        BigInt, ForeignKey("subscriber.id", ondelete="CASCADE"), primary_key=True, autoincrement=False
+    )
+    address: Named[str] = Column(Text)
+    normal: Named[str] = Column(Text)
+    hash: Named[str] = Column(Text)
+    asked_at: Named[datetime] = Column(Instant)
+    ip: Named[str] = Column(Text, server_default="")
+
+
+address_change = Table("address_change", metadata, AddressChangeColumns, sqlite_strict=True, sqlite_with_rowid=False)
+
+
 class SuppressionColumns(TypedColumns):
     """Addresses never to be mailed, by keyed hash: it survives the erasure of everything else."""
 

@@ -11,7 +11,7 @@ from newsletter.tables import campaign, delivery, event, transactional
 from subscribers import consent, directory
 from subscribers.consent import Evidence
 from subscribers.directory import Entry
-from subscribers.tables import bounce_score
+from subscribers.tables import address_change, bounce_score
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +35,8 @@ class Dossier:
     steps: tuple[Evidence, ...]
     bounced_on: tuple[str, ...]
     letters: tuple[Letter, ...]
+    moving_to: str | None
+    """The new address that has been asked, and has not said yes yet."""
 
     def document(self) -> dict[str, Any]:
         """As JSON has it: moments in ISO 8601, each text that was shown with its SHA-256."""
@@ -44,6 +46,7 @@ class Dossier:
             "person": _plain(person),
             "evidence": [_plain({**asdict(step), "text_hash": step.text_hash}) for step in self.steps],
             "bounced_on": list(self.bounced_on),
+            "moving_to": self.moving_to,
             "mails": [_plain(asdict(letter)) for letter in self.letters],
         }
 
@@ -59,6 +62,9 @@ async def read(connection: AsyncConnection, subscriber_id: int) -> Dossier | Non
         tuple(await consent.evidence(connection, subscriber_id)),
         tuple(await connection.scalars(days.order_by(bounce_score.c.day))),
         await _letters(connection, subscriber_id),
+        await connection.scalar(
+            select(address_change.c.address).where(address_change.c.subscriber_id == subscriber_id)
+        ),
     )
 
 

@@ -35,6 +35,7 @@ SLOTS = {
     "one_click_url": Sort.URL,
     "confirm_url": Sort.URL,
     "account_url": Sort.URL,
+    "move_url": Sort.URL,
     "archive_url": Sort.URL,
 }
 """Every slot and its sort; the keys of the values that fill a skeleton."""
@@ -46,6 +47,7 @@ IN_TEMPLATES = {
         "unsubscribe": "unsubscribe_url",
         "confirm": "confirm_url",
         "account": "account_url",
+        "move": "move_url",
         "archive": "archive_url",
     },
 }

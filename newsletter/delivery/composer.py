@@ -116,6 +116,9 @@ def transactional_item(stationery: Stationery, waiting: Waiting, facts: Facts) -
     if waiting.kind is Kind.LINK:
         account = stationery.links.token(Purpose.ACCOUNT, waiting.subscriber_id, issued_at=waiting.created_at)
         values["account_url"] = f"{stationery.public_url}/account/{account}"
+    if waiting.kind is Kind.MOVE:
+        move = stationery.links.token(Purpose.MOVE, waiting.subscriber_id, issued_at=waiting.created_at)
+        values["move_url"] = f"{stationery.public_url}/move/{move}"
     envelope = Envelope.of(
         facts.constellation, date=waiting.created_at, bounce=stationery.bounce_address, provider=stationery.provider
     )

@@ -26,6 +26,8 @@ class Kind(StrEnum):
     WELCOME = "welcome"
     LINK = "link"
     GOODBYE = "goodbye"
+    MOVE = "move"
+    MOVED = "moved"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +57,17 @@ class Settlement:
 
 
 async def enqueue(
-    connection: AsyncConnection, subscriber_id: int, kind: Kind, *, now: datetime, most_a_day: int
+    connection: AsyncConnection,
+    subscriber_id: int,
+    kind: Kind,
+    *,
+    now: datetime,
+    most_a_day: int,
+    to_address: str | None = None,
 ) -> bool:
-    """Have a mail sent to a subscriber; False when that person was sent `most_a_day` of this kind in 24 hours.
+    """Have a mail sent to a subscriber, at another address than theirs where one is named.
 
+    False when that person was sent `most_a_day` of this kind in 24 hours.
     The cap counts whoever asked: a stranger who types somebody's address again and again reaches it once a day.
     """
     recent = (
@@ -73,7 +82,9 @@ async def enqueue(
     if (await connection.scalar(recent) or 0) >= most_a_day:
         return False
     await connection.execute(
-        insert(transactional).values(subscriber_id=subscriber_id, kind=kind, created_at=now, due_at=now)
+        insert(transactional).values(
+            subscriber_id=subscriber_id, kind=kind, created_at=now, due_at=now, to_address=to_address
+        )
     )
     return True
 
@@ -121,7 +132,7 @@ async def claim(connection: AsyncConnection, *, limit: int, now: datetime) -> li
             transactional.c.created_at,
             transactional.c.attempts,
             transactional.c.subscriber_id,
-            subscriber.c.address,
+            func.coalesce(transactional.c.to_address, subscriber.c.address).label("address"),
             subscriber.c.first_name,
             subscriber.c.last_name,
             subscriber.c.locale,
@@ -139,8 +150,9 @@ async def claim(connection: AsyncConnection, *, limit: int, now: datetime) -> li
             attempts=row.attempts,
             subscriber_id=row.subscriber_id,
             address=row.address,
-            first_name=row.first_name,
-            last_name=row.last_name,
+            # Whose mailbox a new address is, nobody knows yet: it is not told their name.
+            first_name="" if row.kind == Kind.MOVE else row.first_name,
+            last_name="" if row.kind == Kind.MOVE else row.last_name,
             locale=row.locale,
             timezone=row.timezone,
         )

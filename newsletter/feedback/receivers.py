@@ -63,7 +63,8 @@ async def find(connection: AsyncConnection, refs: Iterable[DeliveryRef]) -> dict
         rows_of_singles = await connection.execute(
             select(transactional.c.id, subscriber.c.id, *person, transactional.c.at)
             .join(transactional, transactional.c.subscriber_id == subscriber.c.id)
-            .where(transactional.c.id.in_(singles))
+            # What went to another address than theirs tells nothing of theirs.
+            .where(transactional.c.id.in_(singles), transactional.c.to_address.is_(None))
         )
         found |= {DeliveryRef("transactional", 0, row[0]): Receiver(*row[1:]) for row in rows_of_singles}
     return found

@@ -15,16 +15,28 @@ from starlette.responses import Response
 from newsletter import catalogues
 from newsletter.campaigns import dossier
 from newsletter.campaigns.dossier import Dossier
+from newsletter.delivery import transactional
 from newsletter.web import account_words, forms, languages
+from newsletter.web import entry as entries
+from newsletter.web.entry import Entry
 from newsletter.web.site import Site, holder, visitor, voice_of
-from subscribers import erasure, names, preferences
+from subscribers import addresses, erasure, moving, names, preferences
+from subscribers.addresses import Address, AddressError
 from subscribers.links import ACCOUNT_WITHIN, LinkInvalid, Opened, Purpose
+from subscribers.preferences import Preferences
+
+_PARTS = ("name", "address")
 
 
 async def show(site: Site, request: Request) -> Response:
     """Everything, in words."""
     token = request.path_params["token"]
-    opened = _open(site, token)
+    saved = request.query_params.get("saved", "")
+    return await _page(site, _open(site, token), token, saved=saved if saved in _PARTS else "")
+
+
+async def _page(site: Site, opened: Opened, token: str, *, saved: str = "", wrong: str | None = None) -> Response:
+    """`wrong` is what was typed as a new address and is none."""
     async with site.read() as (connection, look):
         kept = await _kept(connection, opened)
         voice = catalogues.voice(kept.person.locale, look.language)
@@ -33,8 +45,11 @@ async def show(site: Site, request: Request) -> Response:
             "account",
             look,
             voice,
+            status=200 if wrong is None else 422,
             token=token,
-            saved=request.query_params.get("saved") == "name",
+            saved=saved,
+            email=wrong or "",
+            errors={} if wrong is None else entries.errors(Entry(email=wrong), look, voice),
             good_until=(opened.issued_at + ACCOUNT_WITHIN).astimezone(zone),
             person=kept.person,
             facts=account_words.facts(kept.person, look, voice),
@@ -54,23 +69,44 @@ async def data(site: Site, request: Request) -> Response:
 
 
 async def save(site: Site, request: Request) -> Response:
-    """Write their name as they say it is."""
+    """Save the part whose button was pressed: their name, or the address their mail shall go to."""
     token = request.path_params["token"]
     opened = _open(site, token)
     form = await forms.read(request)
-    if form.text("part") != "name":
+    part = form.text("part")
+    if part not in _PARTS:
         raise HTTPException(400, "This form is not one of the page's own.")
+    if part == "address":
+        try:
+            address = addresses.parse(form.text("email"))
+        except AddressError:
+            return await _page(site, opened, token, wrong=form.text("email"))
     async with site.database.briefly() as connection:
-        await holder(connection, opened.subscriber_id)
-        await preferences.settle(
-            connection,
-            opened.subscriber_id,
-            first_name=names.clean(form.text("first_name")),
-            last_name=names.clean(form.text("last_name")),
-            ip=visitor(request),
-            now=site.clock(),
-        )
-    return site.redirect(f"/account/{token}?saved=name#saved")
+        await _holder(connection, opened)
+        if part == "address":
+            await _move(site, connection, opened.subscriber_id, address, visitor(request))
+        else:
+            await preferences.settle(
+                connection,
+                opened.subscriber_id,
+                first_name=names.clean(form.text("first_name")),
+                last_name=names.clean(form.text("last_name")),
+                ip=visitor(request),
+                now=site.clock(),
+            )
+    return site.redirect(f"/account/{token}?saved={part}#saved")
+
+
+async def _move(site: Site, connection: AsyncConnection, number: int, address: Address, ip: str) -> None:
+    """Ask the new mailbox, whatever there is to ask; the page does not tell."""
+    now, most_a_day = site.clock(), site.settings.joining.confirmations_a_day
+    hash_key = site.settings.secrets.hash_key.get_secret_value()
+    due = await moving.request(connection, number, address, hash_key=hash_key, ip=ip, now=now)
+    if isinstance(due, moving.MoveDue):
+        kind = transactional.Kind.MOVE
+        await transactional.enqueue(connection, number, kind, now=now, most_a_day=most_a_day, to_address=due.address)
+    else:
+        await transactional.answer(connection, due, now=now, most_a_day=most_a_day)
 
 
 async def ask_to_erase(site: Site, request: Request) -> Response:
@@ -78,7 +114,7 @@ async def ask_to_erase(site: Site, request: Request) -> Response:
     token = request.path_params["token"]
     opened = _open(site, token)
     async with site.read() as (connection, look):
-        person = await holder(connection, opened.subscriber_id)
+        person = await _holder(connection, opened)
         return site.show("erase", look, voice_of(person, look), person=person, token=token)
 
 
@@ -90,7 +126,7 @@ async def erase(site: Site, request: Request) -> Response:
         raise HTTPException(400, "This form is not the page's own.")
     async with site.database.briefly() as connection:
         look = await site.looks.current(connection)
-        voice = voice_of(await holder(connection, opened.subscriber_id), look)
+        voice = voice_of(await _holder(connection, opened), look)
         await erasure.erase(connection, opened.subscriber_id, now=site.clock())
     return site.redirect(f"/erased?lang={voice.language}")
 
@@ -106,7 +142,15 @@ def _open(site: Site, token: str) -> Opened:
     return site.links.open(Purpose.ACCOUNT, token, now=site.clock(), within=ACCOUNT_WITHIN)
 
 
+async def _holder(connection: AsyncConnection, opened: Opened) -> Preferences:
+    """Whose link this is. Raises LinkInvalid for one that was sent to the mailbox they moved away from."""
+    if await moving.moved_since(connection, opened.subscriber_id, opened.issued_at):
+        raise LinkInvalid("this link is from before the address changed")
+    return await holder(connection, opened.subscriber_id)
+
+
 async def _kept(connection: AsyncConnection, opened: Opened) -> Dossier:
+    await _holder(connection, opened)
     found = await dossier.read(connection, opened.subscriber_id)
     if found is None:
         raise LinkInvalid("this link belongs to nobody any more")

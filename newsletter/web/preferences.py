@@ -38,7 +38,7 @@ async def show(site: Site, request: Request) -> Response:
     async with site.read() as (connection, look):
         person = await holder(connection, subscriber_id)
         saved = request.query_params.get("saved", "")
-        return _page(site, look, person, token, saved=saved if saved in _SAVERS else "")
+        return _page(site, look, person, token, saved=saved if saved in _SAVERS or saved == "address" else "")
 
 
 async def save(site: Site, request: Request) -> Response:

@@ -23,6 +23,7 @@ PAGES = {
     "link/sent": "link-sent",
     "account": "account",
     "account-expired": "account-expired",
+    "move": "move",
     "erase": "erase",
     "erased": "erased",
     "void": "confirm-void",
@@ -59,9 +60,13 @@ def _open_as_member(page: Page, site: Any, name: str) -> None:
     _arrived(page, "Welcome. You are in.")
     if name == "preferences":
         page.goto(site.link(Purpose.PREFERENCES))
-    if name in ("account", "account-expired", "erase"):
+    if name in ("account", "account-expired", "erase", "move"):
         age = timedelta(days=1) if name == "account-expired" else timedelta()
         page.goto(site.link(Purpose.ACCOUNT, age=age))
+    if name == "move":
+        page.get_by_label("New e-mail address").fill("new@example.org")
+        page.get_by_role("button", name="Ask at the new address").click()
+        page.goto(site.link(Purpose.MOVE))
     if name == "erase":
         page.get_by_role("link", name="Erase everything").click()
         _arrived(page, "Erase everything about you?")

@@ -1,7 +1,7 @@
 """The web application: its routes, the order of its layers, and what is opened for as long as it runs."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from typing import Any, Protocol
@@ -12,6 +12,7 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -130,7 +131,9 @@ def _routes(site: Site) -> list[Route]:
         allow_headers=["Content-Type"],
     )
 
-    def route(path: str, *, shared: bool = False, **by_method: Endpoint) -> Route:
+    packed = Middleware(GZipMiddleware)
+
+    def route(path: str, *, shared: bool = False, also: Sequence[Middleware] = (), **by_method: Endpoint) -> Route:
         """A path and what answers it; one that is `shared` may be asked by the scripts of the sites in the settings."""
 
         async def endpoint(request: Request) -> Response:
@@ -140,15 +143,15 @@ def _routes(site: Site) -> list[Route]:
             return await by_method[request.method if request.method in by_method else "GET"](site, request)
 
         methods = [*by_method, "OPTIONS"] if shared else list(by_method)
-        answered = Route(path, endpoint, methods=methods, middleware=[in_other_sites] if shared else None)
+        answered = Route(path, endpoint, methods=methods, middleware=[in_other_sites, *also] if shared else also)
         return answered
 
     return [
         route("/", GET=join.enter),
         route("/join", GET=join.show, POST=join.join, shared=True),
         route("/join/sent", GET=join.sent),
-        route("/form.js", GET=files.form_script),
-        route("/form.json", GET=embed.describe, shared=True),
+        route("/form.js", GET=files.form_script, also=[packed]),
+        route("/form.json", GET=embed.describe, shared=True, also=[packed]),
         route("/confirm/{token}", GET=confirm.show, POST=confirm.confirm),
         route("/preferences/{token}", GET=preferences.show, POST=preferences.save),
         route("/link", GET=link.show, POST=link.ask),

@@ -1,12 +1,12 @@
 """The form in other sites: what its script is given, who may ask for it, and that it stays small."""
 
-import gzip
 import json
 
 import httpx2
 import pytest
 
 from newsletter import assets
+from newsletter.constellation import file, store
 from newsletter.web import agreement
 from tests.conftest import make_settings
 
@@ -23,10 +23,25 @@ async def shared(serve, database_url, loaded) -> httpx2.AsyncClient:
     return visitor
 
 
-def test_the_script_is_small_and_so_is_everything_it_asks_for() -> None:
-    pages = assets.TEMPLATES / "pages"
-    script, style = ((pages / name).read_bytes() for name in ("form.js", "form.css"))
-    assert len(gzip.compress(script)) + len(gzip.compress(style)) < SIX_KB
+async def test_the_script_and_all_that_it_asks_for_weigh_less_than_6_kb_on_the_wire(
+    serve, settings, database, now
+) -> None:
+    season = file.read(assets.TEMPLATES / "init" / "constellation.toml")
+    async with database.begin() as connection:
+        await store.load(connection, season, now)
+    visitor = await serve(settings)
+    weight = 0
+    for path in ("/form.js", "/form.json"):
+        async with visitor.stream("GET", path, headers={"Accept-Encoding": "gzip"}) as response:
+            assert response.headers["content-encoding"] == "gzip"
+            weight += len(b"".join([piece async for piece in response.aiter_raw()]))
+    assert weight < SIX_KB
+
+
+async def test_who_cannot_unpack_is_sent_the_script_as_it_is(client) -> None:
+    response = await client.get("/form.js", headers={"Accept-Encoding": "identity"})
+    assert "content-encoding" not in response.headers
+    assert response.text == (assets.TEMPLATES / "pages" / "form.js").read_text(encoding="utf-8")
 
 
 async def test_any_site_may_load_the_script_and_keep_it_for_an_hour(client) -> None:

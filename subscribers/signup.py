@@ -124,8 +124,11 @@ async def confirm(connection: AsyncConnection, subscriber_id: int, *, ip: str, n
         .where(subscriber.c.id == subscriber_id)
         .values(status="active", confirmed_at=now, left_at=None)
     )
+    detail: dict[str, Any] = {}
     if person.status == "left" and request is not None and "everything" in request.detail:
-        await choices.replace(connection, subscriber_id, choices.of_document(request.detail))
+        before, after = await choices.read(connection, subscriber_id), choices.of_document(request.detail)
+        await choices.replace(connection, subscriber_id, after)
+        detail = {} if before == after else {"before": before.document(), "after": after.document()}
     await consent.record(
         connection,
         subscriber_id,
@@ -136,6 +139,7 @@ async def confirm(connection: AsyncConnection, subscriber_id: int, *, ip: str, n
         ip=ip,
         text_version="" if request is None else request.text_version,
         text_shown="" if request is None else request.text_shown,
+        detail=detail,
     )
     return True
 

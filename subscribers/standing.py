@@ -64,7 +64,9 @@ def _rhythm(moment: datetime, entry: Entry, evidence: Sequence[Evidence]) -> Rhy
 def _before(moment: datetime, name: str, evidence: Sequence[Evidence]) -> Mapping[str, Any] | None:
     """What the first change since then of this says was there before it; None where today's is still that."""
     for step in evidence:
-        before = step.detail.get("before") if step.at > moment and step.action is Action.CHANGED else None
+        # Whoever comes back with other wishes than they had confirms these.
+        tells = step.at > moment and step.action in (Action.CHANGED, Action.CONFIRMED)
+        before = step.detail.get("before") if tells else None
         if isinstance(before, dict) and name in before:
             return before
     return None

@@ -15,7 +15,7 @@ import pytest
 from newsletter import database as databases
 from newsletter.settings import Settings
 
-pytest_plugins = ["tests.dovecot", "tests.processes", "tests.smtp_server"]
+pytest_plugins = ["tests.browser.other_site", "tests.dovecot", "tests.processes", "tests.smtp_server"]
 
 NOW = datetime(2021, 1, 15, 12, 0, tzinfo=UTC)
 """The moment most tests happen at: some weeks before the opening."""

@@ -20,8 +20,6 @@ from newsletter.settings import Settings
 from newsletter.web.app import create_app
 from subscribers.links import Links, Purpose
 
-pytest_plugins = ["tests.browser.other_site"]
-
 NOW = datetime(2021, 1, 15, 12, 0, tzinfo=UTC)
 KEY = "k" * 40
 ARGUMENTS = [

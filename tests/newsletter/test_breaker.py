@@ -17,6 +17,7 @@ from newsletter.feedback import breaker
 from newsletter.settings import Settings
 from newsletter.tables import campaign, delivery, shard
 from subscribers import consent, suppression
+from subscribers.audience import About
 from subscribers.links import DeliveryRef
 from subscribers.tables import subscriber
 from subscribers.tables import suppression as suppressed
@@ -101,12 +102,12 @@ async def test_a_domain_that_blocks_gets_no_mail_for_an_hour_and_is_then_tried_a
         await connection.execute(insert(shard).values(campaign_id=1, number=0, **values))
         hold = await ledger.take(connection, "test", now, on_uncertain="resend")
         assert hold is not None
-        window = await ledger.claim(connection, hold, after_id=0, limit=100, topic=None, now=now)
+        window = await ledger.claim(connection, hold, after_id=0, limit=100, about=About(None), now=now)
         assert [due.subscriber_id for due in window.due] == [people[0]], "others are written to"
         assert await ledger.counts(connection, 1) == {State.DEFERRED: 39, State.SENDING: 1}
         assert await connection.scalar(select(func.max(delivery.c.attempts))) == 1, "being put off is no attempt"
         later = now + timedelta(hours=1)
-        window = await ledger.claim(connection, hold, after_id=0, limit=100, topic=None, now=later)
+        window = await ledger.claim(connection, hold, after_id=0, limit=100, about=About(None), now=later)
         assert len(window.due) == 39
 
 

@@ -3,6 +3,7 @@
 Killed in the middle and started again, it finds what it wrote and goes on: a second run changes nothing.
 """
 
+import asyncio
 import json
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager
@@ -28,6 +29,9 @@ from subscribers.tables import choice, consent, subscriber, suppression
 
 BATCH = 5000
 """Rows of a transaction: few enough that on SQLite, where it holds the one write lock, nobody waits for long."""
+
+_PIECE = 100
+"""Rows read before whatever else is ready gets its turn: two milliseconds."""
 
 _TRIES = 8
 _SOURCE = "import"
@@ -59,13 +63,19 @@ async def run(
     reader = Reader(layout, file=path.name, events=events, now=now)
     rows = source.rows(file)
     with seen.remembering() as seen_before:
-        # One after the other: read in a second thread meanwhile, the interpreter's lock made both slower.
-        while (batch := _read(rows, reader, seen_before, hash_key)).rows:
-            if batch.named:
-                await _take(batch.named, begin=begin, now=now, report=report)
-            _account(batch, report, rejected)
+        batch = await _read(rows, reader, seen_before, hash_key)
+        while batch.rows:
+            # A server works on one batch while the next is read. In a second thread, the interpreter's lock made
+            # both slower.
+            taking = asyncio.create_task(_take(batch.named, begin=begin, now=now, report=report))
+            try:
+                following = await _read(rows, reader, seen_before, hash_key)
+            finally:
+                await taking
+                _account(batch, report, rejected)
             if progressed is not None:
                 progressed(report.counts.rows, max(report.counts.rows, file.lines))
+            batch = following
     return report
 
 
@@ -77,12 +87,14 @@ class _Batch:
     remarks: list[Remark] = field(default_factory=list)
 
 
-def _read(rows: Iterator[source.Row], reader: Reader, seen_before: seen.Seen, hash_key: str) -> _Batch:
-    """The next batch, cleaned; an empty one at the end of the file."""
+async def _read(rows: Iterator[source.Row], reader: Reader, seen_before: seen.Seen, hash_key: str) -> _Batch:
+    """The next batch, cleaned; an empty one at the end of the file. It gives way every few rows."""
     batch = _Batch()
     read: list[Person | Stop] = []
     for row in islice(rows, BATCH):
         batch.rows += 1
+        if batch.rows % _PIECE == 0:
+            await asyncio.sleep(0)
         try:
             one = reader.read(row)
         except Refused as refusal:
@@ -106,6 +118,8 @@ def _account(batch: _Batch, report: Report, rejected: Callable[[Rejected], None]
 
 async def _take(named: list[Named], *, begin: Begin, now: datetime, report: Report) -> None:
     """Decide on a batch and write it. Someone may join just now by the form: then it is decided afresh."""
+    if not named:
+        return
     for _ in range(_TRIES):
         try:
             async with begin() as connection:

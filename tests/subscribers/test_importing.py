@@ -493,3 +493,12 @@ async def test_dates_in_the_file_count_from_its_own_day_wherever_it_was_written(
     ahead = (now + timedelta(hours=12)).strftime("%Y-%m-%d")
     await desk.take(f"email,consented_at\nana@example.org,{ahead}\n")
     assert await people.status(ANA) == "active"
+
+
+async def test_what_is_written_is_accounted_for_even_where_the_next_rows_cannot_be_read(desk, monkeypatch):
+    monkeypatch.setattr(batches, "BATCH", 2)
+    long = "".join(f"p{n}@example.org,P\n" for n in range(9000))
+    with pytest.raises(ImportFailed, match="a quotation mark opens"):
+        await desk.take(f'email,first_name\nana@example.org,Ana\nnobody,N\n"Ben\n{long}')
+    assert (await desk.rows())["subscriber"] == 1
+    assert [one.row for one in desk.rejected] == [3]

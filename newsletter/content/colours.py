@@ -15,6 +15,8 @@ NIGHT = "#211d2b"
 ENOUGH = 4.5
 """The contrast that text of ordinary size needs against what is behind it."""
 
+_STEPS = 50
+
 
 @dataclass(frozen=True, slots=True)
 class Palette:
@@ -67,15 +69,19 @@ def text_upon(colour: str) -> str:
 
 def legible(colour: str, *, upon: str) -> str:
     """The colour itself where it is legible upon the other, else the nearest lighter or darker one that is."""
+    return shade(colour, ENOUGH, upon=upon, towards=WHITE if text_upon(upon) == WHITE else BLACK)
+
+
+def shade(colour: str, ratio: float, *, upon: str, towards: str) -> str:
+    """The colour, or its nearest shade towards white or black that has this contrast upon the other; its hue stays."""
     hue, lightness, saturation = colorsys.rgb_to_hls(*_channels(colour))
-    target = 1.0 if text_upon(upon) == WHITE else 0.0
-    for step in range(21):
-        share = step / 20
-        moved = lightness + (target - lightness) * share
-        candidate = colour if step == 0 else _hex(colorsys.hls_to_rgb(hue, moved, saturation))
-        if contrast(candidate, upon) >= ENOUGH:
+    target = 1.0 if towards == WHITE else 0.0
+    for step in range(_STEPS + 1):
+        moved = lightness + (target - lightness) * step / _STEPS
+        candidate = _hex(colorsys.hls_to_rgb(hue, moved, saturation))
+        if contrast(candidate, upon) >= ratio:
             return candidate
-    return text_upon(upon)
+    return towards
 
 
 def mixed(colour: str, ground: str, share: float) -> str:

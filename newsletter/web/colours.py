@@ -1,19 +1,15 @@
 """A brand's two colours on the pages: whatever they are, what is read keeps the contrast that WCAG 2.2 AA asks for."""
 
-import colorsys
 from dataclasses import dataclass
 
 from newsletter.constellation.model import Brand
-from newsletter.content.colours import contrast, mixed
+from newsletter.content.colours import BLACK, WHITE, contrast, mixed, shade
 
 TEXT = 4.5  # WCAG 2.2, success criterion 1.4.3: text against its background
 PARTS = 3.0  # WCAG 2.2, success criterion 1.4.11: borders of controls and graphics against theirs
 
 PAPER_LIGHT = "#fbfaf7"
 PAPER_DARK = "#16141d"
-
-_BLACK, _WHITE = "#000000", "#ffffff"
-_STEPS = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,40 +36,22 @@ class Palette:
 
 def palette(brand: Brand) -> Palette:
     """All colours of the pages, from the brand's two."""
-    sky = _until(brand.color, 9.0, against=_WHITE, towards=_BLACK)  # far darker than text needs: stars are faint
+    sky = shade(brand.color, 9.0, upon=WHITE, towards=BLACK)  # far darker than text needs: stars are faint
     return Palette(
         sky=sky,
-        sky_deep=mixed(sky, _BLACK, 0.55),
-        star=_until(brand.accent, TEXT, against=sky, towards=_WHITE),
-        light=_scheme(brand, PAPER_LIGHT, away=_BLACK),
-        dark=_scheme(brand, PAPER_DARK, away=_WHITE),
+        sky_deep=mixed(sky, BLACK, 0.55),
+        star=shade(brand.accent, TEXT, upon=sky, towards=WHITE),
+        light=_scheme(brand, PAPER_LIGHT, away=BLACK),
+        dark=_scheme(brand, PAPER_DARK, away=WHITE),
     )
 
 
 def _scheme(brand: Brand, paper: str, *, away: str) -> Scheme:
-    button = _until(brand.color, PARTS, against=paper, towards=away)
+    button = shade(brand.color, PARTS, upon=paper, towards=away)
     return Scheme(
         paper=paper,
-        brand=_until(brand.color, TEXT + 1, against=paper, towards=away),  # a little more: cards are tinted
+        brand=shade(brand.color, TEXT + 1, upon=paper, towards=away),  # a little more: cards are tinted
         button=button,
-        on_button=max(_WHITE, _BLACK, key=lambda text: contrast(text, button)),
-        accent=_until(brand.accent, PARTS, against=paper, towards=away),
+        on_button=max(WHITE, BLACK, key=lambda text: contrast(text, button)),
+        accent=shade(brand.accent, PARTS, upon=paper, towards=away),
     )
-
-
-def _until(color: str, ratio: float, *, against: str, towards: str) -> str:
-    """The nearest shade of a colour, lighter or darker by steps, that has this contrast; its hue stays."""
-    hue, lightness, saturation = colorsys.rgb_to_hls(*(channel / 255 for channel in bytes.fromhex(_six_digits(color))))
-    target = 1.0 if towards == _WHITE else 0.0
-    for step in range(_STEPS + 1):
-        share = step / _STEPS
-        shade = colorsys.hls_to_rgb(hue, lightness + (target - lightness) * share, saturation)
-        candidate = "#" + bytes(round(channel * 255) for channel in shade).hex()
-        if contrast(candidate, against) >= ratio:
-            return candidate
-    return towards
-
-
-def _six_digits(color: str) -> str:
-    digits = color.removeprefix("#")
-    return "".join(2 * digit for digit in digits) if len(digits) == 3 else digits

@@ -12,7 +12,7 @@ import typer
 from sqlalchemy.exc import DBAPIError
 
 from newsletter import feedback, logs, setting_values
-from newsletter.cli import edge, reported
+from newsletter.cli import edge, grouping, reported
 from newsletter.clock import wall_clock
 from newsletter.engine import embedded, listener, mailboxes, returned_mail
 from newsletter.engine.returned_mail import Reading
@@ -24,7 +24,7 @@ from subscribers.links import Links
 from webhooks import mailbox
 from webhooks.reports import mime
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None)
+app = grouping.group()
 
 
 app.command("list")(reported.list_)

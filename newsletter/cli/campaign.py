@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from newsletter.campaigns import lifecycle, previewing, report, store
 from newsletter.campaigns.store import Campaign
-from newsletter.cli import edge, progress, reported
+from newsletter.cli import edge, grouping, progress, reported
 from newsletter.constellation.model import MailKind
 from newsletter.database import Database
 from newsletter.delivery import ledger
@@ -21,7 +21,7 @@ from newsletter.delivery.ledger import State
 from newsletter.engine import embedded, sending
 from newsletter.settings import Settings
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None)
+app = grouping.group()
 
 Slug = Annotated[str, typer.Argument(metavar="CAMPAIGN", help="Its name, as `campaign list` shows it.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from newsletter.cli import edge
+from newsletter.cli import edge, grouping
 from newsletter.constellation import file as files
 from newsletter.constellation import loading
 from newsletter.constellation.difference import Difference, FieldChange, What
@@ -17,7 +17,7 @@ from newsletter.constellation.loading import Loaded
 from newsletter.constellation.model import Constellation
 from newsletter.constellation.schedule import DueMail, Replanned
 
-app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
+app = grouping.group()
 
 _WIDTH = 80
 

@@ -6,9 +6,9 @@ from typing import Annotated
 import typer
 
 from newsletter import database
-from newsletter.cli import edge
+from newsletter.cli import edge, grouping
 
-app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
+app = grouping.group()
 
 
 @app.callback()

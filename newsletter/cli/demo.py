@@ -15,7 +15,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemaining
 from rich.table import Table
 from uvicorn.loops.auto import auto_loop_factory
 
-from newsletter.cli import edge
+from newsletter.cli import edge, grouping
 from newsletter.demo import encore, folder, performance, stage
 from newsletter.demo.checks import Finding
 from newsletter.demo.clock import BEGINS, ENDS
@@ -24,7 +24,7 @@ from newsletter.demo.stage import Stage
 from newsletter.demo.summary import Outcome
 from subscribers.importing import Report
 
-app = typer.Typer(rich_markup_mode=None, add_completion=False)
+app = grouping.alone()
 
 _COLUMNS = 80
 

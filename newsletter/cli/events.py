@@ -6,13 +6,13 @@ from zoneinfo import ZoneInfo
 
 import typer
 
-from newsletter.cli import edge
+from newsletter.cli import edge, grouping
 from newsletter.constellation import planning, schedule, store
 from newsletter.constellation.model import Event
 from newsletter.constellation.schedule import DueMail
 from newsletter.constellation.store import Status, StoredEvent
 
-app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
+app = grouping.group()
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 

@@ -6,12 +6,12 @@ import typer
 
 from newsletter.campaigns import explaining, store
 from newsletter.campaigns.explaining import Explanation
-from newsletter.cli import edge
+from newsletter.cli import edge, grouping
 from newsletter.settings import Settings
 from subscribers import addresses
 from subscribers.addresses import Address
 
-app = typer.Typer(rich_markup_mode=None)
+app = grouping.alone()
 
 
 @app.command()

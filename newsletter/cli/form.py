@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from newsletter import catalogues
-from newsletter.cli import edge
+from newsletter.cli import edge, grouping
 from newsletter.constellation import store
 from newsletter.errors import NewsletterError
 from newsletter.settings import Settings
@@ -15,7 +15,7 @@ from newsletter.web.embed import Snippets
 from newsletter.web.look import Looks
 from newsletter.web.pages import FOLDER, Pages
 
-app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
+app = grouping.group()
 
 
 class UnknownLanguage(NewsletterError):

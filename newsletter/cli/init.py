@@ -8,10 +8,10 @@ from typing import Annotated
 import typer
 
 from newsletter import assets, keyring
-from newsletter.cli import edge
+from newsletter.cli import edge, grouping
 from newsletter.errors import NewsletterError
 
-app = typer.Typer(add_completion=False, rich_markup_mode=None)
+app = grouping.alone()
 
 _SECRETS = ("@SIGNING_KEY@", "@HASH_KEY@")
 _PRIVATE, _SHARED = 0o600, 0o644

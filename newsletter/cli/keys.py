@@ -6,11 +6,11 @@ from typing import Annotated
 import typer
 
 from newsletter import keyring
-from newsletter.cli import edge
+from newsletter.cli import edge, grouping
 from newsletter.errors import NewsletterError
 from newsletter.keyring import KeyInFile, KeysError
 
-app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
+app = grouping.group()
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 

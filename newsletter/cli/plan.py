@@ -6,12 +6,12 @@ from zoneinfo import ZoneInfo
 
 import typer
 
-from newsletter.cli import edge
+from newsletter.cli import edge, grouping
 from newsletter.constellation import outlook, store
 from newsletter.constellation.outlook import Prospect
 from newsletter.constellation.schedule import PlanState
 
-app = typer.Typer(rich_markup_mode=None)
+app = grouping.alone()
 
 
 @app.command()

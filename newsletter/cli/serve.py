@@ -10,14 +10,14 @@ import uvicorn
 
 from newsletter import database as databases
 from newsletter import logs
-from newsletter.cli import edge
+from newsletter.cli import edge, grouping
 from newsletter.errors import NewsletterError
 from newsletter.settings import Settings
 from newsletter.web.app import create_app
 
 _DRAIN_SECONDS = 20
 
-app = typer.Typer(rich_markup_mode=None, add_completion=False)
+app = grouping.alone()
 
 
 class CannotListen(NewsletterError):

@@ -5,9 +5,9 @@ from typing import Annotated
 import typer
 
 from newsletter import settings as reading
-from newsletter.cli import edge
+from newsletter.cli import edge, grouping
 
-app = typer.Typer(rich_markup_mode=None)
+app = grouping.alone()
 
 
 @app.command()

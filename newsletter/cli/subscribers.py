@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from newsletter.cli import edge, people_import, person_evidence
+from newsletter.cli import edge, grouping, people_import, person_evidence
 from newsletter.errors import NewsletterError
 from newsletter.settings import Settings
 from subscribers import addresses, audience, consent, directory, erasure, exporting, suppression
@@ -16,7 +16,7 @@ from subscribers.audience import Rhythm
 from subscribers.directory import Entry, NoSuchSubscriber
 from subscribers.suppression import Reason
 
-app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
+app = grouping.group()
 
 Email = Annotated[str, typer.Argument(help="The address.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]

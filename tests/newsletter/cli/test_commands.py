@@ -87,3 +87,15 @@ def test_a_command_without_settings_is_one_line_and_ends_with_1(
     assert done.err.splitlines() == [
         "newsletter: newsletter.toml: there is no such file; run `newsletter init`, or name one with --settings"
     ]
+
+
+@pytest.mark.parametrize("name", cli.COMMANDS)
+def test_a_groups_list_says_whole_sentences(
+    newsletter: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(WIDTH))
+    said = newsletter(name, "--help").out
+    listed = said.partition("Commands:\n")[2].splitlines()
+    assert not [line for line in listed if line.endswith("...")], "cut off: make the group by grouping.group()"
+    assert max(map(len, listed), default=0) <= WIDTH
+    assert "completion" not in said

@@ -22,6 +22,7 @@ from subscribers.columns import BigInt, Instant, Json
 from subscribers.tables import metadata
 
 __all__ = [
+    "audience",
     "audit",
     "campaign",
     "constellation",
@@ -101,7 +102,10 @@ plan = Table(
 
 
 class CampaignColumns(TypedColumns):
-    """One mailing to an audience. `document` holds the facts its mails state, frozen when it starts."""
+    """One mailing to an audience. `document` holds the facts its mails state, frozen when it starts.
+
+    `expression` says who of the event's followers is meant (see subscribers.expressions); empty, it is all of them.
+    """
 
     id: Named[int] = Column(Integer, primary_key=True, autoincrement=True)
     slug: Named[str] = Column(Text, unique=True)
@@ -110,6 +114,7 @@ class CampaignColumns(TypedColumns):
     status: Named[str] = Column(Text, server_default="draft")
     document: Named[dict[str, Any]] = Column(Json, server_default="{}")
     note: Named[str] = Column(Text, server_default="")
+    expression: Named[str] = Column(Text, server_default="")
     created_at: Named[datetime] = Column(Instant)
     scheduled_at: Named[datetime | None] = Column(Instant)
     started_at: Named[datetime | None] = Column(Instant)
@@ -124,6 +129,17 @@ campaign = Table(
     CheckConstraint("status <> 'sending' OR started_at IS NOT NULL", name="sending_has_started"),
     sqlite_strict=True,
 )
+
+
+class AudienceColumns(TypedColumns):
+    """An expression that staff keep under a name, for campaigns to come."""
+
+    name: Named[str] = Column(Text, primary_key=True)
+    expression: Named[str] = Column(Text)
+    saved_at: Named[datetime] = Column(Instant)
+
+
+audience = Table("audience", metadata, AudienceColumns, sqlite_strict=True, sqlite_with_rowid=False)
 
 
 class ShardColumns(TypedColumns):

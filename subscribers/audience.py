@@ -71,7 +71,11 @@ def wanting(about: About) -> ColumnElement[bool]:
     return and_(following(about.topic, about.kind), subscriber.c.rhythm == Rhythm.EACH)
 
 
-async def count(connection: AsyncConnection, about: About, now: datetime) -> int:
-    """How many would get such a mail."""
+async def count(
+    connection: AsyncConnection, about: About, now: datetime, *, only: ColumnElement[bool] | None = None
+) -> int:
+    """How many would get such a mail; `only` narrows them further."""
     statement = select(func.count()).select_from(subscriber).where(mailable(now), wanting(about))
+    if only is not None:
+        statement = statement.where(only)
     return await connection.scalar(statement) or 0

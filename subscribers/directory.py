@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, select
+from sqlalchemy import ColumnElement, Select, func, select, true
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from subscribers import choices, consent, suppression
+from subscribers import audience, choices, consent, statements, suppression
 from subscribers.addresses import Address
-from subscribers.audience import Rhythm
+from subscribers.audience import About, Rhythm
 from subscribers.choices import Choices
 from subscribers.errors import SubscribersError
 from subscribers.suppression import Reason
@@ -82,6 +82,26 @@ async def everyone(connection: AsyncConnection, *, only: ColumnElement[bool] | N
         for row in rows:
             yield _entry(row, choices.of_stances(stances.get(row.id, {})))
         last = rows[-1].id
+
+
+async def sample(
+    connection: AsyncConnection, about: About, now: datetime, *, only: ColumnElement[bool], number: int
+) -> list[Entry]:
+    """That many people picked at random, of those who would get such a mail."""
+    picked = (
+        select(subscriber.c.id)
+        .where(audience.mailable(now), audience.wanting(about), only)
+        .order_by(func.random())
+        .limit(number)
+    )
+    chosen = list(await connection.scalars(picked))
+    return [entry async for entry in everyone(connection, only=subscriber.c.id.in_(chosen))]
+
+
+async def own_fields(connection: AsyncConnection) -> frozenset[str]:
+    """The names of all that anybody's `fields` hold."""
+    keys = statements.json_keys(connection, subscriber.c.fields)
+    return frozenset(await connection.scalars(select(keys.c.key).distinct().select_from(subscriber).join(keys, true())))
 
 
 async def suppress(connection: AsyncConnection, address: Address, *, hash_key: str, note: str, now: datetime) -> bool:

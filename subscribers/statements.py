@@ -2,9 +2,23 @@
 
 import json
 from collections.abc import Collection
-from typing import cast
+from typing import Any
+from typing import cast as take_as
 
-from sqlalchemy import ColumnElement, Table, Text, any_, func, literal, select
+from sqlalchemy import (
+    ColumnElement,
+    Table,
+    TableValuedAlias,
+    Text,
+    any_,
+    cast,
+    exists,
+    func,
+    literal,
+    or_,
+    select,
+    type_coerce,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -13,7 +27,7 @@ def insert(connection: AsyncConnection, table: Table) -> postgresql.Insert:
     """INSERT that knows ON CONFLICT, in the connection's dialect (both spell it alike)."""
     if connection.dialect.name == "postgresql":
         return postgresql.insert(table)
-    return cast("postgresql.Insert", sqlite.insert(table))
+    return take_as("postgresql.Insert", sqlite.insert(table))
 
 
 def among(connection: AsyncConnection, column: ColumnElement[str], values: Collection[str]) -> ColumnElement[bool]:
@@ -22,3 +36,27 @@ def among(connection: AsyncConnection, column: ColumnElement[str], values: Colle
         return column == any_(literal(list(values), postgresql.ARRAY(Text)))
     listed = func.json_each(json.dumps(list(values))).table_valued("value")
     return column.in_(select(listed.c.value))
+
+
+def json_text(connection: AsyncConnection, column: ColumnElement[Any], key: str) -> ColumnElement[str | None]:
+    """The text under a key of a JSON object; NULL where there is none. The key is a plain word."""
+    if connection.dialect.name == "postgresql":
+        found: ColumnElement[str | None] = type_coerce(column, postgresql.JSONB)[key].astext
+        return found
+    return cast(func.json_extract(type_coerce(column, Text), f'$."{key}"'), Text)
+
+
+def json_holds(connection: AsyncConnection, column: ColumnElement[Any], key: str, value: str) -> ColumnElement[bool]:
+    """Whether the list under a key of a JSON object holds a text, or the text under it is that one."""
+    if connection.dialect.name == "postgresql":
+        whole = type_coerce(column, postgresql.JSONB)
+        return or_(whole.contains({key: [value]}), whole.contains({key: value}))
+    held = func.json_each(type_coerce(column, Text), f'$."{key}"').table_valued("value")
+    return exists().select_from(held).where(held.c.value == value)
+
+
+def json_keys(connection: AsyncConnection, column: ColumnElement[Any]) -> TableValuedAlias:
+    """The keys of a row's JSON object, as a table with the one column `key`, to join the row with."""
+    if connection.dialect.name == "postgresql":
+        return func.jsonb_object_keys(type_coerce(column, postgresql.JSONB)).table_valued("key").render_derived()
+    return func.json_each(type_coerce(column, Text)).table_valued("key")

@@ -119,6 +119,8 @@ def _unwanted(then: standing.Standing, of: Campaign) -> tuple[str, str]:
             return "muted-kind", f"they had asked to hear of no {of.about.kind} that they do not follow by name"
     if then.rhythm is Rhythm.ESSENTIALS and not of.about.is_essential:
         return "essentials-only", "they had asked for the essentials only: dates, changes and cancellations"
+    if of.expression:
+        return "not-meant", f"it was only for some who follow it ({of.expression}), and they were not among them"
     return "not-in-audience", "they were not in its audience, and nothing that is kept of them says why"
 
 

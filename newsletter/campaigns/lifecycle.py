@@ -10,7 +10,7 @@ from pathlib import Path
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from newsletter.campaigns import store
+from newsletter.campaigns import audiences, store
 from newsletter.campaigns.store import Campaign, CampaignError
 from newsletter.constellation import store as constellations
 from newsletter.content import compiler
@@ -20,6 +20,7 @@ from newsletter.delivery import ledger
 from newsletter.settings import Settings
 from newsletter.tables import campaign
 from subscribers import audience
+from subscribers.expressions import ExpressionError
 from subscribers.tables import subscriber
 
 
@@ -38,7 +39,8 @@ async def facts(connection: AsyncConnection, settings: Settings, draft: Campaign
 async def start(connection: AsyncConnection, settings: Settings, draft: Campaign, *, now: datetime) -> int:
     """Freeze the facts, write the audience into the ledger and begin to send; answer how many are in it.
 
-    Everything is compiled once before: raises ContentError, and nothing has changed, when a template is wrong.
+    Everything is compiled once before: raises ContentError, and nothing has changed, when a template is wrong, and
+    CampaignError when its audience names what there is no more.
     """
     stated = await facts(connection, settings, draft)
     check(stated, draft, now, settings.bounces.address, settings.templates)
@@ -51,7 +53,11 @@ async def start(connection: AsyncConnection, settings: Settings, draft: Campaign
         scheduled_at=None,
         document={"facts": stated.to_document()},
     )
-    people = select(subscriber.c.id).where(audience.mailable(now), audience.wanting(draft.about))
+    try:
+        only = await audiences.condition(connection, draft.expression)
+    except ExpressionError as error:  # it was right when it was written: a field may have gone with its last bearer
+        raise CampaignError(f"{draft.slug}: whom it goes to, “{draft.expression}”: {error.reason}") from error
+    people = select(subscriber.c.id).where(audience.mailable(now), audience.wanting(draft.about), only)
     added = await ledger.enrol(connection, draft.id, people, shard_size=settings.delivery.shard, now=now)
     if not added:
         await ledger.finish(connection, now, draft.id)
@@ -64,6 +70,13 @@ def check(stated: Facts, draft: Campaign, now: datetime, bounce_address: str, te
     for named in (True, False):
         facets = Facets(locale=stated.constellation.language, named=named)
         compiler.compile(draft.kind, stated, facets, envelope=envelope, templates=templates)
+
+
+async def address(connection: AsyncConnection, draft: Campaign, expression: str) -> None:
+    """Say who of the event's followers a draft is for. `expression` has been checked; empty, it is all of them."""
+    waits = update(campaign).where(campaign.c.id == draft.id, campaign.c.status.in_(["draft", "scheduled"]))
+    if (await connection.execute(waits.values(expression=expression))).rowcount != 1:
+        raise CampaignError(f"{draft.slug} has started: whom it goes to was settled then")
 
 
 async def schedule(connection: AsyncConnection, draft: Campaign, at: datetime) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from newsletter.campaigns import lifecycle
+from newsletter.campaigns import audiences, lifecycle
 from newsletter.campaigns.store import Campaign
 from newsletter.content.skeleton import Skeleton
 from newsletter.delivery import ledger
@@ -38,6 +38,7 @@ class Overview:
     kind: str
     status: str
     topic: str | None
+    expression: str
     subject: str
     size: int
     people: int
@@ -62,15 +63,20 @@ async def overview(
 ) -> Overview:
     """Compile the mail for a sample reader and count its audience."""
     skeleton, values = await _skeleton(connection, settings, paper, of, Sample(), now)
-    enrolled = sum((await ledger.counts(connection, of.id)).values())
+    if of.started_at:
+        people = sum((await ledger.counts(connection, of.id)).values())
+    else:
+        only = await audiences.condition(connection, of.expression)
+        people = await audience.count(connection, of.about, now, only=only)
     return Overview(
         slug=of.slug,
         kind=of.kind,
         status=of.status,
         topic=of.topic,
+        expression=of.expression,
         subject=skeleton.subject(values),
         size=skeleton.size(values),
-        people=enrolled if of.started_at else await audience.count(connection, of.about, now),
+        people=people,
         created_at=of.created_at,
         scheduled_at=of.scheduled_at,
         started_at=of.started_at,

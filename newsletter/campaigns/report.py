@@ -27,10 +27,14 @@ class Unreached:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """The counts of a campaign: `states` sum up to `audience`; `feedback` is what was heard of those sent."""
+    """The counts of a campaign: `states` sum up to `audience`; `feedback` is what was heard of those sent.
+
+    `expression` says who of the event's followers was meant; empty, it was all of them.
+    """
 
     slug: str
     status: str
+    expression: str
     started_at: datetime | None
     finished_at: datetime | None
     audience: int
@@ -54,6 +58,7 @@ async def read(connection: AsyncConnection, of: Campaign) -> Report:
     return Report(
         slug=of.slug,
         status=of.status,
+        expression=of.expression,
         started_at=of.started_at,
         finished_at=of.finished_at,
         audience=sum(states.values()),

@@ -23,7 +23,7 @@ class CampaignError(NewsletterError):
 @dataclass(frozen=True, slots=True)
 class Campaign:
     """One mailing. `topic` is the slug of its event, whose followers are its audience (None: everyone); `about` says
-    what they must want besides."""
+    what they must want besides, and `expression` narrows them further, unless it is empty."""
 
     id: int
     slug: str
@@ -32,6 +32,7 @@ class Campaign:
     topic: str | None
     about: About
     event_id: int | None
+    expression: str
     facts: Facts | None
     created_at: datetime
     scheduled_at: datetime | None
@@ -48,6 +49,7 @@ def _select() -> Select[Any]:
         event.c.slug.label("topic"),
         event.c.kind.label("event_kind"),
         campaign.c.event_id,
+        campaign.c.expression,
         campaign.c.document,
         campaign.c.created_at,
         campaign.c.scheduled_at,
@@ -66,6 +68,7 @@ def _read(row: Row[Any]) -> Campaign:
         topic=row.topic,
         about=planning.about(row.topic, row.event_kind or "", row.kind),
         event_id=row.event_id,
+        expression=row.expression,
         facts=None if facts is None else Facts.from_document(facts),
         created_at=row.created_at,
         scheduled_at=row.scheduled_at,
@@ -97,9 +100,18 @@ async def due(connection: AsyncConnection, now: datetime) -> list[Campaign]:
 
 
 async def draft(
-    connection: AsyncConnection, event_slug: str, kind: str, *, now: datetime, note: str = "", suffix: str = ""
+    connection: AsyncConnection,
+    event_slug: str,
+    kind: str,
+    *,
+    now: datetime,
+    note: str = "",
+    suffix: str = "",
+    expression: str = "",
 ) -> Campaign:
     """Write a draft about an event: `EVENT/KIND`, or `EVENT/KIND-SUFFIX` for a second one of its kind.
+
+    `expression` says who of its followers is meant, and has been checked (see newsletter.campaigns.audiences).
 
     Raises CampaignError when there is one of that name, NoSuchEvent when there is no such event.
     """
@@ -109,7 +121,9 @@ async def draft(
     if taken is not None:
         raise CampaignError(f"there is a campaign {slug} already ({taken}); name another with --as")
     await connection.execute(
-        insert(campaign).values(slug=slug, event_id=stored.id, kind=kind, created_at=now, note=note)
+        insert(campaign).values(
+            slug=slug, event_id=stored.id, kind=kind, created_at=now, note=note, expression=expression
+        )
     )
     return await find(connection, slug)
 

@@ -24,6 +24,7 @@ COMMANDS = {
     "constellation": "Check or load the file that describes the series.",
     "events": "List and show the events of the constellation.",
     "plan": "Show which mail fires when, and for how many.",
+    "audience": "Count, sample and save audiences.",
     "campaign": "Draft, preview, test, send and follow campaigns.",
     "explain": "Say why somebody got a campaign's mail, or did not.",
     "form": "Print the form, to put into other sites.",

@@ -1,7 +1,5 @@
 """`newsletter campaign`: from a draft to its report."""
 
-import asyncio
-import signal
 import webbrowser
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
@@ -11,19 +9,21 @@ from typing import Annotated
 import typer
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from newsletter.campaigns import lifecycle, previewing, report, store
+from newsletter.campaigns import audiences, lifecycle, previewing, report, store
 from newsletter.campaigns.store import Campaign
-from newsletter.cli import edge, grouping, progress, reported
+from newsletter.cli import campaign_sending, edge, grouping, reported
 from newsletter.constellation.model import MailKind
-from newsletter.database import Database
 from newsletter.delivery import ledger
 from newsletter.delivery.ledger import State
 from newsletter.engine import embedded, sending
-from newsletter.settings import Settings
 
 app = grouping.group()
 
 Slug = Annotated[str, typer.Argument(metavar="CAMPAIGN", help="Its name, as `campaign list` shows it.")]
+To = Annotated[
+    str | None,
+    typer.Option(metavar="EXPRESSION|NAME", help="Who of the event's followers is meant; see `audience --help`."),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
@@ -38,6 +38,7 @@ def draft(
     kind: Annotated[str, typer.Argument(help=f"One of: {', '.join([*MailKind, 'changed', 'cancelled'])}.")],
     note: Annotated[str, typer.Option(help="What you want to say besides, in plain text.")] = "",
     suffix: Annotated[str, typer.Option("--as", metavar="NAME", help="A name for a second one of its kind.")] = "",
+    to: To = None,
 ) -> None:
     """Write a draft about an event; nothing is sent.
 
@@ -47,7 +48,8 @@ def draft(
 
     async def work() -> None:
         async with edge.opened(settings.database) as database, database.begin() as connection:
-            made = await store.draft(connection, event, kind, now=edge.now(), note=note, suffix=suffix)
+            only = await audiences.resolve(connection, to) if to is not None else ""
+            made = await store.draft(connection, event, kind, now=edge.now(), note=note, suffix=suffix, expression=only)
             stated = await lifecycle.facts(connection, settings, made)
             lifecycle.check(stated, made, edge.now(), settings.bounces.address, settings.templates)
         edge.say(f"{made.slug} is a draft. Look at it: newsletter campaign preview {made.slug}")
@@ -99,6 +101,7 @@ def show(slug: Slug, as_json: AsJson = False) -> None:
             ("subject", seen.subject),
             ("size", f"{seen.size / 1024:.0f} KB, as one reader gets it"),
             ("audience", f"{seen.people:,} people" + (f" who follow {seen.topic}" if seen.topic else "")),
+            *([("of whom", seen.expression)] if seen.expression else []),
             ("scheduled", edge.moment(seen.scheduled_at) or "no"),
             ("started", edge.moment(seen.started_at) or "no"),
         ],
@@ -169,6 +172,7 @@ def send(
             help="Not now, but at this moment (UTC): 2021-02-01T09:00.", formats=["%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M"]
         ),
     ] = None,
+    to: To = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -178,67 +182,15 @@ def send(
     """
     settings = edge.settings()
     if at is not None:
-        edge.run(_schedule(settings, slug, at.replace(tzinfo=UTC)))
+        edge.run(campaign_sending.schedule(settings, slug, at.replace(tzinfo=UTC), to))
         return
-    result = edge.run(_send(settings, slug, agreed=yes or as_json))
+    result = edge.run(campaign_sending.send(settings, slug, to, agreed=yes or as_json))
     if as_json:
         edge.emit_json(result)
     else:
-        _say_result(result)
+        campaign_sending.say_result(result)
     if result.report.waiting:
         raise typer.Exit(3)
-
-
-async def _schedule(settings: Settings, slug: str, at: datetime) -> None:
-    async with edge.opened(settings.database) as database, database.begin() as connection:
-        found = await store.find(connection, slug)
-        await lifecycle.schedule(connection, found, at)
-        await edge.audit(connection, "campaign.scheduled", slug, at=at.isoformat())
-    edge.say(f"{slug} will start at {edge.moment(at)} UTC, by the `newsletter serve` that runs then.")
-
-
-async def _send(settings: Settings, slug: str, *, agreed: bool) -> sending.Result:
-    async with edge.opened(settings.database) as database:
-        await sending.probe(settings)
-        await _start_if_draft(settings, database, slug, agreed=agreed)
-        stop = asyncio.Event()
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, stop.set)
-        with progress.bar(slug) as on_progress:
-            return await sending.send(settings, database, slug, stop, on_progress=on_progress, on_watch=edge.warn)
-
-
-async def _start_if_draft(settings: Settings, database: Database, slug: str, *, agreed: bool) -> None:
-    async with database.read() as connection:
-        found = await store.find(connection, slug)
-        paper = embedded.stationery(settings)
-        seen = await previewing.overview(connection, settings, paper, found, edge.now())
-    if found.status == "sending":
-        return
-    question = f"Send “{seen.subject}” to {seen.people:,} people now?"
-    if found.status in ("draft", "scheduled") and not agreed and not edge.confirm(question):
-        edge.warn("Nothing was sent. Without a terminal, say --yes.")
-        raise typer.Exit(1)
-    async with database.begin() as connection:
-        people = await lifecycle.start(connection, settings, found, now=edge.now())
-        await edge.audit(connection, "campaign.started", slug, people=people)
-
-
-def _say_result(result: sending.Result) -> None:
-    counts = ", ".join(f"{count:,} {state}" for state, count in sorted(result.report.states.items()))
-    edge.say(f"{result.report.slug} is {result.report.status}: {counts or 'nobody follows it'}.")
-    shown = [one for one in result.unreached if one.state is not State.QUEUED]
-    if shown:
-        edge.table(
-            ["not reached", "why", "answer"],
-            [(one.address or f"#{one.subscriber_id}", one.state, one.reply) for one in shown[:20]],
-        )
-        if len(shown) > 20:
-            edge.say(f"… and more: newsletter campaign report {result.report.slug} --json")
-    if result.report.waiting:
-        here = f"here, `newsletter campaign send {result.report.slug}` does."
-        edge.say(f"{result.report.waiting:,} still wait. `newsletter serve` goes on with them by itself; {here}")
 
 
 Step = Callable[[AsyncConnection, Campaign], Awaitable[object]]
@@ -342,8 +294,10 @@ def report_(slug: Slug, as_json: AsJson = False) -> None:
         edge.emit_json({**edge.plain(result), "paused_domains": paused})
         return
     seen = result.report
+    if seen.expression:
+        edge.say(f"To: {seen.expression}")
     rows = [("audience", seen.audience), *seen.states.items()]
     rows += [(f"then: {kind}", count) for kind, count in sorted(seen.feedback.items())]
     edge.table([seen.slug, "people"], [(name, f"{count:,}") for name, count in rows], numbers=["people"])
     reported.tell_pauses(paused if seen.waiting else [])
-    _say_result(result)
+    campaign_sending.say_result(result)

@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from sqlalchemy import and_
 
+from newsletter.campaigns import audiences
 from newsletter.cli import edge, grouping, people_import, person_evidence
 from newsletter.errors import NewsletterError
 from newsletter.settings import Settings
@@ -135,14 +137,17 @@ def release(email: Email, note: Note = "", as_json: AsJson = False) -> None:
 def export(
     output: Annotated[Path | None, typer.Option("--output", "-o", help="A file instead of stdout.")] = None,
     mailable: Annotated[bool, typer.Option("--mailable", help="Only those who are written to now.")] = False,
+    where: Annotated[
+        str | None, typer.Option(metavar="EXPRESSION|NAME", help="Only those whom this says; see `audience --help`.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line instead of CSV.")] = False,
 ) -> None:
     """Print every subscriber as CSV that a spreadsheet opens safely, and that can be imported again.
 
-    Example: newsletter subscribers export --mailable -o people.csv
+    Example: newsletter subscribers export --mailable --where 'role = "teacher"' -o teachers.csv
     """
     settings = edge.settings()
-    count = edge.run(_export(settings.database, output, as_json=as_json, mailable=mailable))
+    count = edge.run(_export(settings.database, output, where, as_json=as_json, mailable=mailable))
     edge.warn(f"{count:,} people.")
 
 
@@ -226,10 +231,13 @@ def _short(detail: dict[str, Any]) -> str:
     return ", ".join(f"{name}: {value}" for name, value in detail.items())
 
 
-async def _export(url: str, output: Path | None, *, as_json: bool, mailable: bool) -> int:
+async def _export(url: str, output: Path | None, where: str | None, *, as_json: bool, mailable: bool) -> int:
     count = 0
-    only = audience.mailable(edge.now()) if mailable else None
     async with edge.opened(url) as database, database.read() as connection:
+        expression = await audiences.resolve(connection, where) if where is not None else ""
+        only = await audiences.condition(connection, expression)
+        if mailable:
+            only = and_(only, audience.mailable(edge.now()))
         with ExitStack() as opened:
             try:
                 file = sys.stdout if output is None else opened.enter_context(exporting.private(output))

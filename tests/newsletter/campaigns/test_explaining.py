@@ -73,6 +73,18 @@ def ask(database: Database) -> Ask:
     return ask
 
 
+async def test_whom_the_campaign_was_not_meant_for_is_told_whom_it_was_for(
+    database: Database, join: Any, start: Any, ask: Ask
+) -> None:
+    await join("ana@example.org")
+    async with database.begin() as connection:
+        await lifecycle.address(connection, await store.find(connection, SLUG), 'role = "teacher"')
+    await start()
+    answer = await ask("ana@example.org")
+    assert answer.verdict == "not-meant"
+    assert 'only for some who follow it (role = "teacher")' in answer.sentence
+
+
 async def test_each_reason_for_not_being_in_the_audience_is_told_as_it_was_then(
     database: Database, join: Any, start: Any, ask: Ask
 ) -> None:

@@ -1,0 +1,127 @@
+"""Whom a campaign is for, beyond following its event: an expression of one's own, or one saved under a name."""
+
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import ColumnElement, delete, exists, insert, or_, select, true
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from newsletter.constellation import store as constellations
+from newsletter.constellation.model import MailKind
+from newsletter.constellation.store import NoConstellation
+from newsletter.delivery.state import State
+from newsletter.errors import NewsletterError
+from newsletter.suggest import hint
+from newsletter.tables import audience as table
+from newsletter.tables import campaign, delivery
+from subscribers import directory, expressions
+from subscribers.expressions import Vocabulary
+from subscribers.tables import subscriber
+
+_NAME = re.compile(r"[a-z][a-z0-9-]{0,39}")
+_CAME_BACK = ("soft", "block", "hard")
+
+
+class AudienceError(NewsletterError):
+    """There is no audience of that name, or there may not be one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """An expression under a name."""
+
+    name: str
+    expression: str
+    saved_at: datetime
+
+
+async def condition(connection: AsyncConnection, expression: str) -> ColumnElement[bool]:
+    """The condition on `subscriber` that an expression is; an empty one is everybody. Raises ExpressionError."""
+    if not expression:
+        return true()
+    node = expressions.parse(expression)
+    fields = await directory.own_fields(connection) if expressions.own_fields(node) else frozenset[str]()
+    return expressions.condition(connection, expression, node, await _vocabulary(connection, fields))
+
+
+async def resolve(connection: AsyncConnection, wanted: str) -> str:
+    """The expression that somebody means: one they wrote, or one saved under that name.
+
+    A plain word is a name, for no expression is one. An empty text is an error, not everybody: it is what a script's
+    unset variable leaves. Raises AudienceError, ExpressionError.
+    """
+    if _NAME.fullmatch(wanted):
+        wanted = (await find(connection, wanted)).expression
+    expressions.parse(wanted)
+    await condition(connection, wanted)
+    return wanted
+
+
+async def save(connection: AsyncConnection, name: str, expression: str, now: datetime) -> bool:
+    """Keep an expression under a name; False if it takes the place of another.
+
+    Campaigns that were drafted with the one before keep that. Raises AudienceError, ExpressionError.
+    """
+    if not _NAME.fullmatch(name):
+        raise AudienceError(f"“{name}” is no name for an audience; write a word such as new-teachers")
+    expressions.parse(expression)
+    await condition(connection, expression)
+    replaced = await remove(connection, name)
+    await connection.execute(insert(table).values(name=name, expression=expression, saved_at=now))
+    return not replaced
+
+
+async def find(connection: AsyncConnection, name: str) -> Saved:
+    """The audience of that name. Raises AudienceError with the nearest right one."""
+    every = await listed(connection)
+    found = next((saved for saved in every if saved.name == name), None)
+    if found is None:
+        better = hint(name, [saved.name for saved in every]) if every else "; `newsletter audience save` makes one"
+        raise AudienceError(f"there is no audience {name}{better}")
+    return found
+
+
+async def listed(connection: AsyncConnection) -> list[Saved]:
+    """Every saved audience, by name."""
+    rows = await connection.execute(select(table.c.name, table.c.expression, table.c.saved_at).order_by(table.c.name))
+    return [Saved(*row) for row in rows]
+
+
+async def remove(connection: AsyncConnection, name: str) -> bool:
+    """Forget a saved audience; False if there was none."""
+    return (await connection.execute(delete(table).where(table.c.name == name))).rowcount == 1
+
+
+async def _vocabulary(connection: AsyncConnection, fields: frozenset[str]) -> Vocabulary:
+    try:
+        zone = (await constellations.current(connection)).timezone
+    except NoConstellation:
+        zone = "UTC"
+    listed = await constellations.events(connection, removed=True)
+    events = {stored.event.slug: str(stored.event.kind) for stored in listed}
+    planned = {f"{event}/{kind}" for event in events for kind in MailKind}
+    sent = await connection.scalars(select(campaign.c.slug))
+    return Vocabulary(
+        timezone=ZoneInfo(zone),
+        events=events,
+        campaigns=frozenset(planned.union(sent)),
+        fields=fields,
+        received=_received,
+    )
+
+
+def _received(slug: str) -> ColumnElement[bool]:
+    """The mail was taken by the person's server and has not come back since."""
+    of = select(campaign.c.id).where(campaign.c.slug == slug).scalar_subquery()
+    return (
+        exists()
+        .where(
+            delivery.c.campaign_id == of,
+            delivery.c.subscriber_id == subscriber.c.id,
+            delivery.c.state == State.SENT,
+            or_(delivery.c.feedback.is_(None), delivery.c.feedback.not_in(_CAME_BACK)),
+        )
+        .correlate(subscriber)
+    )

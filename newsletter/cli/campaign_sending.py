@@ -1,0 +1,84 @@
+"""What `newsletter campaign send` does and says."""
+
+import asyncio
+import signal
+from datetime import datetime
+
+import typer
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from newsletter.campaigns import audiences, lifecycle, previewing, store
+from newsletter.campaigns.store import Campaign
+from newsletter.cli import edge, progress
+from newsletter.database import Database
+from newsletter.delivery.ledger import State
+from newsletter.engine import embedded, sending
+from newsletter.settings import Settings
+
+
+async def schedule(settings: Settings, slug: str, at: datetime, wanted: str | None) -> None:
+    """Have the engine start it at a moment, to whom `wanted` says if it says anything."""
+    async with edge.opened(settings.database) as database, database.begin() as connection:
+        found = await _addressed(connection, slug, wanted)
+        await lifecycle.schedule(connection, found, at)
+        await edge.audit(connection, "campaign.scheduled", slug, at=at.isoformat())
+    edge.say(f"{slug} will start at {edge.moment(at)} UTC, by the `newsletter serve` that runs then.")
+
+
+async def send(settings: Settings, slug: str, wanted: str | None, *, agreed: bool) -> sending.Result:
+    """Start it, if it has not started, and work on it until nothing more can be done or somebody stops us."""
+    async with edge.opened(settings.database) as database:
+        await sending.probe(settings)
+        if wanted is not None:
+            async with database.begin() as connection:
+                await _addressed(connection, slug, wanted)
+        await _start_if_draft(settings, database, slug, agreed=agreed)
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, stop.set)
+        with progress.bar(slug) as on_progress:
+            return await sending.send(settings, database, slug, stop, on_progress=on_progress, on_watch=edge.warn)
+
+
+async def _start_if_draft(settings: Settings, database: Database, slug: str, *, agreed: bool) -> None:
+    async with database.read() as connection:
+        found = await store.find(connection, slug)
+        paper = embedded.stationery(settings)
+        seen = await previewing.overview(connection, settings, paper, found, edge.now())
+    if found.status == "sending":
+        return
+    question = f"Send “{seen.subject}” to {seen.people:,} people now?"
+    if found.status in ("draft", "scheduled") and not agreed and not edge.confirm(question):
+        edge.warn("Nothing was sent. Without a terminal, say --yes.")
+        raise typer.Exit(1)
+    async with database.begin() as connection:
+        people = await lifecycle.start(connection, settings, found, now=edge.now())
+        await edge.audit(connection, "campaign.started", slug, people=people)
+
+
+async def _addressed(connection: AsyncConnection, slug: str, wanted: str | None) -> Campaign:
+    found = await store.find(connection, slug)
+    if wanted is None:
+        return found
+    expression = await audiences.resolve(connection, wanted)
+    await lifecycle.address(connection, found, expression)
+    await edge.audit(connection, "campaign.addressed", slug, expression=expression)
+    return await store.find(connection, slug)
+
+
+def say_result(result: sending.Result) -> None:
+    """Say where it stands, and who was not reached."""
+    counts = ", ".join(f"{count:,} {state}" for state, count in sorted(result.report.states.items()))
+    edge.say(f"{result.report.slug} is {result.report.status}: {counts or 'nobody follows it'}.")
+    shown = [one for one in result.unreached if one.state is not State.QUEUED]
+    if shown:
+        edge.table(
+            ["not reached", "why", "answer"],
+            [(one.address or f"#{one.subscriber_id}", one.state, one.reply) for one in shown[:20]],
+        )
+        if len(shown) > 20:
+            edge.say(f"… and more: newsletter campaign report {result.report.slug} --json")
+    if result.report.waiting:
+        here = f"here, `newsletter campaign send {result.report.slug}` does."
+        edge.say(f"{result.report.waiting:,} still wait. `newsletter serve` goes on with them by itself; {here}")

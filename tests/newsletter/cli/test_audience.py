@@ -1,0 +1,120 @@
+"""The audience commands as staff type them, wrong ones included."""
+
+import csv
+import json
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+PEOPLE = (
+    "email,first_name,role,tags,events,consented_at\n"
+    "ana@example.org,Ana,teacher,vip;press,,2020-12-03\n"
+    "ben@example.net,Ben,teacher,,closing,2020-12-04\n"
+    "cem@example.org,Cem,coach,,,2020-12-05\n"
+    "dia@example.org,Dia,teacher,,,\n"
+)
+TEACHERS = 'role = "teacher"'
+
+
+@pytest.fixture
+def desk(newsletter, tmp_path, monkeypatch) -> Path:
+    """A folder with settings, a constellation, and four people, of whom Dia has not confirmed."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "people.csv").write_text(PEOPLE)
+    for step in (
+        ("init",),
+        ("db", "upgrade"),
+        ("constellation", "load", "--yes", "constellation.toml"),
+        ("subscribers", "import", "people.csv"),
+    ):
+        assert newsletter(*step).code == 0
+    return tmp_path
+
+
+def test_an_audience_is_counted_of_those_who_may_be_written_to(desk, newsletter):
+    assert newsletter("audience", "count", TEACHERS).out == "2 people.\n"
+    counted = json.loads(newsletter("audience", "count", TEACHERS, "--event", "opening", "--json").out)
+    assert counted == {"expression": TEACHERS, "event": "opening", "people": 1}
+
+
+def test_a_sample_shows_people_who_are_meant(desk, newsletter):
+    (entry,) = json.loads(newsletter("audience", "sample", 'tags has "vip"', "--json").out)
+    assert entry["address"] == "ana@example.org"
+    assert len(json.loads(newsletter("audience", "sample", "joined > 2020-01-01", "-n", "2", "--json").out)) == 2
+    assert "cem@example.org" in newsletter("audience", "sample", 'role = "coach"').out
+
+
+def test_an_audience_is_saved_listed_shown_used_and_deleted(desk, newsletter):
+    assert newsletter("audience", "save", "teachers", TEACHERS).out == "teachers is saved.\n"
+    assert (
+        newsletter("audience", "save", "teachers", TEACHERS).out
+        == "teachers is saved, in the place of the one before.\n"
+    )
+    assert TEACHERS in newsletter("audience", "list").out
+    assert newsletter("audience", "count", "teachers").out == "2 people.\n"
+    assert json.loads(newsletter("audience", "show", "teachers", "--json").out)["people"] == 2
+    exported = newsletter("subscribers", "export", "--mailable", "--where", "teachers").out.splitlines()
+    assert [row["email"] for row in csv.DictReader(exported)] == ["ana@example.org", "ben@example.net"]
+    assert newsletter("audience", "delete", "teachers").code == 0
+    gone = newsletter("audience", "show", "teachers")
+    assert (gone.code, "there is no audience teachers" in gone.err) == (1, True)
+    with sqlite3.connect(desk / "newsletter.sqlite3") as connection:
+        done = [row[0] for row in connection.execute("SELECT action FROM audit WHERE action LIKE 'audience.%'")]
+    assert done == ["audience.saved", "audience.saved", "audience.deleted"]
+
+
+def test_a_draft_keeps_whom_it_is_for_and_shows_it(desk, newsletter):
+    newsletter("audience", "save", "teachers", TEACHERS)
+    assert newsletter("campaign", "draft", "closing", "invitation", "--to", "teachers").code == 0
+    newsletter("audience", "save", "teachers", 'role = "coach"')
+    shown = json.loads(newsletter("campaign", "show", "closing/invitation", "--json").out)
+    assert (shown["expression"], shown["people"]) == (TEACHERS, 2)
+    assert TEACHERS in newsletter("campaign", "show", "closing/invitation").out
+
+
+def test_a_campaign_that_is_scheduled_may_be_addressed_on_the_way(desk, newsletter):
+    newsletter("campaign", "draft", "closing", "invitation")
+    at = ("--at", "2121-02-01T09:00")
+    assert newsletter("campaign", "send", "closing/invitation", "--to", TEACHERS, *at).code == 0
+    shown = json.loads(newsletter("campaign", "show", "closing/invitation", "--json").out)
+    assert (shown["status"], shown["expression"]) == ("scheduled", TEACHERS)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("audience", "count", "role = teacher"),
+        ("audience", "sample", "role = teacher"),
+        ("audience", "save", "teachers", "role = teacher"),
+        ("campaign", "draft", "closing", "invitation", "--to", "role = teacher"),
+        ("subscribers", "export", "-o", "out.csv", "--where", "role = teacher"),
+    ],
+)
+def test_a_wrong_expression_is_pointed_at_and_nothing_is_written(desk, newsletter, command):
+    before = set(desk.iterdir())
+    ended = newsletter(*command)
+    assert (ended.code, ended.out) == (1, "")
+    assert ended.err.splitlines() == [
+        "newsletter: role = teacher",
+        "newsletter:        ^",
+        "newsletter: column 8: a text stands in quotation marks: “teacher”",
+    ]
+    assert {path for path in set(desk.iterdir()) - before if "sqlite3" not in path.name} == set()
+    assert json.loads(newsletter("audience", "list", "--json").out) == []
+    assert json.loads(newsletter("campaign", "list", "--json").out) == []
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("audience", "count"),
+        ("campaign", "draft", "closing", "invitation", "--to"),
+        ("subscribers", "export", "--where"),
+    ],
+)
+@pytest.mark.parametrize("nothing", ["", "  "])
+def test_what_a_script_left_empty_is_an_error_and_not_everybody(desk, newsletter, command, nothing):
+    ended = newsletter(*command, nothing)
+    assert (ended.code, ended.out) == (1, "")
+    assert "the expression is empty" in ended.err

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import shutil
+import signal
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
@@ -16,6 +17,10 @@ from newsletter import database as databases
 from newsletter.settings import Settings
 
 pytest_plugins = ["tests.browser.other_site", "tests.dovecot", "tests.processes", "tests.smtp_server"]
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # As in a shell's background job; the processes that tests interrupt would inherit it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 NOW = datetime(2021, 1, 15, 12, 0, tzinfo=UTC)
 """The moment most tests happen at: some weeks before the opening."""

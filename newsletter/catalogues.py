@@ -85,11 +85,19 @@ def voice(*names: str) -> Voice:
     return Voice(found, _translations(str(found.language)))
 
 
+@lru_cache(maxsize=1)
+def own_names() -> tuple[tuple[str, str], ...]:
+    """Each of LANGUAGES, and what it is called in itself."""
+    return tuple((tag, voice(tag).own_name) for tag in LANGUAGES)
+
+
 def speak(environment: jinja2.Environment, spoken: Voice, *, write: Callable[[Any], Any] = lambda value: value) -> None:
     """Have an environment's marked texts come in a voice. `write` is done to each value before it is filled in."""
 
     def filled(context: Context, text: str, values: dict[str, Any]) -> str:
         pattern = Markup(text) if context.eval_ctx.autoescape else text  # noqa: S704 - ours, as the templates are
+        if "%" not in text:  # most texts of a page: to fill in nothing would take longer than all else here
+            return pattern
         return pattern % {name: write(value) for name, value in values.items()}
 
     @jinja2.pass_context

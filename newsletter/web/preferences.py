@@ -94,7 +94,7 @@ def _page(
         pauses={name: today + length for name, length in PAUSES.items()},
         kinds=choosing.kinds(person, look),
         comes=partial(choosing.comes, person),
-        languages=[(tag, catalogues.voice(tag).own_name) for tag in catalogues.LANGUAGES],
+        languages=catalogues.own_names(),
         earliest=(today + timedelta(days=1)).date(),
         latest=(today + LONGEST_PAUSE).date(),
     )
@@ -144,7 +144,8 @@ async def _choose(change: _Change) -> None:
         now=now,
     )
     rhythm = Rhythm.ESSENTIALS if change.form.text("rhythm") == Rhythm.ESSENTIALS else Rhythm.EACH
-    await preferences.settle(change.connection, number, rhythm=rhythm, ip=ip, now=now)
+    if rhythm != change.person.rhythm:
+        await preferences.settle(change.connection, number, rhythm=rhythm, ip=ip, now=now)
 
 
 async def _settle(change: _Change) -> None:

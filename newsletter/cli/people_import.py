@@ -87,6 +87,7 @@ def plain(report: Report, rejects: Path) -> dict[str, Any]:
         "dry_run": report.dry_run,
         "encoding": report.encoding,
         "delimiter": report.delimiter,
+        "sheet": report.sheet,
         "layout": report.layout,
         "columns": report.columns,
         "ignored": report.ignored,
@@ -99,13 +100,14 @@ def plain(report: Report, rejects: Path) -> dict[str, Any]:
 def tell(report: Report, rejects: Path) -> None:
     """Print the report for people."""
     counts = report.counts
-    edge.say(f"{report.file}: {report.encoding}, {report.delimiter}-separated, layout {report.layout}.")
+    how = f"sheet “{report.sheet}”" if report.sheet else f"{report.delimiter}-separated"
+    edge.say(f"{report.file}: {report.encoding}, {how}, layout {report.layout}.")
     edge.say("Read: " + ", ".join(f"{column} as {field}" for column, field in report.columns.items()) + ".")
     if report.ignored:
         edge.say(f"Left out: {', '.join(report.ignored)}.")
     rows: list[tuple[str, str]] = [
         ("new, consent proven: active", f"{counts.active:,}"),
-        ("new, no proof: pending, to be asked", f"{counts.pending:,}"),
+        ("new, no proof: pending, not mailed", f"{counts.pending:,}"),
         ("pending before, now proven: active", f"{counts.promoted:,}"),
         ("here already, unchanged", f"{counts.known:,}"),
         ("named by an earlier row", f"{counts.duplicates:,}"),

@@ -40,7 +40,10 @@ def subscribers() -> None:
 
 @app.command("import")
 def import_file(
-    file: Annotated[Path, typer.Argument(help="A CSV file: our own, an export of Wix or Mailchimp, or any other.")],
+    file: Annotated[
+        Path,
+        typer.Argument(help="A CSV file or Excel workbook: ours, of Wix, Mailchimp, listmonk, Mailman, or any other."),
+    ],
     mapping: Annotated[
         list[str] | None,
         typer.Option("--map", metavar="COLUMN=FIELD", help="What a column holds; FIELD - ignores it. Repeatable."),

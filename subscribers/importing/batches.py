@@ -23,6 +23,7 @@ from subscribers.importing import seen, source, store
 from subscribers.importing.errors import ImportFailed
 from subscribers.importing.person import Person, Reader, Refused, Remark, Stop
 from subscribers.importing.plan import Named, Plan
+from subscribers.importing.record import Row
 from subscribers.importing.report import Rejected, Report
 from subscribers.suppression import address_hash
 from subscribers.tables import choice, consent, subscriber, suppression
@@ -51,7 +52,7 @@ async def run(
     rejected: Callable[[Rejected], None] | None = None,
     progressed: Callable[[int, int], None] | None = None,
 ) -> Report:
-    """Import a file. Raises ImportFailed for what is no CSV file of people.
+    """Import a file. Raises ImportFailed for what is no file of people.
 
     `begin` opens a transaction (for a dry run, one to read with will do). `mapping` is column → field. `events` are
     the slugs that may be followed (None: any). `rejected` is given each refused row, `progressed` how many rows are
@@ -87,7 +88,7 @@ class _Batch:
     remarks: list[Remark] = field(default_factory=list)
 
 
-async def _read(rows: Iterator[source.Row], reader: Reader, seen_before: seen.Seen, hash_key: str) -> _Batch:
+async def _read(rows: Iterator[Row], reader: Reader, seen_before: seen.Seen, hash_key: str) -> _Batch:
     """The next batch, cleaned; an empty one at the end of the file. It gives way every few rows."""
     batch = _Batch()
     read: list[Person | Stop] = []

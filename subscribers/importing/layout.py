@@ -1,4 +1,4 @@
-"""Which column holds what: our own layout, Wix', Mailchimp's, or whatever the person says with a mapping."""
+"""Which column holds what: our own layout, Wix', Mailchimp's, listmonk's, Mailman's, or whatever the person says with a mapping."""
 
 import difflib
 import re
@@ -23,6 +23,7 @@ class Field(StrEnum):
     MUTED = "muted"
     ROLE = "role"
     TAGS = "tags"
+    ATTRIBUTES = "attributes"
     STATUS = "status"
     JOINED_AT = "joined_at"
     CONSENTED_AT = "consented_at"
@@ -40,6 +41,8 @@ class Kind(StrEnum):
     GENERIC = "generic"
     WIX = "Wix"
     MAILCHIMP = "Mailchimp"
+    LISTMONK = "listmonk"
+    MAILMAN = "Mailman"
 
 
 _NAMES = {
@@ -54,7 +57,8 @@ _NAMES = {
     Field.MUTED: "muted",
     Field.ROLE: "role",
     Field.TAGS: "tags, labels",
-    Field.STATUS: "status, email subscriber status, subscriber status",
+    Field.ATTRIBUTES: "attributes",
+    Field.STATUS: "status, email subscriber status, subscriber status, delivery status",
     Field.JOINED_AT: "joined at, created at (utc+0), created at",
     Field.CONSENTED_AT: "consented at, confirm_time, confirmed at",
     Field.CONSENT_SOURCE: "consent source, source",
@@ -74,7 +78,11 @@ _FIELDS = {_key(name): field for field, names in _NAMES.items() for name in name
 _SIGNS = {
     Kind.WIX: {_key("Email subscriber status"), _key("Email 1")},
     Kind.MAILCHIMP: {_key("CONFIRM_TIME"), _key("OPTIN_TIME")},
+    Kind.LISTMONK: {_key("uuid"), _key("attributes"), _key("status")},
+    Kind.MAILMAN: {_key("delivery_mode"), _key("list_id")},
 }
+_NOT_MEANT = {Kind.MAILMAN: {Field.ROLE}}
+"""Fields whose usual column means something else there: Mailman's role is member, owner or moderator."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +112,7 @@ def recognise(path: Path, header: tuple[str, ...], mapping: Mapping[str, str]) -
         elif target:
             extra[target] = place
     for place, key in enumerate(keys):
-        if place not in said and (field := _FIELDS.get(key)) is not None:
+        if place not in said and (field := _FIELDS.get(key)) is not None and field not in _NOT_MEANT.get(kind, ()):
             places.setdefault(field, place)
     if Field.EMAIL not in places:
         columns = ", ".join(column or "(no name)" for column in header)

@@ -15,7 +15,7 @@ from subscribers import addresses, names, spreadsheet
 from subscribers.addresses import Address, AddressError
 from subscribers.audience import EVERYTHING
 from subscribers.importing.layout import Field, Kind, Layout
-from subscribers.importing.source import Row
+from subscribers.importing.record import Row
 from subscribers.suppression import Reason
 
 
@@ -35,10 +35,11 @@ class Fault(StrEnum):
 class Remark(StrEnum):
     """What was put right, or left out, in a row that was taken."""
 
+    ATTRIBUTES = "attributes not readable: left out"
     ZONE = "unknown time zone: the constellation's is used"
     EVENT = "unknown event: left out"
-    MOMENT = "consent date not readable: asked again instead"
-    FUTURE = "consent date in the future: asked again instead"
+    MOMENT = "consent date not readable: not taken as proof"
+    FUTURE = "consent date in the future: not taken as proof"
 
 
 class Refused(Exception):
@@ -84,12 +85,17 @@ _STATUSES = {
     "confirmed": None,
     "enabled": None,
     "pending": "pending",
+    "unknown": "pending",
     "unconfirmed": "pending",
     "": "pending",
     "unsubscribed": Reason.UNSUBSCRIBE,
     "left": Reason.UNSUBSCRIBE,
     "suppressed": Reason.UNSUBSCRIBE,
     "blocklisted": Reason.UNSUBSCRIBE,
+    "byuser": Reason.UNSUBSCRIBE,
+    "bymoderator": Reason.STAFF,
+    "disabled": Reason.STAFF,
+    "bybounces": Reason.HARD_BOUNCE,
     "cleaned": Reason.HARD_BOUNCE,
     "bounced": Reason.HARD_BOUNCE,
     "complained": Reason.COMPLAINT,
@@ -102,6 +108,9 @@ _ALL = frozenset({EVERYTHING, "all", "everything"})
 _NONE = "none"  # as our own export has it
 _ZONES = frozenset(available_timezones()) | {""}
 _FORMULA = frozenset("=+-@")
+_Pairs = tuple[tuple[str, str], ...]
+_FIELD = re.compile(r"[a-z][a-z0-9_]{0,39}")
+_TWICE = re.compile(r"(:\d\d)(?:\.\d+)? ([+-]\d{4}) [A-Z]{3,5}\Z")
 _LANGUAGE = re.compile(r"([A-Za-z]{2,3})(?:[-_].*)?\Z")
 _EARLIEST = datetime(1995, 1, 1, tzinfo=UTC)
 _EVIDENCE = (
@@ -128,6 +137,7 @@ class _Cells(NamedTuple):
     muted: str
     role: str
     tags: str
+    attributes: str
     status: str
     joined_at: str
     consented_at: str
@@ -176,6 +186,9 @@ class Reader:
         if status != "pending":
             consented_at, remark = self._consented_at(cells)
             remarks += remark
+        attributes, are_readable = _attributes(cells.attributes) if cells.attributes else ((), True)
+        if not are_readable:
+            remarks += (Remark.ATTRIBUTES,)
         first, last = _names(cells, name)
         return Person(
             row.number,
@@ -189,7 +202,7 @@ class Reader:
             _moment(cells.joined_at or cells.requested_at),
             consented_at,
             cells.consent_ip or cells.request_ip,
-            self._fields(cells, raw),
+            self._fields(cells, raw, attributes),
             self._proof(row.number, raw),
             remarks,
         )
@@ -244,9 +257,10 @@ class Reader:
             return None, (Remark.MOMENT,)
         return (moment, ()) if moment <= self._latest else (None, (Remark.FUTURE,))
 
-    def _fields(self, cells: _Cells, raw: list[str]) -> str:
+    def _fields(self, cells: _Cells, raw: list[str], attributes: _Pairs) -> str:
         extra = self._layout.extra
-        return _fields(cells.role, cells.tags, tuple((n, raw[p].strip()) for n, p in extra.items()) if extra else ())
+        mapped = tuple((n, raw[p].strip()) for n, p in extra.items()) if extra else ()
+        return _fields(cells.role, cells.tags, (*attributes, *mapped))
 
     def _proof(self, number: int, raw: list[str]) -> str:
         proof = [key + encode_basestring(raw[place]) for key, place in self._evidence if raw[place]]
@@ -296,11 +310,31 @@ def _fields(role: str, tags: str, extra: tuple[tuple[str, str], ...]) -> str:
     return json.dumps(fields, ensure_ascii=False, separators=(",", ":"))
 
 
+@lru_cache(maxsize=4096)
+def _attributes(text: str) -> tuple[_Pairs, bool]:
+    """What listmonk keeps of a person as JSON, as far as it is plain words and numbers; False where it is no JSON."""
+    try:
+        held = json.loads(text)
+    except (ValueError, RecursionError):
+        return (), False
+    if not isinstance(held, dict):
+        return (), False
+    named = ((re.sub(r"\W+", "_", key.casefold()).strip("_"), value) for key, value in held.items())
+    return tuple(
+        (key, str(value))
+        for key, value in named
+        if _FIELD.fullmatch(key) and isinstance(value, str | int | float) and not isinstance(value, bool)
+    ), True
+
+
 @lru_cache(maxsize=8192)
 def _moment(text: str) -> datetime | None:
-    """An ISO 8601 date or time, UTC unless it says otherwise; None for anything else (01/02/2021 is no date)."""
+    """An ISO 8601 date or time, UTC unless it says otherwise; None for anything else (01/02/2021 is no date).
+
+    listmonk's have the offset twice, as a number and as a name: 2021-02-01 09:00:00.123 +0000 UTC.
+    """
     try:
-        moment = datetime.fromisoformat(text)
+        moment = datetime.fromisoformat(_TWICE.sub(r"\1\2", text))
     except ValueError:
         return None
     moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from subscribers.importing.layout import Layout
 from subscribers.importing.person import Fault, Remark
-from subscribers.importing.source import Source
+from subscribers.importing.record import Source
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +56,15 @@ class Counts:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """How a file was read, what became of its rows, and what is to be said about rows that were taken."""
+    """How a file was read, what became of its rows, and what is to be said about rows that were taken.
+
+    A workbook has a `sheet`, and no delimiter.
+    """
 
     file: str
     encoding: str
     delimiter: str
+    sheet: str
     layout: str
     columns: dict[str, str]
     ignored: tuple[str, ...]
@@ -75,6 +79,7 @@ def begin(source: Source, layout: Layout, *, dry_run: bool) -> Report:
     return Report(
         file=str(source.path),
         encoding=source.encoding_name,
+        sheet=source.sheet,
         delimiter={"\t": "tab", ",": "comma", ";": "semicolon", "|": "bar"}.get(source.delimiter, source.delimiter),
         layout=layout.kind,
         columns={source.header[place]: field for field, place in read.items()},

@@ -1,14 +1,18 @@
-"""A CSV file as people save it: its encoding and delimiter are found out, its rows come one by one."""
+"""A CSV file as people save it: its encoding and delimiter are found out, its rows come one by one.
+
+A workbook is handed on to whoever reads those.
+"""
 
 import codecs
 import csv
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple, TextIO
+from typing import TextIO
 
+from subscribers.importing import workbook
 from subscribers.importing.errors import ImportFailed
+from subscribers.importing.record import Row, Source, check_header
 
 LONGEST_CELL = 131_072
 """Characters; the csv module's own limit. More is a quotation mark that was never closed."""
@@ -16,10 +20,10 @@ LONGEST_CELL = 131_072
 _DELIMITERS = ",;\t|"
 _CHUNK = 1 << 20
 _STRAY = "subscribers.stray-windows-1252"
+_ZIP = b"PK\x03\x04"
 
 _FORMATS = {
-    b"PK\x03\x04": "a workbook or an archive, not a CSV file; open it and save the sheet as “CSV UTF-8”",
-    b"\xd0\xcf\x11\xe0": "an old Excel workbook, not a CSV file; open it and save the sheet as “CSV UTF-8”",
+    b"\xd0\xcf\x11\xe0": "an old Excel workbook, or one with a password; open it and save it as .xlsx without one",
     b"%PDF": "a PDF, not a CSV file",
     b"\x1f\x8b": "a gzip archive, not a CSV file; unpack it first",
     b"SQLite format 3": "a SQLite database, not a CSV file",
@@ -31,37 +35,16 @@ _BOMS = {
 }
 
 
-class Row(NamedTuple):
-    """One record. `number` is what a spreadsheet shows: the header is 1. `is_long` if it takes several lines."""
-
-    number: int
-    cells: list[str]
-    is_long: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """A file that was looked at once: how to read it, and roughly how many rows it has (its line ends)."""
-
-    path: Path
-    encoding: str
-    errors: str
-    encoding_name: str
-    delimiter: str
-    header: tuple[str, ...]
-    header_row: int
-    lines: int
-    has_zeros: bool
-
-
 def look(path: Path) -> Source:
-    """Find out how to read a file. Raises ImportFailed for what is no CSV file with a header."""
+    """Find out how to read a file. Raises ImportFailed for what is no CSV file or workbook with a header."""
     try:
         start, lines, is_utf8, has_zeros = _scan(path)
     except OSError as error:
         raise ImportFailed(f"{path}: {error.strerror or error}") from error
     if not start.strip(b"\0 \t\r\n"):
         raise ImportFailed(f"{path}: the file is empty")
+    if start.startswith(_ZIP):
+        return workbook.look(path)
     for magic, what in _FORMATS.items():
         if start.startswith(magic):
             raise ImportFailed(f"{path}: this is {what}")
@@ -73,6 +56,9 @@ def look(path: Path) -> Source:
 
 def rows(source: Source) -> Iterator[Row]:
     """The records below the header, empty ones left out. Raises ImportFailed where the file stops being CSV."""
+    if source.sheet:
+        yield from workbook.rows(source)
+        return
     with _text(source.path, source.encoding, source.errors) as file:
         reader = csv.reader(file, delimiter=source.delimiter)
         number, line = 0, 0
@@ -174,13 +160,9 @@ def _header(path: Path, file: TextIO) -> tuple[str, tuple[str, ...], int]:
             break
     best = max(told or _DELIMITERS, key=lambda delimiter: len(_cells(line, delimiter)))
     header = tuple(cell.strip().strip("\ufeff") for cell in _cells(line, best))
-    if any("@" in cell for cell in header):
-        raise ImportFailed(
-            f"{path}:{number}: the first row must name the columns, and it holds an address;"
-            " write a row such as email,first_name,last_name above it"
-        )
-    if not all(cell.isprintable() for cell in header):
-        raise ImportFailed(f"{path}: this is no CSV file: its first row is not text")
+    if len(header) == 1 and "@" in header[0]:
+        return best, ("email",), number - 1  # a roster, such as `mailman members` prints: one address a line, no header
+    check_header(path, number, header)
     return best, header, number
 
 

@@ -1,0 +1,45 @@
+"""What a file of people is once it has been looked at, whatever its format: a header, and rows below it."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from subscribers.importing.errors import ImportFailed
+
+
+class Row(NamedTuple):
+    """One record. `number` is what a spreadsheet shows: the header is 1. `is_long` if it takes several lines."""
+
+    number: int
+    cells: list[str]
+    is_long: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A file that was looked at once: how to read it, and roughly how many rows it has (its line ends).
+
+    A workbook has a `sheet`, and neither encoding nor delimiter.
+    """
+
+    path: Path
+    encoding: str
+    errors: str
+    encoding_name: str
+    delimiter: str
+    header: tuple[str, ...]
+    header_row: int
+    lines: int
+    has_zeros: bool
+    sheet: str = ""
+
+
+def check_header(path: Path, number: int, header: tuple[str, ...]) -> None:
+    """Whether a row can be the header. Raises ImportFailed."""
+    if any("@" in cell for cell in header):
+        raise ImportFailed(
+            f"{path}:{number}: the first row must name the columns, and it holds an address;"
+            " write a row such as email,first_name,last_name above it"
+        )
+    if not all(cell.isprintable() for cell in header):
+        raise ImportFailed(f"{path}: this is no CSV file: its first row is not text")

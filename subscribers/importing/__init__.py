@@ -1,8 +1,8 @@
 """Bringing people in from a file, with the proof of their consent, and nobody who is gone.
 
-`run` is the import, of CSV files and Excel workbooks. Layouts: ours (`email`, `first_name`, `events`, `consented_at`, …),
-Wix' contacts, Mailchimp's audience, listmonk's subscribers, Mailman's members, or any columns with a mapping. A row
-becomes
+`run` is the import, of CSV files and Excel workbooks. Layouts: ours (`email`, `first_name`, `events`, `consented_at`,
+…), Wix' contacts, Mailchimp's audience, listmonk's subscribers, Mailman's members, or any columns with a mapping.
+A row becomes
 
 - *active* if it proves consent: a readable `consented_at` that is not in the future; for Wix, a subscribed contact
   who came by a form; for Mailchimp, a confirmation with the address on the net it came from (listmonk and Mailman say

@@ -1,4 +1,4 @@
-"""Which column holds what: our own layout, Wix', Mailchimp's, listmonk's, Mailman's, or whatever the person says with a mapping."""
+"""Which column holds what: our own layout, that of a program we know, or what the person says with a mapping."""
 
 import difflib
 import re

@@ -33,8 +33,8 @@ def of(form: Form) -> Entry:
     chosen = form.text("scope")
     return Entry(
         email=form.text("email"),
-        first_name=names.clean(form.text("first_name")),
-        last_name=names.clean(form.text("last_name")),
+        first_name=form.text("first_name"),
+        last_name=form.text("last_name"),
         role=form.text("role"),
         timezone=form.text("timezone") or _guessed_zone(form),
         everything=chosen == "everything" if chosen else not topics or audience.EVERYTHING in topics,
@@ -55,6 +55,9 @@ def errors(entry: Entry, look: Look, voice: Voice) -> Errors:
         addresses.parse(entry.email)
     except AddressError:
         found["email"] = _of_address(entry.email, voice)
+    for field, name in (("first_name", entry.first_name), ("last_name", entry.last_name)):
+        if not names.is_plain(name):
+            found[field] = voice.gettext("Only the name here, please: no web addresses, no line breaks.")
     if look.form.roles and entry.role not in {"", *(role.word for role in look.form.roles)}:
         found["role"] = voice.gettext("Please choose from the list, or nothing.")
     if entry.timezone and entry.timezone not in zones.known():

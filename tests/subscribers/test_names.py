@@ -34,3 +34,28 @@ def test_cleaning_twice_changes_nothing_more_and_leaves_one_line(text):
     assert names.clean(once) == once
     assert len(once) <= names.LONGEST
     assert not any(unicodedata.category(sign) in ("Cc", "Cs", "Zl", "Zp") for sign in once)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "https://casino.example/win",
+        "You won! www.casino.example",
+        "Ana casino.ru",
+        "see bit.ly/x now",
+        "WIN.COM",
+        "A\x00na",
+        "A\nBcc: all@example.org",
+        "A\x9bna",
+    ],
+)
+def test_a_web_address_or_a_control_character_is_no_name(name: str) -> None:
+    assert not names.is_plain(name)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["", "Ana Maria", "J.R. Smith", "St.John", "Dr.Müller-Lüdenscheidt", "O’Neill", "علی\u200cرضا", "M.Russo", "李"],
+)
+def test_names_of_people_are_plain(name: str) -> None:
+    assert names.is_plain(name)

@@ -24,7 +24,8 @@ def is_plain(text: str) -> bool:
 
     Whoever types a stranger's address would otherwise have us greet that stranger with a link.
     """
-    return _LINK.search(text) is None and not any(unicodedata.category(sign) == "Cc" for sign in text)
+    # What nobody can see is dropped before a name is kept, and must not hide a link until then.
+    return _LINK.search(clean(text)) is None and not any(unicodedata.category(sign) == "Cc" for sign in text)
 
 
 @lru_cache(maxsize=8192)  # in a list of people the same names come again and again

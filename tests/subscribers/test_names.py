@@ -44,6 +44,8 @@ def test_cleaning_twice_changes_nothing_more_and_leaves_one_line(text):
         "Ana casino.ru",
         "see bit.ly/x now",
         "WIN.COM",
+        "casino.\u200bru",
+        "https:\u2060//casino.example",
         "A\x00na",
         "A\nBcc: all@example.org",
         "A\x9bna",

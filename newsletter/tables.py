@@ -205,6 +205,10 @@ delivery = Table(
 )
 
 
+WAITING = text("state IN ('queued', 'sending', 'deferred')")
+"""What of `transactional` is not settled, in the words of its index: only so does SQLite see that the index will do."""
+
+
 class TransactionalColumns(TypedColumns):
     """A mail to one person because of what that person just did: confirm, welcome, link, goodbye, …
 
@@ -228,17 +232,12 @@ transactional = Table(
     "transactional",
     metadata,
     TransactionalColumns,
-    CheckConstraint("kind IN ('confirm', 'welcome', 'link', 'goodbye', 'move', 'moved')", name="kind"),
+    CheckConstraint("kind IN ('confirm', 'ask', 'welcome', 'link', 'goodbye', 'move', 'moved')", name="kind"),
     CheckConstraint(
         "state IN ('queued', 'sending', 'sent', 'deferred', 'refused', 'expired', 'suppressed')", name="state"
     ),
     Index(None, "subscriber_id", "kind", "created_at"),
-    Index(
-        None,
-        "due_at",
-        sqlite_where=text("state IN ('queued', 'sending', 'deferred')"),
-        postgresql_where=text("state IN ('queued', 'sending', 'deferred')"),
-    ),
+    Index(None, "kind", "due_at", sqlite_where=WAITING, postgresql_where=WAITING),
     sqlite_strict=True,
     sqlite_autoincrement=True,
 )

@@ -1,14 +1,18 @@
 """What `newsletter subscribers import` does and says."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import typer
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from newsletter.cli import edge
 from newsletter.constellation import store
+from newsletter.delivery import transactional
 from newsletter.settings import Settings
 from subscribers import importing
 from subscribers.importing import Report
@@ -25,19 +29,38 @@ def mapping(pairs: list[str]) -> dict[str, str]:
     return columns
 
 
-async def run(settings: Settings, file: Path, columns: dict[str, str], rejects: Path, *, dry_run: bool) -> Report:
+@dataclass(frozen=True, slots=True)
+class ByMail:
+    """Asks pending people by mail whether they want ours: each once, ever."""
+
+    now: datetime
+
+    async def never_asked(self, connection: AsyncConnection, subscriber_ids: Sequence[int]) -> list[int]:
+        """Those who were not asked before."""
+        return await transactional.never_asked(connection, subscriber_ids)
+
+    async def ask(self, connection: AsyncConnection, subscriber_ids: Sequence[int]) -> None:
+        """Have them asked; the engine sends these mails after all that people asked for themselves."""
+        await transactional.ask(connection, subscriber_ids, now=self.now)
+
+
+async def run(
+    settings: Settings, file: Path, columns: dict[str, str], rejects: Path, *, ask: bool, dry_run: bool
+) -> Report:
     """Import a file into the database in force, under a bar where somebody watches, and leave an audit row."""
     async with edge.opened(settings.database) as database:
         async with database.read() as connection:
             events = {stored.event.slug for stored in await store.events(connection)}
         with importing.writing_rejects(rejects) as rejected, _bar(file.name) as progressed:
+            now = edge.now()
             report = await importing.run(
                 file,
                 begin=database.read if dry_run else database.begin,
                 hash_key=settings.secrets.hash_key.get_secret_value(),
-                now=edge.now(),
+                now=now,
                 mapping=columns,
                 events=events or None,
+                asking=ByMail(now) if ask else None,
                 dry_run=dry_run,
                 rejected=rejected,
                 progressed=progressed,
@@ -71,6 +94,7 @@ def _plain_counts(report: Report) -> dict[str, Any]:
         "rows": counts.rows,
         "active": counts.active,
         "pending": counts.pending,
+        "asked": report.asked,
         "promoted": counts.promoted,
         "known": counts.known,
         "duplicates": counts.duplicates,
@@ -116,6 +140,10 @@ def tell(report: Report, rejects: Path) -> None:
         *((f"refused: {fault}", f"{count:,}") for fault, count in sorted(counts.refused.items())),
     ]
     edge.table(["what became of them", "rows"], [row for row in rows if row[1] != "0"], numbers=["rows"])
+    if report.asked:
+        edge.say(f"{report.asked:,} who are pending {'would be' if report.dry_run else 'are'} asked once, by mail.")
+    elif counts.pending:
+        edge.say("Nobody pending is written to. With --ask, each is asked once, by mail, whether they want yours.")
     for remark, count in sorted(report.remarks.items()):
         edge.say(f"{count:,} times: {remark}.")
     if counts.refused:

@@ -48,6 +48,9 @@ def import_file(
         list[str] | None,
         typer.Option("--map", metavar="COLUMN=FIELD", help="What a column holds; FIELD - ignores it. Repeatable."),
     ] = None,
+    ask: Annotated[
+        bool, typer.Option("--ask", help="Ask those without proof of consent once, by mail, whether they want yours.")
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would happen; change nothing.")] = False,
     rejects: Annotated[
         Path | None, typer.Option(help="Where to write refused rows.  [default: FILE with .rejects.csv, right here]")
@@ -61,7 +64,7 @@ def import_file(
     settings = edge.settings()
     target = rejects or Path(f"{file.stem}.rejects.csv")
     columns = people_import.mapping(mapping or [])
-    report = edge.run(people_import.run(settings, file, columns, target, dry_run=dry_run))
+    report = edge.run(people_import.run(settings, file, columns, target, ask=ask, dry_run=dry_run))
     if as_json:
         edge.emit_json(people_import.plain(report, target))
     else:

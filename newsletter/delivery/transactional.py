@@ -1,6 +1,7 @@
 """Mails to one person because of what that person just did: the only writer of `transactional`.
 
-They are not part of a campaign, cannot be unsubscribed from, and go before everything else.
+They are not part of a campaign, cannot be unsubscribed from, and go before everything else. The one that nobody asked
+for, whether an imported person wants our mails, goes after the others: a file may hold a million of them.
 """
 
 from collections.abc import Sequence
@@ -8,11 +9,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from sqlalchemy import bindparam, func, insert, select, update
+from sqlalchemy import ColumnElement, bindparam, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from newsletter.delivery.ledger import State
-from newsletter.tables import transactional
+from newsletter.tables import WAITING, transactional
 from subscribers import signup
 from subscribers.tables import subscriber
 
@@ -23,11 +24,15 @@ class Kind(StrEnum):
     """What such a mail is for; the table's CHECK has the same names."""
 
     CONFIRM = "confirm"
+    ASK = "ask"
     WELCOME = "welcome"
     LINK = "link"
     GOODBYE = "goodbye"
     MOVE = "move"
     MOVED = "moved"
+
+
+_ASKED_FOR = tuple(kind for kind in Kind if kind is not Kind.ASK)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +105,24 @@ async def answer(connection: AsyncConnection, due: signup.Outcome, *, now: datet
             pass
 
 
+async def never_asked(connection: AsyncConnection, subscriber_ids: Sequence[int]) -> list[int]:
+    """Those who were never sent a mail that asks whether they want ours, by their own joining or by an import."""
+    asked = await connection.scalars(
+        select(transactional.c.subscriber_id)
+        .where(transactional.c.subscriber_id.in_(subscriber_ids), transactional.c.kind.in_([Kind.CONFIRM, Kind.ASK]))
+        .distinct()
+    )
+    known = set(asked)
+    return [number for number in subscriber_ids if number not in known]
+
+
+async def ask(connection: AsyncConnection, subscriber_ids: Sequence[int], *, now: datetime) -> None:
+    """Have imported people asked whether they want our mails; `never_asked` says whom one may ask."""
+    rows = [{"subscriber_id": number, "kind": Kind.ASK, "created_at": now, "due_at": now} for number in subscriber_ids]
+    if rows:
+        await connection.execute(insert(transactional), rows)
+
+
 async def adopt_orphans(connection: AsyncConnection, now: datetime) -> int:
     """Queue again what a dead engine left in `sending`: a link too many harms less than one that never comes."""
     freed = await connection.execute(
@@ -109,15 +132,10 @@ async def adopt_orphans(connection: AsyncConnection, now: datetime) -> int:
 
 
 async def claim(connection: AsyncConnection, *, limit: int, now: datetime) -> list[Waiting]:
-    """Mark what is due as `sending` and answer it, oldest first."""
-    ids = (
-        select(transactional.c.id)
-        .where(transactional.c.state.in_([State.QUEUED, State.DEFERRED]), transactional.c.due_at <= now)
-        .order_by(transactional.c.id)
-        .limit(limit)
-        .with_for_update(skip_locked=True)
-    )
-    claimed = [row.id for row in await connection.execute(ids)]
+    """Mark what is due as `sending` and answer it, oldest first; those who asked for theirs before all others."""
+    claimed = await _due(connection, transactional.c.kind.in_(_ASKED_FOR), limit, now)
+    if len(claimed) < limit:
+        claimed += await _due(connection, transactional.c.kind == Kind.ASK, limit - len(claimed), now)
     if not claimed:
         return []
     await connection.execute(
@@ -160,6 +178,17 @@ async def claim(connection: AsyncConnection, *, limit: int, now: datetime) -> li
     ]
 
 
+async def _due(connection: AsyncConnection, of: ColumnElement[bool], limit: int, now: datetime) -> list[int]:
+    ids = (
+        select(transactional.c.id)
+        .where(of, WAITING, transactional.c.state != State.SENDING, transactional.c.due_at <= now)
+        .order_by(transactional.c.due_at, transactional.c.id)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    return list(await connection.scalars(ids))
+
+
 async def settle(connection: AsyncConnection, settled: Sequence[Settlement], now: datetime) -> None:
     """Write what became of claimed mails."""
     if not settled:
@@ -183,5 +212,5 @@ async def settle(connection: AsyncConnection, settled: Sequence[Settlement], now
 async def next_due(connection: AsyncConnection) -> datetime | None:
     """When the next one is due, or None when none waits."""
     return await connection.scalar(
-        select(func.min(transactional.c.due_at)).where(transactional.c.state.in_([State.QUEUED, State.DEFERRED]))
+        select(func.min(transactional.c.due_at)).where(WAITING, transactional.c.state != State.SENDING)
     )

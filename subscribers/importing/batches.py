@@ -5,12 +5,13 @@ Killed in the middle and started again, it finds what it wrote and goes on: a se
 
 import asyncio
 import json
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
+from typing import Protocol
 
 from sqlalchemy import update
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -40,6 +41,16 @@ _SOURCE = "import"
 Begin = Callable[[], AbstractAsyncContextManager[AsyncConnection]]
 
 
+class Asking(Protocol):
+    """How pending people are asked, by mail, whether they want ours: not this package's to know."""
+
+    async def never_asked(self, connection: AsyncConnection, subscriber_ids: Sequence[int]) -> list[int]:
+        """Those who were not asked before, by their own joining or by an import."""
+
+    async def ask(self, connection: AsyncConnection, subscriber_ids: Sequence[int]) -> None:
+        """Have them asked."""
+
+
 async def run(
     path: Path,
     *,
@@ -48,6 +59,7 @@ async def run(
     now: datetime,
     mapping: Mapping[str, str] | None = None,
     events: Collection[str] | None = None,
+    asking: Asking | None = None,
     dry_run: bool = False,
     rejected: Callable[[Rejected], None] | None = None,
     progressed: Callable[[int, int], None] | None = None,
@@ -55,8 +67,8 @@ async def run(
     """Import a file. Raises ImportFailed for what is no file of people.
 
     `begin` opens a transaction (for a dry run, one to read with will do). `mapping` is column → field. `events` are
-    the slugs that may be followed (None: any). `rejected` is given each refused row, `progressed` how many rows are
-    done and roughly of how many.
+    the slugs that may be followed (None: any). With `asking`, whoever is pending is asked once. `rejected` is given
+    each refused row, `progressed` how many rows are done and roughly of how many.
     """
     file = source.look(path)
     layout = layouts.recognise(path, file.header, mapping or {})
@@ -68,7 +80,7 @@ async def run(
         while batch.rows:
             # A server works on one batch while the next is read. In a second thread, the interpreter's lock made
             # both slower.
-            taking = asyncio.create_task(_take(batch.named, begin=begin, now=now, report=report))
+            taking = asyncio.create_task(_take(batch.named, begin=begin, asking=asking, now=now, report=report))
             try:
                 following = await _read(rows, reader, seen_before, hash_key)
             finally:
@@ -117,7 +129,7 @@ def _account(batch: _Batch, report: Report, rejected: Callable[[Rejected], None]
             rejected(one)
 
 
-async def _take(named: list[Named], *, begin: Begin, now: datetime, report: Report) -> None:
+async def _take(named: list[Named], *, begin: Begin, asking: Asking | None, now: datetime, report: Report) -> None:
     """Decide on a batch and write it. Someone may join just now by the form: then it is decided afresh."""
     if not named:
         return
@@ -125,11 +137,16 @@ async def _take(named: list[Named], *, begin: Begin, now: datetime, report: Repo
         try:
             async with begin() as connection:
                 plan = await _decide(connection, named)
+                again = await asking.never_asked(connection, plan.waiting) if asking else []
                 if not report.dry_run:
-                    await _write(connection, plan, now=now, file=Path(report.file).name)
+                    added = await _write(connection, plan, now=now, file=Path(report.file).name)
+                    if asking is not None:
+                        await asking.ask(connection, [*again, *added])
         except store.Conflict:
             continue
         report.counts.add(plan.counts)
+        if asking is not None:
+            report.asked += len(again) + plan.counts.pending
         return
     raise ImportFailed(f"{report.file}: the database kept changing underneath; import the file again to go on")
 
@@ -141,7 +158,8 @@ async def _decide(connection: AsyncConnection, named: list[Named]) -> Plan:
     return plans.decide(named, known, await store.asked_us(connection, ids) if ids else ())
 
 
-async def _write(connection: AsyncConnection, plan: Plan, *, now: datetime, file: str) -> None:
+async def _write(connection: AsyncConnection, plan: Plan, *, now: datetime, file: str) -> list[int]:
+    """Write it; the ids of the new people who are pending."""
     ids = await store.reserve(connection, len(plan.new)) if plan.new else ()
     new = [(number, hashed, person) for number, (hashed, person) in zip(ids, plan.new, strict=True)]
     await _add(connection, new, now=now)
@@ -176,6 +194,7 @@ async def _write(connection: AsyncConnection, plan: Plan, *, now: datetime, file
         for hashed, (_, stop) in plan.stopped.items()
     ]
     await store.append(connection, suppression, ("hash", "reason", "at", "source", "detail"), stopped)
+    return [number for number, _, person in new if person.consented_at is None]
 
 
 async def _add(connection: AsyncConnection, new: list[tuple[int, str, Person]], *, now: datetime) -> None:

@@ -20,10 +20,14 @@ class Named(NamedTuple):
 
 @dataclass(slots=True)
 class Plan:
-    """People to add (with their hash), pending ones to make active (with their id), addresses to suppress."""
+    """People to add (with their hash), pending ones to make active (with their id), addresses to suppress.
+
+    `waiting` are the ids of those who were pending before and still are.
+    """
 
     new: list[tuple[str, Person]] = field(default_factory=list)
     promoted: list[tuple[int, Person]] = field(default_factory=list)
+    waiting: list[int] = field(default_factory=list)
     stopped: dict[str, tuple[int | None, Stop]] = field(default_factory=dict)
     counts: Counts = field(default_factory=Counts)
 
@@ -77,3 +81,5 @@ def _take(plan: Plan, named: Named, person: Person, known: Known) -> None:
         plan.counts.promoted += 1
     else:
         plan.counts.known += 1
+        if status == "pending":
+            plan.waiting.append(subscriber_id)

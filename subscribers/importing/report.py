@@ -54,11 +54,11 @@ class Counts:
         return single + self.kept_out.total() + self.stopped.total() + self.refused.total()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Report:
     """How a file was read, what became of its rows, and what is to be said about rows that were taken.
 
-    A workbook has a `sheet`, and no delimiter.
+    A workbook has a `sheet`, and no delimiter. `asked` are the pending people who are sent a mail that asks them.
     """
 
     file: str
@@ -71,6 +71,7 @@ class Report:
     dry_run: bool
     counts: Counts = field(default_factory=Counts)
     remarks: Counter[Remark] = field(default_factory=Counter)
+    asked: int = 0
 
 
 def begin(source: Source, layout: Layout, *, dry_run: bool) -> Report:

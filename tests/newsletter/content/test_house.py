@@ -12,7 +12,7 @@ from newsletter.content.facts import TRANSACTIONAL
 
 KINDS = {
     "save-the-date", "invitation", "reminder", "starting-soon", "thanks", "story", "changed", "cancelled",
-    "confirm", "welcome", "link", "goodbye", "move", "moved",
+    "confirm", "ask", "welcome", "link", "goodbye", "move", "moved",
 }  # fmt: skip
 
 
@@ -43,6 +43,7 @@ def test_a_kind_has_no_faults_and_weighs_less_than_60_kb(kind: str) -> None:
 def test_both_parts_state_the_postal_address_and_what_the_reader_can_do(kind: str) -> None:
     wanted = {
         "confirm": ["confirm_url"],
+        "ask": ["confirm_url"],
         "link": ["preferences_url", "account_url"],
         "goodbye": [],
         "move": ["move_url"],

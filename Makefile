@@ -22,7 +22,7 @@ setup: $(SYNCED) ## Build .venv with the locked dependencies and the newsletter 
 demo: setup ## Play a whole season on this machine and check it
 	$(BIN)/newsletter demo
 
-test: setup browser dovecot check ## Run every check and every test
+test: setup browser dovecot smtp-sink check ## Run every check and every test
 	$(BIN)/python -m pytest -n 2 --dist worksteal
 
 serve: setup ## Serve a site of your own from this folder
@@ -59,8 +59,8 @@ dovecot:
 	@.ci/need dovecot-imapd dovecot-imapd test -x /usr/lib/dovecot/imap
 	@.ci/need dovecot-pop3d dovecot-pop3d test -x /usr/lib/dovecot/pop3
 
-smtp-sink:
-	@.ci/need smtp-sink postfix sh -c 'command -v smtp-sink'
+smtp-sink: # and the Postfix that it comes with
+	@.ci/need smtp-sink postfix sh -c 'command -v smtp-sink && command -v postfix'
 
 # A named interpreter is compared with the environment's each time; else only a changed lock is a reason to work.
 $(SYNCED): uv.lock pyproject.toml .ci/setup $(if $(PYTHON),always)

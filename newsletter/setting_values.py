@@ -5,7 +5,7 @@ import re
 from typing import Annotated
 from zoneinfo import available_timezones
 
-from pydantic import AfterValidator, SecretStr
+from pydantic import AfterValidator, SecretStr, ValidationInfo
 
 from newsletter import database
 from newsletter.errors import NewsletterError
@@ -67,6 +67,13 @@ def listener(value: str) -> str:
     found = re.fullmatch(r"(?:lmtp|smtp)://(?:\[[0-9a-fA-F:.]+\]|[^\s/:@\[\]]+):(\d{1,5})", value)
     if value and (found is None or int(found[1]) > 65535):
         raise ValueError(f"{value} is no place to listen at; write lmtp://127.0.0.1:2424 or smtp://0.0.0.0:25")
+    return value
+
+
+def tls_over_socket(value: str, info: ValidationInfo) -> str:
+    """How a relay is secured; over a socket of this machine there is nothing to secure. Raises ValueError."""
+    if info.data.get("socket") and value in ("required", "implicit"):
+        raise ValueError(f"over smtp.socket, which never leaves this machine, no TLS is spoken; leave out {value}")
     return value
 
 

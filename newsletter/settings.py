@@ -18,7 +18,14 @@ from newsletter.suggest import hint
 PREFIX = "NEWSLETTER_"
 DEFAULT_FILE = Path("newsletter.toml")
 
-_PATHS = (("bounces", "maildir"), ("mailbox", "ca_file"), ("mailbox", "token_file"))
+_PATHS = (
+    ("smtp", "socket"),
+    ("smtp", "ca_file"),
+    ("smtp", "token_file"),
+    ("bounces", "maildir"),
+    ("mailbox", "ca_file"),
+    ("mailbox", "token_file"),
+)
 """Settings in tables that are relative to the file's folder."""
 
 
@@ -48,10 +55,17 @@ class Smtp(Section):
 
     host: str = "localhost"
     port: int = Field(25, ge=1, le=65535)
+    socket: Path | None = None
+    protocol: Literal["smtp", "lmtp"] = "smtp"
     provider: Literal["", "brevo", "mailgun", "mailjet", "mandrill", "postmark", "sendgrid", "sparkpost"] = ""
     username: str = ""
     password: SecretStr = SecretStr("")
-    tls: Literal["opportunistic", "required", "implicit", "none"] = "opportunistic"
+    token_file: Path | None = None
+    tls: Annotated[
+        Literal["opportunistic", "required", "implicit", "none"], AfterValidator(setting_values.tls_over_socket)
+    ] = "opportunistic"
+    verify: bool = True
+    ca_file: Path | None = None
     connections: int = Field(8, ge=1, le=200)
     timeout: timedelta = timedelta(minutes=5)
 

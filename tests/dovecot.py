@@ -6,7 +6,6 @@ import os
 import pwd
 import shutil
 import socket
-import ssl
 import subprocess
 import tempfile
 import threading
@@ -14,14 +13,11 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
+
+from tests.servers import certify, free_ports
 
 ACCESS_TOKEN = "the-access-token-of-the-moment"
 
@@ -137,8 +133,8 @@ def _running(folder: Path, oauth: int) -> Iterator[Dovecot]:
     (folder / "mail").mkdir()
     if is_root:
         os.chown(folder / "mail", owner.pw_uid, owner.pw_gid)
-    ports = dict(zip(("imap", "imaps", "pop3", "pop3s"), _free_ports(4), strict=True))
-    _certify(folder)
+    ports = dict(zip(("imap", "imaps", "pop3", "pop3s"), free_ports(4), strict=True))
+    certify(folder)
     (folder / "oauth2.conf").write_text(
         f"introspection_mode = post\nintrospection_url = http://127.0.0.1:{oauth}/\nusername_attribute = username\n"
         "active_attribute = active\nactive_value = true\n"
@@ -173,38 +169,6 @@ def _wait_until_up(port: int, process: subprocess.Popen[bytes], log: Path) -> No
         except OSError:
             if process.poll() is not None or time.monotonic() > until:
                 pytest.fail(f"Dovecot did not start: {log.read_text() if log.exists() else ''}")
-
-
-def _free_ports(count: int) -> list[int]:
-    """Ports that are free now: Dovecot cannot take port 0, and tell which one it got."""
-    held = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [one.getsockname()[1] for one in held]
-    for one in held:
-        one.close()
-    return ports
-
-
-def _certify(folder: Path) -> None:
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
-    now = datetime.now(UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    (folder / "server.pem").write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-    (folder / "server.key").write_bytes(
-        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    )
-    ssl.create_default_context(cafile=folder / "server.pem")
 
 
 @contextmanager

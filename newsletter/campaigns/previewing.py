@@ -12,8 +12,8 @@ from newsletter.campaigns.store import Campaign
 from newsletter.content.skeleton import Skeleton
 from newsletter.delivery import ledger
 from newsletter.delivery.composer import Mailing, Stationery
+from newsletter.delivery.offer import Item
 from newsletter.delivery.relay import Relay
-from newsletter.delivery.session import Item
 from newsletter.settings import Settings
 from subscribers import addresses, audience
 

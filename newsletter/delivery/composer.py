@@ -10,7 +10,7 @@ from newsletter.content import compiler
 from newsletter.content.facts import Facets, Facts
 from newsletter.content.headers import Envelope
 from newsletter.content.skeleton import Skeleton
-from newsletter.delivery.session import Item
+from newsletter.delivery.offer import Item
 from newsletter.delivery.transactional import Kind, Waiting
 from subscribers.links import DeliveryRef, Links, Purpose
 

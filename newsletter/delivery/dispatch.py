@@ -17,10 +17,11 @@ from newsletter.database import Database
 from newsletter.delivery import backoff, ledger
 from newsletter.delivery.composer import Mailing, Stationery
 from newsletter.delivery.ledger import Due, Hold, Settlement, State, Window
+from newsletter.delivery.offer import Item
 from newsletter.delivery.outcome import Accepted, Deferred, Outcome, Refused, Stage, Uncertain
 from newsletter.delivery.refusal import OnRefused, Refusal
 from newsletter.delivery.relay import Relay, RelayUnreachable
-from newsletter.delivery.session import Item, Session
+from newsletter.delivery.session import Session
 from newsletter.settings import Settings
 from newsletter.tables import campaign, event
 from subscribers.audience import About

@@ -13,10 +13,10 @@ from newsletter.database import Database
 from newsletter.delivery import backoff, composer, transactional
 from newsletter.delivery.composer import Stationery
 from newsletter.delivery.ledger import State
+from newsletter.delivery.offer import Item
 from newsletter.delivery.outcome import Accepted, Deferred, Outcome, Refused, Stage, Uncertain
 from newsletter.delivery.refusal import OnRefused, Refusal
 from newsletter.delivery.relay import Relay, RelayUnreachable
-from newsletter.delivery.session import Item
 from newsletter.delivery.transactional import Settlement, Waiting
 from newsletter.settings import Settings
 from subscribers.links import DeliveryRef

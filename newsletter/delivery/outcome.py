@@ -50,9 +50,12 @@ Outcome: TypeAlias = Accepted | Deferred | Refused | Uncertain
 
 
 def from_reply(code: int, text: str, stage: Stage) -> Outcome:
-    """The outcome of a reply: its first digit decides (RFC 5321 section 4.2.1); anything unknown is transient."""
+    """The outcome of a reply: its first digit decides (RFC 5321 section 4.2.1); anything unknown is transient.
+
+    503 speaks of the order of commands: of the session, never of the message, which another session may take.
+    """
     reply = f"{code} {text}".strip()
-    match code // 100:
+    match 4 if code == 503 else code // 100:
         case 2:
             return Accepted(reply)
         case 5:

@@ -5,6 +5,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import cache
+from pathlib import Path
+from typing import Any
 
 import aiosmtplib
 
@@ -54,35 +56,84 @@ class Relay:
 async def connect(settings: Smtp, local_hostname: str) -> Session:
     """Open, secure and log in one connection. Raises RelayUnreachable with the relay's name and the reason.
 
-    TLS: `implicit` from the first byte (RFC 8314), `required` by STARTTLS with a verified certificate,
-    `opportunistic` by STARTTLS where offered without verifying (RFC 7435), `none` never.
+    TLS: `implicit` from the first byte (RFC 8314) and `required` by STARTTLS, both with the certificate checked unless
+    `verify` is off; `opportunistic` by STARTTLS where offered, unchecked (RFC 7435); `none` never, nor over a socket.
+    Login: XOAUTH2 with the token that stands in `token_file` at that moment; else by what is offered of CRAM-MD5,
+    PLAIN and LOGIN.
     """
-    client = aiosmtplib.SMTP(
-        hostname=settings.host,
-        port=settings.port,
-        username=settings.username or None,
-        password=settings.password.get_secret_value() or None,
-        local_hostname=local_hostname,
-        use_tls=settings.tls == "implicit",
-        start_tls={"required": True, "opportunistic": None}.get(settings.tls, False),
-        tls_context=_context(verify=settings.tls != "opportunistic"),
-        timeout=min(60.0, settings.timeout.total_seconds()),
-    )
+    lmtp = settings.protocol == "lmtp"
     try:
+        client = (_LmtpClient if lmtp else aiosmtplib.SMTP)(
+            **_place(settings),
+            **_identity(settings),
+            local_hostname=local_hostname,
+            use_tls=settings.tls == "implicit",
+            start_tls=_start_tls(settings),
+            tls_context=_context(verify=settings.verify and settings.tls != "opportunistic", ca_file=settings.ca_file),
+            timeout=min(60.0, settings.timeout.total_seconds()),
+        )
         await client.connect()
         if client.is_ehlo_or_helo_needed:
             await client.ehlo()
-    except (aiosmtplib.SMTPException, OSError, ssl.SSLError) as error:
-        client.close()
+    except (
+        aiosmtplib.SMTPException,
+        OSError,
+        ValueError,
+    ) as error:  # ValueError: of names in EHLO
         reason = " ".join(str(error).split()) or type(error).__name__
-        raise RelayUnreachable(f"smtp {settings.host}:{settings.port}: {reason}") from error
-    return Session(client, settings.timeout.total_seconds())
+        raise RelayUnreachable(f"{where(settings)}: {reason}") from error
+    return Session(client, settings.timeout.total_seconds(), lmtp=lmtp)
+
+
+def where(settings: Smtp) -> str:
+    """The relay as messages name it."""
+    return f"{settings.protocol} {settings.socket or f'{settings.host}:{settings.port}'}"
+
+
+class _LmtpClient(aiosmtplib.SMTP):
+    """The same client, which greets as LMTP does (RFC 2033 section 4.1)."""
+
+    async def execute_command(self, *args: bytes, **options: Any) -> aiosmtplib.SMTPResponse:
+        verb, *rest = args
+        return await super().execute_command(b"LHLO" if verb == b"EHLO" else verb, *rest, **options)
+
+
+def _place(settings: Smtp) -> dict[str, Any]:
+    if settings.socket is not None:
+        return {"socket_path": str(settings.socket)}
+    return {"hostname": settings.host, "port": settings.port}
+
+
+def _identity(settings: Smtp) -> dict[str, Any]:
+    file = settings.token_file
+    if file is None:
+        return {"username": settings.username or None, "password": settings.password.get_secret_value() or None}
+
+    async def token() -> str:
+        try:
+            return file.read_text("ascii").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise aiosmtplib.SMTPException(f"{file}: no access token can be read from this file") from error
+
+    return {"username": settings.username, "oauth_token_generator": token}
+
+
+def _start_tls(settings: Smtp) -> bool | None:
+    if settings.socket is not None:
+        return False
+    return {"required": True, "opportunistic": None}.get(settings.tls, False)
 
 
 @cache
-def _context(*, verify: bool) -> ssl.SSLContext:
-    """One for all connections: reading the machine's certificates takes 20 ms, in which nothing else runs."""
-    context = ssl.create_default_context()
+def _context(*, verify: bool, ca_file: Path | None) -> ssl.SSLContext:
+    """One for all connections: reading the machine's certificates takes 20 ms, in which nothing else runs.
+
+    Raises OSError for a `ca_file` without certificates.
+    """
+    try:
+        context = ssl.create_default_context(cafile=ca_file)
+    except OSError as error:
+        raise OSError(f"{ca_file}: no certificates can be read from this file") from error
     if not verify:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE

@@ -3,25 +3,28 @@
 aiosmtplib waits for each reply, four round trips a message. Here a message's body and the next message's envelope
 are one write, so a message costs one. At most one body and one envelope are on their way at any time: nothing
 needs flow control, and when a connection is lost exactly one message is in doubt and one certainly not sent.
-Where the server does not offer PIPELINING every command waits for its reply.
+Where the server does not offer PIPELINING every command waits for its reply. Where it offers CHUNKING (RFC 3030) a
+body is one chunk, sent as soon as its recipient is accepted, and there is no DATA to wait for.
+
+LMTP (RFC 2033) answers a body once for each recipient that was accepted: here always one, so the reply is theirs.
 """
 
 import asyncio
-import re
 from collections import deque
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import Enum, auto
-from typing import NamedTuple, cast
+from typing import cast
 
 from aiosmtplib import SMTP, SMTPException
 
+from newsletter.delivery import offer
+from newsletter.delivery.offer import Dialect, Item
 from newsletter.delivery.outcome import Deferred, Outcome, Refused, Stage, Uncertain, from_reply
 
 _LONGEST_REPLY = 64 * 1024
 _KEPT_REPLY = 500
-_ADDRESS = re.compile(rb"[^\x00-\x20\x7f<>]+@[^\x00-\x20\x7f<>@]+")
 
 
 class Awaited(Enum):
@@ -34,18 +37,6 @@ class Awaited(Enum):
     EMPTY = auto()
     """The reply to the empty message that ends a DATA which no recipient survived (RFC 2920 section 3.1)."""
     RSET = auto()
-
-
-class Item(NamedTuple):
-    """One message for one recipient; a tuple, since one is made for every mail.
-
-    `body` is in wire form without the final dot: CRLF, lines of at most 998 bytes, none beginning with a dot.
-    """
-
-    key: int
-    mail_from: bytes
-    rcpt_to: bytes
-    body: bytes
 
 
 @dataclass(slots=True)
@@ -68,16 +59,14 @@ class _Window:
 class Session(asyncio.Protocol):
     """A connection that takes windows of messages. Make it with `relay.connect`."""
 
-    def __init__(self, client: SMTP, timeout: float) -> None:
-        """Take over the transport of a client that has said EHLO. `timeout` is seconds without any reply."""
+    def __init__(self, client: SMTP, timeout: float, *, lmtp: bool = False) -> None:
+        """Take over the transport of a client that has greeted. `timeout` is seconds without any reply."""
         assert client.transport is not None  # noqa: S101 - a connected client has one
         self._client = client
         self._transport = cast("asyncio.Transport", client.transport)  # uvloop's are it in all but name
         self._original = self._transport.get_protocol()
         self._timeout = timeout
-        self._pipelining = client.supports_extension("pipelining")
-        self._utf8 = client.supports_extension("smtputf8")
-        self._largest = _size_limit(client)
+        self._dialect = Dialect.of(client, lmtp=lmtp)
         self._loop = asyncio.get_running_loop()
         self._partial = b""
         self._text: list[bytes] = []
@@ -136,7 +125,7 @@ class Session(asyncio.Protocol):
             self._finish()
             return
         self._awaited.extend(awaited for awaited, _ in chunks)
-        if self._pipelining:
+        if self._dialect.pipelining:
             self._transport.write(b"".join(data for _, data in chunks))
         else:
             self._unwritten.extend(data for _, data in chunks)
@@ -152,28 +141,14 @@ class Session(asyncio.Protocol):
         assert window is not None  # noqa: S101 - replies are only awaited inside a window
         self._envelope = None
         for item in window.items:
-            problem = self._problem(item)
+            problem = self._dialect.problem(item)
             if problem is not None:
                 window.outcomes.append((item.key, Refused(problem, Stage.LOCAL)))
                 continue
             self._envelope = _Transaction(item)
-            parameter = b"" if item.rcpt_to.isascii() else b" SMTPUTF8"
-            return [
-                (Awaited.MAIL, b"MAIL FROM:<%b>%b\r\n" % (item.mail_from, parameter)),
-                (Awaited.RCPT, b"RCPT TO:<%b>\r\n" % item.rcpt_to),
-                (Awaited.DATA, b"DATA\r\n"),
-            ]
+            commands = [(Awaited.MAIL, self._dialect.mail(item)), (Awaited.RCPT, offer.rcpt(item))]
+            return commands if self._dialect.chunking else [*commands, (Awaited.DATA, b"DATA\r\n")]
         return []
-
-    def _problem(self, item: Item) -> str | None:
-        """Why this item cannot be offered here; aiosmtplib's own checks are bypassed, so these take their place."""
-        if not _ADDRESS.fullmatch(item.rcpt_to) or not _ADDRESS.fullmatch(item.mail_from):
-            return "553 5.1.3 the address cannot stand in an SMTP envelope"
-        if not item.rcpt_to.isascii() and not self._utf8:
-            return "553 5.6.7 the address needs SMTPUTF8, which the relay does not offer"
-        if self._largest and len(item.body) > self._largest:
-            return f"552 5.3.4 the message is larger than the relay takes ({self._largest} bytes)"
-        return None
 
     # What comes back
 
@@ -221,6 +196,8 @@ class Session(asyncio.Protocol):
                 self._note_refusal(code, text, Stage.MAIL)
             case Awaited.RCPT:
                 self._note_refusal(code, text, Stage.RCPT)
+                if self._dialect.chunking and self._envelope is not None and not self._awaited:
+                    self._on_envelope(self._envelope)
             case Awaited.DATA:
                 self._on_data(code, text)
             case Awaited.BODY:
@@ -233,29 +210,47 @@ class Session(asyncio.Protocol):
 
     def _note_refusal(self, code: int, text: bytes, stage: Stage) -> None:
         transaction = self._envelope
-        assert transaction is not None  # noqa: S101 - the envelope stands until its DATA is answered
+        assert transaction is not None  # noqa: S101 - the envelope stands until its last command is answered
         if code // 100 == 2 or transaction.refusal is not None:
             return
-        transaction.refusal = from_reply(code, _readable(text), stage)
-        if not self._pipelining:  # nothing is under way behind it: end the transaction instead of going on
+        transaction.refusal = from_reply(_not_success(code), _readable(text), stage)
+        if not self._dialect.pipelining:  # nothing is under way behind it: end the transaction instead of going on
             self._awaited.clear()
             self._unwritten.clear()
-            self._record(transaction.item, transaction.refusal)
-            self._advance([(Awaited.RSET, b"RSET\r\n")])
+            self._settle_refusal(transaction.item, transaction.refusal)
+
+    def _on_envelope(self, transaction: _Transaction) -> None:
+        """Where chunks are taken: the recipient is answered, and the body may follow."""
+        if transaction.refusal is None:
+            self._send_body(transaction.item)
+        else:
+            self._settle_refusal(transaction.item, transaction.refusal)
 
     def _on_data(self, code: int, text: bytes) -> None:
         transaction = self._envelope
         assert transaction is not None  # noqa: S101 - the envelope stands until its DATA is answered
         if code == 354 and transaction.refusal is None:
-            self._body = transaction.item
-            self._advance([(Awaited.BODY, transaction.item.body + b".\r\n")])
+            self._send_body(transaction.item)
             return
         refusal = transaction.refusal or from_reply(_not_success(code), _readable(text), Stage.DATA)
+        if code != 354:
+            self._settle_refusal(transaction.item, refusal)
+            return
         self._record(transaction.item, refusal)
-        if code == 354:
-            self._advance([(Awaited.EMPTY, b".\r\n")])
+        if self._dialect.lmtp:  # it would answer for each of no recipients: nobody could say which reply comes next
+            self._envelope = None
+            self._abandon("the relay asked for a message without a recipient")
         else:
-            self._advance([(Awaited.RSET, b"RSET\r\n")])
+            self._advance([(Awaited.EMPTY, b".\r\n")])
+
+    def _send_body(self, item: Item) -> None:
+        self._body = item
+        self._advance([(Awaited.BODY, self._dialect.body(item))])
+
+    def _settle_refusal(self, item: Item, refusal: Outcome) -> None:
+        """Record an item whose body is not sent, and end its transaction."""
+        self._record(item, refusal)
+        self._advance([(Awaited.RSET, b"RSET\r\n")])
 
     def _record(self, item: Item, outcome: Outcome) -> None:
         if self._window is not None:
@@ -334,9 +329,3 @@ def _readable(text: bytes) -> str:
 def _not_success(code: int) -> int:
     """A 2xx or 3xx to DATA that is not 354 makes no sense; take it as a passing fault of the relay."""
     return code if code >= 400 else 451
-
-
-def _size_limit(client: SMTP) -> int:
-    """The largest message the server takes, in bytes (RFC 1870); 0 when it says none."""
-    stated = client.esmtp_extensions.get("size", "")
-    return int(stated) if stated.isdigit() else 0

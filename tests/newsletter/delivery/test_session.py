@@ -11,8 +11,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from newsletter.delivery import relay
+from newsletter.delivery.offer import Item
 from newsletter.delivery.outcome import Accepted, Deferred, Refused, Stage, Uncertain
-from newsletter.delivery.session import Item, Session
+from newsletter.delivery.session import Session
 from newsletter.settings import Smtp
 
 BOTH_WAYS = pytest.mark.parametrize("extensions", [("PIPELINING",), ("8BITMIME",)], ids=["pipelined", "step by step"])

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 import pytest
 
 from newsletter.delivery import relay
+from newsletter.delivery.offer import Item
 from newsletter.delivery.outcome import Accepted, Deferred, Refused
-from newsletter.delivery.session import Item
 from newsletter.demo.mailserver import MailServer
 from newsletter.settings import Smtp
 

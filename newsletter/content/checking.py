@@ -5,9 +5,9 @@ from datetime import UTC, datetime
 from itertools import product
 from pathlib import Path
 
-from newsletter.content import compiler, renderer, samples
+from newsletter.content import compiler, languages, renderer, samples
 from newsletter.content.errors import ContentError
-from newsletter.content.facts import TRANSACTIONAL
+from newsletter.content.facts import TRANSACTIONAL, Facets
 from newsletter.content.headers import Envelope
 
 CLIPPED_ABOVE = 102_000
@@ -16,16 +16,20 @@ CLIPPED_ABOVE = 102_000
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """What became of one kind: the bytes of its largest HTML, and each fault as `FILE:LINE: what`."""
+    """What became of one kind: the bytes of its largest HTML, and each fault as `FILE:LINE:COLUMN: what`.
+
+    `notes` say what falls back to another language.
+    """
 
     kind: str
     html_size: int
     faults: tuple[str, ...]
+    notes: tuple[str, ...] = ()
 
 
 def check(templates: Path | None = None) -> list[Checked]:
     """Check every kind there is, in the staff's folder and in ours."""
-    return [check_kind(kind, templates) for kind in renderer.kinds(templates)]
+    return [check_kind(kind, templates) for kind in languages.kinds(templates)]
 
 
 def check_kind(kind: str, templates: Path | None = None) -> Checked:
@@ -34,9 +38,11 @@ def check_kind(kind: str, templates: Path | None = None) -> Checked:
     envelope = Envelope.of(
         samples.CONSTELLATION, date=datetime(2031, 9, 1, tzinfo=UTC), campaign=campaign, bounce="bounce@example.org"
     )
-    faults: dict[str, None] = {}
+    faults = dict.fromkeys([*languages.unknown(kind, templates), *renderer.faults(kind, templates)])
     largest = 0
-    for facts, facets in product(samples.facts(kind), samples.FACETS):
+    written = languages.of(kind, templates)
+    readers = [*samples.FACETS, *(Facets(locale=language, named=True) for language in written)]
+    for facts, facets in product(samples.facts(kind), readers):
         try:
             skeleton = compiler.compile(kind, facts, facets, envelope=envelope, templates=templates)
         except ContentError as error:
@@ -44,6 +50,7 @@ def check_kind(kind: str, templates: Path | None = None) -> Checked:
         else:
             largest = max(largest, len(skeleton.html(samples.VALUES).encode()))
     if largest > CLIPPED_ABOVE:
-        file = renderer.path(kind, renderer.HTML, templates)
+        file = renderer.path(kind, languages.HTML, templates)
         faults[f"{file}: its HTML has {largest:,} bytes; Gmail clips above {CLIPPED_ABOVE:,}"] = None
-    return Checked(kind, largest, tuple(faults))
+    notes = [note for language in written for note in languages.fallbacks(kind, language, templates)]
+    return Checked(kind, largest, tuple(faults), tuple(notes))

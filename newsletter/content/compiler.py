@@ -10,6 +10,7 @@ from newsletter.content import headers, places, renderer
 from newsletter.content.errors import ContentError
 from newsletter.content.facts import Facets, Facts
 from newsletter.content.headers import Envelope, Filler
+from newsletter.content.languages import HTML, SUBJECT, TEXT
 from newsletter.content.skeleton import Skeleton
 from newsletter.content.slots import Mark, Marks
 
@@ -56,17 +57,15 @@ class _Parts:
     def __init__(self, kind: str, facts: Facts, facets: Facets, templates: Path | None, *, mandatory: bool) -> None:
         marks = Marks()
         rendering = renderer.render(kind, facts, facets, slot=marks.slot, templates=templates)
-        files = {
-            file: renderer.path(kind, file, templates) for file in (renderer.SUBJECT, renderer.TEXT, renderer.HTML)
-        }
-        self.subject = marks.split(rendering.subject, file=files[renderer.SUBJECT])
-        self.text = marks.split(rendering.text, file=files[renderer.TEXT])
-        self.html = marks.split(rendering.html, file=files[renderer.HTML])
+        files = rendering.files
+        self.subject = marks.split(rendering.subject, file=files[SUBJECT])
+        self.text = marks.split(rendering.text, file=files[TEXT])
+        self.html = marks.split(rendering.html, file=files[HTML])
         if not rendering.subject:
-            raise ContentError(f"{files[renderer.SUBJECT]}: the subject is empty")
+            raise ContentError(f"{files[SUBJECT]}: the subject is empty")
         if mandatory:
-            _require_way_out(self.text, files[renderer.TEXT], facts.constellation.postal_address)
-            _require_way_out(self.html, files[renderer.HTML], facts.constellation.postal_address)
+            _require_way_out(self.text, files[TEXT], facts.constellation.postal_address)
+            _require_way_out(self.html, files[HTML], facts.constellation.postal_address)
 
     def digest(self) -> bytes:
         """What is equal exactly for parts that are."""

@@ -4,6 +4,7 @@ import functools
 import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,11 @@ from babel import Locale
 from babel.lists import format_list
 from babel.numbers import format_decimal
 from jinja2.runtime import Context
+from jinja2.utils import missing
 
-from newsletter import assets, catalogues
+from newsletter import assets, catalogues, suggest
 from newsletter.constellation.model import Event
-from newsletter.content import dates, markup
+from newsletter.content import dates, logic, markup
 from newsletter.content.errors import ContentError, shown
 from newsletter.content.slots import Slot
 
@@ -27,7 +29,7 @@ def environment(templates: Path | None, language: str = catalogues.SOURCE) -> ji
     made = jinja2.Environment(
         loader=_Loader(folders),
         autoescape=_is_markup,  # noqa: S701 # HTML is escaped; subject and text are no HTML
-        undefined=jinja2.StrictUndefined,
+        undefined=_Unknown,
         finalize=_finalize,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -42,18 +44,40 @@ def environment(templates: Path | None, language: str = catalogues.SOURCE) -> ji
     return made
 
 
+class _Unknown(jinja2.StrictUndefined):
+    """A name that nothing gives, which says the nearest that something does."""
+
+    __slots__ = ()
+
+    def __init__(self, hint: str | None = None, obj: Any = missing, name: str | None = None, exc: Any = None) -> None:
+        super().__init__(hint, obj, name)
+        self._undefined_exception = partial(ContentError, needle=name or "")  # type: ignore[assignment] # it is called
+
+    @property
+    def _undefined_message(self) -> str:
+        if self._undefined_hint or not self._undefined_name:
+            return self._undefined_hint or "this is undefined"
+        found = logic.NAMES if self._undefined_obj is missing else _members(self._undefined_obj)
+        return f"{self._undefined_name} is undefined{suggest.hint(self._undefined_name, found)}"
+
+
+def _members(of: Any) -> list[str]:
+    return [*of] if isinstance(of, Mapping) else [name for name in dir(of) if not name.startswith("_")]
+
+
 class _Loader(jinja2.FileSystemLoader):
-    """Reads templates, and refuses MJML that MRML would silently drop parts of."""
+    """Reads templates, and refuses what would fail in some branch, or MJML that MRML would silently drop parts of."""
 
     def get_source(self, environment: jinja2.Environment, template: str) -> tuple[str, str, Callable[[], bool]]:
         try:
             source, path, current = super().get_source(environment, template)
         except UnicodeDecodeError as error:
             raise ContentError(f"{template}: is not in UTF-8 (byte {error.start})") from error
-        if _is_markup(template):
-            faults = markup.faults(source)
-            if faults:
-                raise ContentError("\n".join(f"{shown(path)}:{fault}" for fault in faults))
+        faults = markup.faults(source) if _is_markup(template) else []
+        faults += logic.faults(source, environment, is_whole=not template.startswith("_"))
+        if faults:
+            lines = sorted(faults, key=lambda fault: [int(number) for number in fault.split(":")[:2]])
+            raise ContentError("\n".join(f"{shown(path)}:{fault}" for fault in lines), is_placed=True)
         return _LINE_ENDS.sub(r"\1+\2", source), path, current
 
 

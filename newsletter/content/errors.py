@@ -6,7 +6,16 @@ from newsletter.errors import NewsletterError
 
 
 class ContentError(NewsletterError):
-    """A template, or a value for one, that would not make a proper mail; a line for each fault, with its place."""
+    """A template, or a value for one, that would not make a proper mail; a line for each fault, with its place.
+
+    `needle` is the name that was wrong, for whoever knows the template to point at it; `is_placed` says that the text
+    names its places already.
+    """
+
+    def __init__(self, text: str, *, needle: str = "", is_placed: bool = False) -> None:
+        super().__init__(text)
+        self.needle = needle
+        self.is_placed = is_placed
 
 
 def shown(path: str) -> str:

@@ -126,4 +126,4 @@ def _refuse_unfit(mark: Mark, position: int, surrounding: _Surrounding) -> None:
         where = f"in {name}, which takes one link and nothing before it"
     else:
         return
-    raise ContentError(f"{mark.file}:{mark.line}: {mark.slot} cannot be escaped {where}")
+    raise ContentError(f"{mark.place}: {mark.name} cannot be escaped {where}", is_placed=True)

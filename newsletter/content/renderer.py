@@ -2,7 +2,7 @@
 
 import re
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,23 +14,22 @@ import jinja2
 import mjml
 
 from newsletter import catalogues
-from newsletter.content import colours, plain, slots
+from newsletter.content import colours, languages, plain, pointing, slots
 from newsletter.content.environment import environment
 from newsletter.content.errors import ContentError, shown
-from newsletter.content.facts import TRANSACTIONAL, Facets, Facts
+from newsletter.content.facts import Facets, Facts
+from newsletter.content.languages import HTML, SUBJECT, TEXT
 from newsletter.suggest import hint
-
-SUBJECT, HTML, TEXT = "subject.txt", "body.mjml", "body.txt"
-"""The files of a template's folder."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rendering:
-    """One variant of a mail, decoded."""
+    """One variant of a mail, decoded, and the files it was made of, by SUBJECT, TEXT and HTML."""
 
     subject: str
     text: str
     html: str
+    files: Mapping[str, str]
 
 
 def render(
@@ -40,20 +39,17 @@ def render(
 
     Raises ContentError, one line for each fault, with file and line.
     """
-    voice = _voice(kind, facts, facets)
+    language = languages.chosen(kind, facets.locale, facts.constellation.language, templates)
+    files = {file: languages.file(kind, file, language, templates) for file in (SUBJECT, TEXT, HTML)}
+    voice = languages.voice(kind, language, facets.locale, facts.constellation.language, templates)
     context = _context(facts, facets, slot, voice)
-    source = _rendered(kind, HTML, context, templates)
+    source = _rendered(kind, files[HTML], context, templates)
     return Rendering(
-        subject=" ".join(_rendered(kind, SUBJECT, context, templates).split()),
-        text=plain.tidy(_rendered(kind, TEXT, context, templates)),
-        html=_inlined(source, path(kind, HTML, templates)),
+        subject=" ".join(_rendered(kind, files[SUBJECT], context, templates).split()),
+        text=plain.tidy(_rendered(kind, files[TEXT], context, templates)),
+        html=_inlined(source, path(kind, files[HTML], templates)),
+        files={file: path(kind, own, templates) for file, own in files.items()},
     )
-
-
-def kinds(templates: Path | None = None) -> list[str]:
-    """The kinds there is a template for, in our folder or in the staff's."""
-    names = environment(templates).list_templates()
-    return sorted({name.partition("/")[0] for name in names if name.count("/") == 1 and not name.startswith("_")})
 
 
 def path(kind: str, file: str, templates: Path | None) -> str:
@@ -61,12 +57,15 @@ def path(kind: str, file: str, templates: Path | None) -> str:
     return shown(_template(kind, file, templates).filename or f"{kind}/{file}")
 
 
-def _voice(kind: str, facts: Facts, facets: Facets) -> catalogues.Voice:
-    if kind in TRANSACTIONAL:
-        return catalogues.voice(facets.locale, facts.constellation.language)
-    # Dates stay in the language that the template is written in, in the reader's own regional order.
-    written = catalogues.locale(facets.locale, among=(catalogues.SOURCE,))
-    return catalogues.voice(facets.locale if written else catalogues.SOURCE)
+def faults(kind: str, templates: Path | None = None) -> list[str]:
+    """What is wrong with a kind's files as they are written, before anything is rendered."""
+    found = []
+    for file in languages.files(kind, templates):
+        try:
+            _template(kind, file, templates)
+        except ContentError as error:
+            found += str(error).splitlines()
+    return found
 
 
 def _context(facts: Facts, facets: Facets, slot: Callable[[str], Any], voice: catalogues.Voice) -> dict[str, Any]:
@@ -102,12 +101,12 @@ def _template(kind: str, file: str, templates: Path | None, language: str = cata
     try:
         return environment(templates, language).get_template(f"{kind}/{file}")
     except jinja2.TemplateNotFound as error:
-        known = kinds(templates)
+        known = languages.kinds(templates)
         if kind not in known:
             raise ContentError(f"there is no template for {kind}{hint(kind, known)}") from error
         raise ContentError(f"the template {kind} needs a file {file} beside its others") from error
     except jinja2.TemplateSyntaxError as error:
-        raise ContentError(f"{shown(error.filename or file)}:{error.lineno}: {error.message}") from error
+        raise _syntax(error, file) from error
 
 
 def _rendered(kind: str, file: str, context: dict[str, Any], templates: Path | None) -> str:
@@ -115,27 +114,29 @@ def _rendered(kind: str, file: str, context: dict[str, Any], templates: Path | N
     try:
         return template.render(context)
     except jinja2.TemplateSyntaxError as error:
-        raise ContentError(f"{shown(error.filename or file)}:{error.lineno}: {error.message}") from error
+        raise _syntax(error, file) from error
     except jinja2.TemplateNotFound as error:
         raise ContentError(f"{_where(error, template)}: there is no template {error.name} to include") from error
     except ContentError as error:
         # A file that was loaded on the way names itself; what was raised inside a template does not.
-        raise error if _is_placed(error) else ContentError(f"{_where(error, template)}: {error}") from error
+        raise error if error.is_placed else ContentError(f"{_where(error, template)}: {error}") from error
     except Exception as error:  # whatever a template calls may raise anything: its author wants the line
         raise ContentError(f"{_where(error, template)}: {error}") from error
 
 
-def _is_placed(error: ContentError) -> bool:
-    return ".mjml:" in str(error).partition(" ")[0]
+def _syntax(error: jinja2.TemplateSyntaxError, file: str) -> ContentError:
+    where = pointing.place(error.filename or "", error.lineno)
+    return ContentError(f"{shown(error.filename or file)}:{where}: {error.message}", is_placed=True)
 
 
 def _where(error: Exception, template: jinja2.Template) -> str:
-    """File and line of the innermost template in the traceback, which Jinja has rewritten to name templates."""
+    """File, line and column of the innermost template in the traceback, which Jinja has rewritten to name templates."""
     frames = traceback.extract_tb(error.__traceback__)
-    own = [frame for frame in frames if frame.filename.endswith((".mjml", ".txt"))]
+    own = [frame for frame in frames if frame.filename.endswith((".mjml", ".txt", ".css"))]
     if not own:
         return shown(template.filename or "")
-    return f"{shown(own[-1].filename)}:{own[-1].lineno}"
+    needle = error.needle if isinstance(error, ContentError) else ""
+    return f"{shown(own[-1].filename)}:{pointing.place(own[-1].filename, own[-1].lineno or 1, needle)}"
 
 
 def _inlined(source: str, file: str) -> str:

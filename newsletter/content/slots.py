@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, NoReturn
 
-from newsletter.content import quoting
+from newsletter.content import pointing, quoting
 from newsletter.content.errors import ContentError, shown
 
 
@@ -54,17 +54,40 @@ IN_TEMPLATES = {
 """How templates name them: {{ person.first_name }}, {{ links.preferences }}."""
 
 
+NAMED = {slot: f"{group}.{name}" for group, names in IN_TEMPLATES.items() for name, slot in names.items()}
+"""What templates call each slot that they can write."""
+
+
 class Misused(ContentError):
     """A template does something with a slot other than writing it."""
 
 
+def cannot(name: str) -> str:
+    """Why a slot cannot be used so, and what would be right."""
+    return (
+        f"{name} is each reader's own and can only be written as it is: no condition, filter, or joining;"
+        " to greet by name, ask {% if person.named %}"
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """One place where a template wrote a slot."""
+    """One place where a template wrote a slot: on that line, for the `nth` time."""
 
     slot: str
     file: str
     line: int
+    nth: int = 1
+
+    @property
+    def place(self) -> str:
+        """`FILE:LINE:COLUMN`."""
+        return f"{shown(self.file)}:{pointing.place(self.file, self.line, self.name, nth=self.nth)}"
+
+    @property
+    def name(self) -> str:
+        """What templates call it."""
+        return NAMED.get(self.slot, self.slot)
 
 
 @dataclass(slots=True)
@@ -93,7 +116,9 @@ class Marks:
         return [self.found[int(part)] if odd % 2 else part for odd, part in enumerate(parts)]
 
     def _written(self, name: str) -> str:
-        self.found.append(Mark(name, *_template_place()))
+        place = _template_place()
+        nth = sum((mark.slot, mark.file, mark.line) == (name, *place) for mark in self.found) + 1
+        self.found.append(Mark(name, *place, nth))
         return f"{self.prefix}{len(self.found) - 1}q"
 
 
@@ -113,10 +138,8 @@ class Slot:
 
     def refuse(self, *_: object, **__: object) -> NoReturn:
         """Say that a template may only write it."""
-        raise Misused(
-            f"{self._name} is each reader's own and can only be written as it is: no condition, filter, or joining;"
-            " to greet by name, ask {% if person.named %}"
-        )
+        name = NAMED.get(self._name, self._name)
+        raise Misused(cannot(name), needle=name)
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
@@ -175,6 +198,6 @@ def _template_place() -> tuple[str, int]:
     while frame.f_back is not None:
         template = frame.f_globals.get("__jinja_template__")
         if template is not None:
-            return shown(template.filename or "a template"), template.get_corresponding_lineno(frame.f_lineno)
+            return template.filename or "a template", template.get_corresponding_lineno(frame.f_lineno)
         frame = frame.f_back
     return "a template", 1

@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Browser, sync_playwright
 
 from newsletter import content
-from newsletter.content import renderer, samples
+from newsletter.content import languages, samples
 from newsletter.content.facts import TRANSACTIONAL
 
 ARGUMENTS = [
@@ -39,7 +39,7 @@ def html_of(kind: str) -> str:
 
 
 @pytest.mark.browser
-@pytest.mark.parametrize("kind", renderer.kinds())
+@pytest.mark.parametrize("kind", languages.kinds())
 def test_a_mail_fits_a_phone_and_a_desktop_by_day_and_by_night(browser: Browser, kind: str, tmp_path: Path) -> None:
     html = html_of(kind)
     for width, scheme in product((360, 700), ("light", "dark")):
@@ -61,7 +61,7 @@ def test_a_mail_fits_a_phone_and_a_desktop_by_day_and_by_night(browser: Browser,
 
 @pytest.mark.browser
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("kind", renderer.kinds())
+@pytest.mark.parametrize("kind", languages.kinds())
 def test_every_text_of_a_mail_is_legible(browser: Browser, kind: str, scheme: str) -> None:
     context = browser.new_context(
         viewport={"width": 700, "height": 640},

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from newsletter import content
-from newsletter.content import checking, plain, renderer, samples
+from newsletter.content import checking, languages, plain, samples
 from newsletter.content.facts import TRANSACTIONAL
 
 KINDS = {
@@ -29,7 +29,7 @@ def skeletons(kind: str) -> list[content.Skeleton]:
 
 
 def test_there_is_a_template_for_each_kind() -> None:
-    assert set(renderer.kinds()) == KINDS
+    assert set(languages.kinds()) == KINDS
 
 
 @pytest.mark.parametrize("kind", sorted(KINDS))

@@ -1,4 +1,4 @@
-"""A slot is written as it is, or the template is refused with file and line."""
+"""A slot is written as it is, or the template is refused with file, line and column."""
 
 from collections.abc import Callable
 
@@ -39,14 +39,15 @@ Compile = Callable[..., content.Skeleton]
     ],
 )
 @pytest.mark.parametrize("part", ["html", "text"])
-def test_a_template_that_looks_into_a_slot_is_refused_with_file_and_line(
+def test_a_template_that_looks_into_a_slot_is_refused_with_its_place(
     compile_note: Compile, part: str, template: str
 ) -> None:
     with pytest.raises(content.ContentError) as error:
         compile_note(**{part: template})
-    place = {"html": "mail/note/body.mjml:3: ", "text": "mail/note/body.txt:1: "}[part]
+    column = max(template.find("person."), template.find("links.")) + 1
+    place = {"html": f"mail/note/body.mjml:3:{column + 9}: ", "text": f"mail/note/body.txt:1:{column}: "}[part]
     assert str(error.value).startswith(place)
-    assert "is each reader's own" in str(error.value)
+    assert " is each reader's own" in str(error.value)
     assert "\n" not in str(error.value)
 
 
@@ -71,12 +72,13 @@ def test_a_block_with_a_slot_that_a_filter_changed_is_refused(compile_note: Comp
         ('<p {{ person.first_name }}="x">x</p>', "inside a tag"),
     ],
 )
-def test_a_slot_where_it_cannot_be_escaped_is_refused_with_file_and_line(
+def test_a_slot_where_it_cannot_be_escaped_is_refused_with_its_place(
     compile_note: Compile, html: str, where: str
 ) -> None:
     with pytest.raises(content.ContentError) as error:
         compile_note(html=html)
-    assert str(error.value).startswith("mail/note/body.mjml:3: ")
+    column = max(html.find("person."), html.find("links.")) + 10
+    assert str(error.value).startswith(f"mail/note/body.mjml:3:{column}: ")
     assert f"cannot be escaped {where}" in str(error.value)
 
 

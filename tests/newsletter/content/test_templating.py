@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from newsletter import content
-from newsletter.content import samples
+from newsletter.content import logic, renderer, samples
 
 Compile = Callable[..., content.Skeleton]
 
@@ -15,25 +15,63 @@ Compile = Callable[..., content.Skeleton]
 @pytest.mark.parametrize(
     ("files", "message"),
     [
-        ({"html": "{{ event.titel }}"}, "mail/note/body.mjml:3: 'newsletter.constellation.model.Event object' has no"),
-        ({"html": "{{ titel }}"}, "mail/note/body.mjml:3: 'titel' is undefined"),
-        ({"text": "\n\n{{ titel }}"}, "mail/note/body.txt:3: 'titel' is undefined"),
-        ({"subject": "{{ titel }}"}, "mail/note/subject.txt:1: 'titel' is undefined"),
-        ({"html": "{% if event %}"}, "mail/note/body.mjml:"),
-        ({"html": "{{ event.title|uper }}"}, "mail/note/body.mjml:3: No filter named 'uper'"),
-        ({"html": "{{ event.title|day }}"}, "mail/note/body.mjml:3: |day is for an event or a time of one"),
-        ({"html": "{{ none if event else 1 }}"}, "mail/note/body.mjml:3: this would write 'None'"),
-        ({"html": "{{ 1 / 0 }}"}, "mail/note/body.mjml:3: division by zero"),
-        ({"html": '{% include "_house/nothing.mjml" %}'}, "mail/note/body.mjml:3: there is no template _house/nothing"),
-        ({"subject": " \n"}, "mail/note/subject.txt: the subject is empty"),
-        ({"mjml": "<p>Hello</p>"}, "mail/note/body.mjml: "),
+        ({"html": "{{ event.titel }}"}, "body.mjml:3:13: event.titel is undefined; did you mean title?"),
+        ({"html": "{{ constelation.name }}"}, "body.mjml:3:13: constelation is undefined; did you mean constellation?"),
+        ({"text": "\n\n{{ evnt }}"}, "body.txt:3:4: evnt is undefined; did you mean event?"),
+        ({"subject": "At {{ persn.named }}"}, "subject.txt:1:7: persn is undefined; did you mean person?"),
+        ({"html": "{% if not event %}{{ evnt }}{% endif %}"}, "body.mjml:3:31: evnt is undefined; did you mean event?"),
+        (
+            {"text": "{% for x in upcoming %}{{ x.titel }}{% endfor %}"},
+            "body.txt:1:29: titel is undefined; did you mean",
+        ),
+        ({"html": "{% if event %}"}, "body.mjml:3:10: {% if %} is never closed in this file"),
+        ({"text": "{% endif %}"}, "body.txt:1:1: {% endif %} closes what this file did not open"),
+        (
+            {"text": "{% for x in y %}{% if x %}{% endfor %}"},
+            "body.txt:1:17: {% if %} is not closed before {% endfor %}",
+        ),
+        ({"text": "{% fro event %}"}, "body.txt:1:1: there is no {% fro %}; did you mean from?"),
+        ({"text": "{% else %}"}, "body.txt:1:1: {% else %} belongs in {% for %} or {% if %}"),
+        ({"text": "At {{ event.title }"}, "body.txt:1:"),
+        ({"html": "{{ event.title|uper }}"}, "body.mjml:3:25: there is no filter uper; did you mean upper?"),
+        ({"html": "{{ event is defind }}"}, "body.mjml:3:22: there is no test defind; did you mean defined?"),
+        ({"html": "{{ event.title|day }}"}, "body.mjml:3:10: |day is for an event or a time of one"),
+        ({"html": "{{ none if event else 1 }}"}, "body.mjml:3:10: this would write 'None'"),
+        ({"html": "{{ 1 / 0 }}"}, "body.mjml:3:10: division by zero"),
+        ({"html": '{% include "_house/nothing.mjml" %}'}, "body.mjml:3:10: there is no template _house/nothing"),
+        ({"subject": " \n"}, "subject.txt: the subject is empty"),
+        ({"mjml": "<p>Hello</p>"}, "body.mjml: "),
     ],
 )
 def test_a_wrong_template_is_refused_with_its_place(compile_note: Compile, files: dict[str, str], message: str) -> None:
     with pytest.raises(content.ContentError) as error:
         compile_note(**files)
-    assert str(error.value).startswith(message)
+    assert str(error.value).startswith(f"mail/note/{message}")
     assert "\n" not in str(error.value)
+
+
+def test_a_slot_in_a_branch_that_nothing_reaches_is_still_refused(compile_note: Compile) -> None:
+    with pytest.raises(
+        content.ContentError, match=r"^mail/note/body\.txt:1:29: person\.first_name is each reader's own"
+    ):
+        compile_note(text="{% if not event %}{{ 'a' if person.first_name else 'b' }}{% endif %}")
+
+
+def test_every_name_that_is_checked_is_one_that_templates_are_given(
+    facts: content.Facts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: dict[str, object] = {}
+
+    def rendered(kind: str, file: str, context: dict[str, object], templates: Path | None) -> str:
+        given.update(context)
+        return "<mjml><mj-body></mj-body></mjml>"
+
+    monkeypatch.setattr(renderer, "_rendered", rendered)
+    renderer.render("invitation", facts, content.Facets(), slot=str)
+    assert set(given) == set(logic.NAMES)
+    for name, members in logic.NAMES.items():
+        if members and given[name] is not None:
+            assert [one for one in members if not hasattr(given[name], one)] == []
 
 
 def test_a_kind_without_a_template_is_named_with_the_nearest(facts: content.Facts, envelope: content.Envelope) -> None:

@@ -1,0 +1,128 @@
+"""`newsletter templates`: which mails there are, how they look, and whether they can go out."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from newsletter.cli import edge, grouping
+from newsletter.content import checking, gallery, languages, scaffolding
+from newsletter.content.errors import ContentError, shown
+from newsletter.content.facts import TRANSACTIONAL
+from newsletter.suggest import hint
+
+app = grouping.group()
+
+Kinds = Annotated[list[str] | None, typer.Argument(metavar="[KIND]…", help="Which; all of them, if none is named.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Own = Annotated[
+    Path | None,
+    typer.Option("--templates", metavar="DIR", help="Your templates, if not those that the settings name."),
+]
+
+
+@app.callback()
+def templates() -> None:
+    """List, begin, check and look at the templates of mails."""
+
+
+@app.command("list")
+def list_(own: Own = None, as_json: AsJson = False) -> None:
+    """List every kind of mail, whose template it is, and its languages.
+
+    Example: newsletter templates list
+    """
+    folder = _own(own)
+    kinds = [scaffolding.describe(kind, folder) for kind in languages.kinds(folder)]
+    if as_json:
+        edge.emit_json(kinds)
+        return
+    rows = [
+        (one.kind, "yours" if one.is_own else "ours", ", ".join(one.languages), one.sent_to)
+        for one in sorted(kinds, key=lambda one: (one.kind in TRANSACTIONAL, one.kind))
+    ]
+    edge.table(["kind", "whose", "also in", "sent to"], rows)
+
+
+@app.command()
+def new(
+    kind: Annotated[str, typer.Argument(help="A kind of ours to make your own, or a new name.")],
+    like: Annotated[str | None, typer.Option(metavar="KIND", help="What a new one begins as a copy of.")] = None,
+    language: Annotated[
+        str, typer.Option(metavar="LANGUAGE", help="Begin a translation instead: body.es.mjml and its like.")
+    ] = "",
+    own: Own = None,
+) -> None:
+    """Begin a template of your own as a copy of one there is.
+
+    Example: newsletter templates new invitation --language es
+    """
+    folder = _own(own)
+    if folder is None:
+        raise ContentError('there is no folder for your templates; name one in the settings: templates = "templates"')
+    for file in scaffolding.begin(kind, folder, like=like or kind, language=language):
+        edge.say(shown(str(file)))
+    edge.say(f"Change them, then: newsletter templates check {kind}")
+
+
+@app.command()
+def check(kinds: Kinds = None, own: Own = None, as_json: AsJson = False) -> None:
+    """Compile templates with everything they might have to say; each fault with its file, line and column.
+
+    Ends with status 1 if there is a fault.
+
+    Example: newsletter templates check invitation reminder
+    """
+    folder = _own(own)
+    found = [checking.check_kind(kind, folder) for kind in _known(kinds, folder)]
+    if as_json:
+        edge.emit_json(found)
+    else:
+        for one in found:
+            for fault in one.faults:
+                edge.warn(fault)
+            for note in one.notes:
+                edge.say(f"note: {note}")
+        count = sum(len(one.faults) for one in found)
+        largest = max(found, key=lambda one: one.html_size)
+        said = f"{count} faults" if count != 1 else "1 fault"
+        edge.say(
+            f"{len(found)} kinds, {said}; the largest is {largest.kind}, {largest.html_size / 1000:.0f} KB of HTML."
+        )
+    if any(one.faults for one in found):
+        raise typer.Exit(1)
+
+
+@app.command("gallery")
+def gallery_(
+    kinds: Kinds = None,
+    folder: Annotated[Path, typer.Option(help="Where to hang the pictures.")] = Path("gallery"),
+    sheet: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Put them all into one small PNG too, for a document.")
+    ] = None,
+    own: Own = None,
+) -> None:
+    """Take pictures of mails at 360 and 700 pixels, by day and by night, by Chromium.
+
+    Example: newsletter templates gallery invitation --folder gallery
+    """
+    mine = _own(own)
+    pictures = edge.run(gallery.hang(_known(kinds, mine), folder, mine))
+    edge.say(f"{len(pictures)} pictures: {folder / 'index.html'}")
+    if sheet is not None:
+        gallery.sheet(pictures, sheet)
+        edge.say(f"All of them in one: {sheet}")
+
+
+def _own(folder: Path | None) -> Path | None:
+    if folder is not None and not folder.is_dir():
+        raise ContentError(f"{folder}: there is no such folder")
+    return folder or edge.settings().templates
+
+
+def _known(kinds: list[str] | None, folder: Path | None) -> list[str]:
+    known = languages.kinds(folder)
+    for kind in kinds or []:
+        if kind not in known:
+            raise ContentError(f"there is no template for {kind}{hint(kind, known)}")
+    return kinds or known

@@ -84,11 +84,15 @@ async def record(
 
 
 async def record_suppressions(
-    connection: AsyncConnection, found: Sequence[tuple[int, str, dict[str, Any]]], *, now: datetime
+    connection: AsyncConnection,
+    found: Sequence[tuple[int, str, dict[str, Any]]],
+    *,
+    actor: Actor = Actor.REPORT,
+    now: datetime,
 ) -> None:
-    """Add to many subscribers the step that a report suppressed them: number, source and detail of each."""
+    """Add to many subscribers the step that they were suppressed: number, source and detail of each."""
     if found:
-        step = {"action": Action.SUPPRESSED, "actor": Actor.REPORT, "at": now}
+        step = {"action": Action.SUPPRESSED, "actor": actor, "at": now}
         rows = [
             {**step, "subscriber_id": number, "source": source, "detail": detail} for number, source, detail in found
         ]

@@ -18,6 +18,8 @@ COLUMNS = (
     "locale",
     "timezone",
     "role",
+    "tags",
+    "attributes",
     "events",
     "muted",
     "status",
@@ -47,7 +49,8 @@ def json_lines(file: TextIO) -> Write:
     """What is given back writes one JSON object a line."""
 
     def write(entry: Entry) -> None:
-        file.write(json.dumps({**cells(entry), "fields": entry.fields}, ensure_ascii=False) + "\n")
+        said = cells(entry) | {"tags": entry.fields.get("tags", []), "attributes": entry.fields}
+        file.write(json.dumps(said, ensure_ascii=False) + "\n")
 
     return write
 
@@ -61,6 +64,8 @@ def cells(entry: Entry) -> dict[str, str]:
         "locale": entry.locale,
         "timezone": entry.timezone,
         "role": str(entry.fields.get("role", "")),
+        "tags": ";".join(entry.fields.get("tags", ())),
+        "attributes": _attributes(entry),
         "events": "all" if entry.choices.everything else ";".join(sorted(entry.choices.followed)) or "none",
         "muted": ";".join(sorted(entry.choices.muted)),
         "status": entry.status if entry.suppressed is None else "suppressed",
@@ -70,6 +75,12 @@ def cells(entry: Entry) -> dict[str, str]:
         "left_at": _moment(entry.left_at),
         "paused_until": _moment(entry.paused_until),
     }
+
+
+def _attributes(entry: Entry) -> str:
+    """What else is known of a person, as JSON; the import reads it back."""
+    others = {name: value for name, value in entry.fields.items() if name not in ("role", "tags")}
+    return json.dumps(others, ensure_ascii=False) if others else ""
 
 
 def _moment(at: datetime | None) -> str:

@@ -67,7 +67,7 @@ async def join(connection: AsyncConnection, request: Request, *, hash_key: str, 
     suppressed = await suppression.find(connection, hashed)
     if suppressed in suppression.FINAL:
         return NothingDue()
-    if (added := await _add(connection, request, hashed, now)) is not None:
+    if (added := await enter(connection, request, hashed, now)) is not None:
         return await _asked(connection, added, request, now)
     # The row is locked, so that a confirmation at this very moment is seen either before or after, never half.
     found = await connection.execute(
@@ -144,8 +144,8 @@ async def confirm(connection: AsyncConnection, subscriber_id: int, *, ip: str, n
     return True
 
 
-async def _add(connection: AsyncConnection, request: Request, hashed: str, now: datetime) -> int | None:
-    """The id of the new pending subscriber, or None where the address is known."""
+async def enter(connection: AsyncConnection, request: Request, hashed: str, now: datetime) -> int | None:
+    """Write down somebody new as pending: their number, or None where the address is known. It records no evidence."""
     added = await connection.scalar(
         statements.insert(connection, subscriber)
         .values(

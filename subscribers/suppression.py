@@ -1,12 +1,12 @@
 """Addresses never to be mailed, kept as keyed hashes so that they outlive everything else we knew."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from subscribers import statements
@@ -46,6 +46,11 @@ def address_hash(normal: str, key: str) -> str:
     return hashlib.blake2b(normal.encode(), key=secret, digest_size=16).hexdigest()
 
 
+def key_name(key: str) -> str:
+    """What a key is called in files: by it one sees whether two lists of hashes were made with the same."""
+    return address_hash("", key)[:8]
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
     """Why an address is to be suppressed, by its hash: since when, on whose word, and what that said."""
@@ -72,7 +77,7 @@ async def suppress_all(connection: AsyncConnection, findings: Sequence[Finding])
     strongest: dict[str, Finding] = {}
     for one in findings:
         known = strongest.get(one.address)
-        if known is None or _STRENGTH[one.reason] > _STRENGTH[known.reason]:
+        if known is None or is_stronger(one.reason, known.reason):
             strongest[one.address] = one
     if not strongest:
         return set()
@@ -81,15 +86,39 @@ async def suppress_all(connection: AsyncConnection, findings: Sequence[Finding])
         [_row(one) for _, one in sorted(strongest.items())],
     )
     new = set(added.scalars())
-    for one in strongest.values():
-        if one.address not in new:
-            weaker = [other for other in Reason if _STRENGTH[other] < _STRENGTH[one.reason]]
+    before = await reasons(connection, strongest.keys() - new)
+    for hashed, reason in before.items():
+        one = strongest[hashed]
+        if is_stronger(one.reason, reason):
             await connection.execute(
                 update(suppression)
-                .where(suppression.c.hash == one.address, suppression.c.reason.in_(weaker))
+                .where(suppression.c.hash == hashed, suppression.c.reason.in_(_weaker(one.reason)))
                 .values(_row(one))
             )
     return new
+
+
+def is_stronger(reason: Reason, than: Reason) -> bool:
+    """Whether a reason takes the place of another."""
+    return _STRENGTH[reason] > _STRENGTH[than]
+
+
+def _weaker(reason: Reason) -> list[Reason]:
+    return [other for other in Reason if is_stronger(reason, other)]
+
+
+async def reasons(connection: AsyncConnection, hashes: Collection[str]) -> dict[str, Reason]:
+    """Why these addresses are suppressed, those that are."""
+    rows = await connection.execute(
+        select(suppression.c.hash, suppression.c.reason).where(statements.among(connection, suppression.c.hash, hashes))
+    )
+    return {row.hash: Reason(row.reason) for row in rows}
+
+
+async def totals(connection: AsyncConnection) -> dict[Reason, int]:
+    """How many addresses are suppressed, for each reason there is."""
+    rows = await connection.execute(select(suppression.c.reason, func.count()).group_by(suppression.c.reason))
+    return {Reason(reason): count for reason, count in rows}
 
 
 def _row(one: Finding) -> dict[str, object]:

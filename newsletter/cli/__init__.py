@@ -29,7 +29,8 @@ COMMANDS = {
     "templates": "List, begin, check and look at the templates of mails.",
     "explain": "Say why somebody got a campaign's mail, or did not.",
     "form": "Print the form, to put into other sites.",
-    "subscribers": "Import, show, suppress and erase subscribers.",
+    "subscribers": "Import, add, show, suppress and erase subscribers.",
+    "suppressions": "Count, import and export the addresses never to be mailed.",
     "bounces": "Collect and read the mail that came back.",
 }
 """Each command, in the order a newcomer meets them, and its line in `newsletter --help`."""

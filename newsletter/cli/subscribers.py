@@ -1,7 +1,5 @@
 """`newsletter subscribers`: the people, as staff deal with them. Whatever changes something leaves an audit row."""
 
-import sys
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -9,10 +7,10 @@ import typer
 from sqlalchemy import and_
 
 from newsletter.campaigns import audiences
-from newsletter.cli import edge, grouping, people_import, person_evidence
+from newsletter.cli import edge, grouping, output, people_import, person_added, person_evidence
 from newsletter.errors import NewsletterError
 from newsletter.settings import Settings
-from subscribers import addresses, audience, consent, directory, erasure, exporting, suppression
+from subscribers import addresses, audience, consent, directory, erasure, exporting, names, signup, suppression
 from subscribers.addresses import Address
 from subscribers.audience import Rhythm
 from subscribers.directory import Entry, NoSuchSubscriber
@@ -29,13 +27,9 @@ class NotConfirmed(NewsletterError):
     """Something that cannot be undone was not confirmed."""
 
 
-class CannotWrite(NewsletterError):
-    """The file to write to cannot be written."""
-
-
 @app.callback()
 def subscribers() -> None:
-    """Import, show, suppress and erase subscribers."""
+    """Import, add, show, suppress and erase subscribers."""
 
 
 @app.command("import")
@@ -51,10 +45,8 @@ def import_file(
     ask: Annotated[
         bool, typer.Option("--ask", help="Ask those without proof of consent once, by mail, whether they want yours.")
     ] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would happen; change nothing.")] = False,
-    rejects: Annotated[
-        Path | None, typer.Option(help="Where to write refused rows.  [default: FILE with .rejects.csv, right here]")
-    ] = None,
+    dry_run: output.DryRun = False,
+    rejects: output.Rejects = None,
     as_json: AsJson = False,
 ) -> None:
     """Import people from a file, with the proof of their consent; a second time changes nothing.
@@ -69,6 +61,49 @@ def import_file(
         edge.emit_json(people_import.plain(report, target))
     else:
         people_import.tell(report, target)
+
+
+@app.command()
+def add(
+    email: Email,
+    first_name: Annotated[str, typer.Option(help="Their first name.")] = "",
+    last_name: Annotated[str, typer.Option(help="Their last name.")] = "",
+    language: Annotated[str, typer.Option(metavar="TAG", help="What they are spoken to in, such as es.")] = "en",
+    follow: Annotated[
+        list[str] | None,
+        typer.Option(metavar="EVENT", help="An event they want to hear of. Repeatable.  [default: all]"),
+    ] = None,
+    field: Annotated[
+        list[str] | None, typer.Option(metavar="NAME=VALUE", help="What else is known, as in role=teacher. Repeatable.")
+    ] = None,
+    proof: Annotated[
+        str | None, typer.Option(metavar="TEXT", help="What proves that they agreed: they are active at once.")
+    ] = None,
+    on: Annotated[str | None, typer.Option(metavar="DAY", help="The day they agreed.  [default: today]")] = None,
+    ask: Annotated[
+        bool, typer.Option("--ask", help="Without proof: ask them once, by mail, whether they want yours.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Add a person; without proof of their consent they are pending, and not mailed.
+
+    Example: newsletter subscribers add ana@example.org --proof "signed the list at the opening" --on 2021-02-03
+    """
+    settings = edge.settings()
+    request = signup.Request(
+        addresses.parse(email),
+        source="command line",
+        first_name=names.clean(first_name),
+        last_name=names.clean(last_name),
+        locale=person_added.language(language),
+        topics=tuple(follow or ()),
+        fields=person_added.fields(field or []),
+    )
+    proven = person_added.proof(proof, on, edge.now())
+    is_asked, status = ask and proven is None, "active" if proven else "pending"
+    edge.run(person_added.run(settings, request, proven, ask=is_asked))
+    line = f"{request.address.given} is added, and {status}{'; they are asked by mail' if is_asked else ''}."
+    _done(as_json, line, address=request.address.given, status=status, asked=is_asked)
 
 
 @app.command()
@@ -141,7 +176,7 @@ def release(email: Email, note: Note = "", as_json: AsJson = False) -> None:
 
 @app.command()
 def export(
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="A file instead of stdout.")] = None,
+    target: output.Target = None,
     mailable: Annotated[bool, typer.Option("--mailable", help="Only those who are written to now.")] = False,
     where: Annotated[
         str | None, typer.Option(metavar="EXPRESSION|NAME", help="Only those whom this says; see `audience --help`.")
@@ -153,7 +188,7 @@ def export(
     Example: newsletter subscribers export --mailable --where 'role = "teacher"' -o teachers.csv
     """
     settings = edge.settings()
-    count = edge.run(_export(settings.database, output, where, as_json=as_json, mailable=mailable))
+    count = edge.run(_export(settings.database, target, where, as_json=as_json, mailable=mailable))
     edge.warn(f"{count:,} people.")
 
 
@@ -237,18 +272,14 @@ def _short(detail: dict[str, Any]) -> str:
     return ", ".join(f"{name}: {value}" for name, value in detail.items())
 
 
-async def _export(url: str, output: Path | None, where: str | None, *, as_json: bool, mailable: bool) -> int:
+async def _export(url: str, target: Path | None, where: str | None, *, as_json: bool, mailable: bool) -> int:
     count = 0
     async with edge.opened(url) as database, database.read() as connection:
         expression = await audiences.resolve(connection, where) if where is not None else ""
         only = await audiences.condition(connection, expression)
         if mailable:
             only = and_(only, audience.mailable(edge.now()))
-        with ExitStack() as opened:
-            try:
-                file = sys.stdout if output is None else opened.enter_context(exporting.private(output))
-            except OSError as error:
-                raise CannotWrite(f"{output}: {error.strerror or error}") from error
+        with output.opened(target) as file:
             write = exporting.json_lines(file) if as_json else exporting.comma_separated(file)
             async for entry in directory.everyone(connection, only=only):
                 write(entry)

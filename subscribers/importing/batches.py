@@ -21,8 +21,8 @@ from subscribers.importing import layout as layouts
 from subscribers.importing import plan as plans
 from subscribers.importing import report as reports
 from subscribers.importing import seen, source, store
-from subscribers.importing.errors import ImportFailed
-from subscribers.importing.person import Person, Reader, Refused, Remark, Stop
+from subscribers.importing.errors import ImportFailed, Refused
+from subscribers.importing.person import Person, Reader, Remark, Stop
 from subscribers.importing.plan import Named, Plan
 from subscribers.importing.record import Row
 from subscribers.importing.report import Rejected, Report

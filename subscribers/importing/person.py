@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Collection
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import lru_cache
 from json.encoder import encode_basestring
@@ -14,6 +14,8 @@ from zoneinfo import available_timezones
 from subscribers import addresses, names, spreadsheet
 from subscribers.addresses import Address, AddressError
 from subscribers.audience import EVERYTHING
+from subscribers.importing import moments
+from subscribers.importing.errors import Refused
 from subscribers.importing.layout import Field, Kind, Layout
 from subscribers.importing.record import Row
 from subscribers.suppression import Reason
@@ -40,14 +42,6 @@ class Remark(StrEnum):
     EVENT = "unknown event: left out"
     MOMENT = "consent date not readable: not taken as proof"
     FUTURE = "consent date in the future: not taken as proof"
-
-
-class Refused(Exception):
-    """A row that is not taken; the text is for the person who will mend it."""
-
-    def __init__(self, fault: Fault, reason: str) -> None:
-        super().__init__(reason)
-        self.fault = fault
 
 
 # Tuples, not dataclasses: a million of them are made, and a frozen dataclass takes five times as long.
@@ -110,9 +104,7 @@ _ZONES = frozenset(available_timezones()) | {""}
 _FORMULA = frozenset("=+-@")
 _Pairs = tuple[tuple[str, str], ...]
 _FIELD = re.compile(r"[a-z][a-z0-9_]{0,39}")
-_TWICE = re.compile(r"(:\d\d)(?:\.\d+)? ([+-]\d{4}) [A-Z]{3,5}\Z")
 _LANGUAGE = re.compile(r"([A-Za-z]{2,3})(?:[-_].*)?\Z")
-_EARLIEST = datetime(1995, 1, 1, tzinfo=UTC)
 _EVIDENCE = (
     Field.CONSENTED_AT,
     Field.CONSENT_SOURCE,
@@ -169,9 +161,9 @@ class Reader:
         name, address = _address(cells.email)
         status = self._statuses(cells.status)
         if cells.cleaned_at:
-            return Stop(row.number, address, Reason.HARD_BOUNCE, _moment(cells.cleaned_at))
+            return Stop(row.number, address, Reason.HARD_BOUNCE, moments.read(cells.cleaned_at))
         if cells.unsubscribed_at:
-            return Stop(row.number, address, Reason.UNSUBSCRIBE, _moment(cells.unsubscribed_at))
+            return Stop(row.number, address, Reason.UNSUBSCRIBE, moments.read(cells.unsubscribed_at))
         if isinstance(status, Reason):
             return Stop(row.number, address, status, None)
         remarks: tuple[Remark, ...] = ()
@@ -199,7 +191,7 @@ class Reader:
             zone,
             topics,
             tuple(slug for slug in _slugs(cells.muted) if slug != EVERYTHING) if cells.muted else (),
-            _moment(cells.joined_at or cells.requested_at),
+            moments.read(cells.joined_at or cells.requested_at),
             consented_at,
             cells.consent_ip or cells.request_ip,
             self._fields(cells, raw, attributes),
@@ -252,7 +244,7 @@ class Reader:
             text = cells.joined_at if source and not source.startswith("import") else ""
         if not text or (kind is Kind.MAILCHIMP and not cells.consent_ip):
             return None, ()
-        moment = _moment(text)
+        moment = moments.read(text)
         if moment is None:
             return None, (Remark.MOMENT,)
         return (moment, ()) if moment <= self._latest else (None, (Remark.FUTURE,))
@@ -325,24 +317,6 @@ def _attributes(text: str) -> tuple[_Pairs, bool]:
         for key, value in named
         if _FIELD.fullmatch(key) and isinstance(value, str | int | float) and not isinstance(value, bool)
     ), True
-
-
-@lru_cache(maxsize=8192)
-def _moment(text: str) -> datetime | None:
-    """An ISO 8601 date or time, UTC unless it says otherwise; None for anything else (01/02/2021 is no date).
-
-    listmonk's have the offset twice, as a number and as a name: 2021-02-01 09:00:00.123 +0000 UTC.
-    """
-    try:
-        moment = datetime.fromisoformat(_TWICE.sub(r"\1\2", text))
-    except ValueError:
-        return None
-    moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
-    try:
-        moment = moment.astimezone(UTC)
-    except OverflowError:
-        return None
-    return moment if moment >= _EARLIEST else None
 
 
 @lru_cache(maxsize=256)

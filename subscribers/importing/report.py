@@ -2,9 +2,10 @@
 
 from collections import Counter
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 from subscribers.importing.layout import Layout
-from subscribers.importing.person import Fault, Remark
+from subscribers.importing.person import Remark
 from subscribers.importing.record import Source
 
 
@@ -13,7 +14,7 @@ class Rejected:
     """A row that was not taken: its number as a spreadsheet shows it, why, and what it held."""
 
     row: int
-    fault: Fault
+    fault: StrEnum
     reason: str
     cells: tuple[str, ...]
 

@@ -15,11 +15,11 @@ from sqlalchemy import Table, select, text
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from subscribers import statements
+from subscribers import statements, suppression
 from subscribers.columns import Instant
 from subscribers.consent import Action, Actor
 from subscribers.suppression import Reason
-from subscribers.tables import consent, subscriber, suppression
+from subscribers.tables import consent, subscriber
 
 _ROWS = 256
 """Of one statement on SQLite; times the columns it must stay below the 32,766 values SQLite takes."""
@@ -58,10 +58,8 @@ async def known(connection: AsyncConnection, hashes: Collection[str]) -> Known:
             statements.among(connection, subscriber.c.hash, hashes)
         )
     )
-    stopped = await connection.execute(
-        select(suppression.c.hash, suppression.c.reason).where(statements.among(connection, suppression.c.hash, hashes))
-    )
-    return Known({row.hash: (row.id, row.status) for row in people}, {row.hash: Reason(row.reason) for row in stopped})
+    stopped = await suppression.reasons(connection, hashes)
+    return Known({row.hash: (row.id, row.status) for row in people}, stopped)
 
 
 async def asked_us(connection: AsyncConnection, ids: Collection[int]) -> set[int]:

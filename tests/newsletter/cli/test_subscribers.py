@@ -130,6 +130,13 @@ def test_an_export_is_one_that_can_be_imported_and_is_for_its_owner_only(importe
         (("consent", "who@example.org"), 1, "nobody here has the address"),
         (("erase", "who@example.org", "--yes"), 1, "nobody here has the address"),
         (("export", "-o", "nowhere/out.csv"), 1, "nowhere/out.csv"),
+        (("add", "nobody"), 1, "is not an e-mail address"),
+        (("add", ANA, "--follow", "opnening"), 1, "there is no event opnening"),
+        (("add", ANA, "--field", "teacher"), 2, "NAME=VALUE"),
+        (("add", ANA, "--proof", "a list", "--on", "3/2/2021"), 2, "no day"),
+        (("add", ANA, "--proof", "a list", "--on", "2999-01-01"), 2, "has not come yet"),
+        (("add", ANA, "--on", "2021-02-03"), 2, "with --proof"),
+        (("add", ANA, "--language", "xx"), 2, "known: de, en, es, fr"),
     ],
 )
 def test_what_cannot_be_done_is_said_in_one_line(desk, newsletter, arguments, code, said):
@@ -137,3 +144,50 @@ def test_what_cannot_be_done_is_said_in_one_line(desk, newsletter, arguments, co
     assert ended.code == code
     assert said in ended.err
     assert "Traceback" not in ended.err
+
+
+def test_a_person_is_added_by_the_rules_of_an_import_and_it_is_audited(desk, newsletter):
+    signed = ("--proof", "signed the list", "--on", "2020-12-03", "--field", "role=teacher")
+    assert newsletter("subscribers", "add", ANA, *signed).out == f"{ANA} is added, and active.\n"
+    entry = json.loads(newsletter("subscribers", "show", ANA, "--json").out)
+    assert (entry["status"], entry["fields"]) == ("active", {"role": "teacher"})
+    done = json.loads(newsletter("subscribers", "add", "ben@example.org", "--ask", "--json").out)
+    assert (done["status"], done["asked"]) == ("pending", True)
+    assert [action for action, _ in audit(desk)] == ["subscriber.added", "subscriber.added"]
+    assert newsletter("subscribers", "add", ANA).code == 1
+
+
+def test_asking_is_said_and_done_once(desk, newsletter):
+    assert "With --ask" in newsletter("subscribers", "import", "people.csv").out
+    assert (
+        "1 who are pending would be asked"
+        in newsletter("subscribers", "import", "people.csv", "--ask", "--dry-run").out
+    )
+    assert json.loads(newsletter("subscribers", "import", "people.csv", "--ask", "--json").out)["asked"] == 1
+    assert json.loads(newsletter("subscribers", "import", "people.csv", "--ask", "--json").out)["asked"] == 0
+
+
+def test_suppressions_are_counted_given_out_and_taken_in(imported, newsletter):
+    assert newsletter("subscribers", "suppress", ANA).code == 0
+    assert json.loads(newsletter("suppressions", "count", "--json").out) == {"staff": 1}
+    assert newsletter("suppressions", "export", "-o", "gone.csv").code == 0
+    (imported / "more.csv").write_text("email,reason\nben@example.org,complaint\nnobody,\n")
+    told = json.loads(newsletter("suppressions", "import", "more.csv", "--json").out)
+    assert (told["suppressed"], told["rejects"]) == ({"complaint": 1}, "more.rejects.csv")
+    assert "suppressed before" in newsletter("suppressions", "import", "gone.csv", "--dry-run").out
+    assert audit(imported)[-1] == ("suppressions.imported", "more.csv")
+    assert ANA not in newsletter("suppressions", "export", "--json").out
+    assert ANA in newsletter("suppressions", "export", "--addresses").out
+
+
+def test_what_an_import_brought_beside_goes_out_and_comes_in_again(desk, newsletter):
+    (desk / "list.csv").write_text("email,tags,Ort,role\nana@example.org,press;board,Bonn,teacher\n")
+    assert newsletter("subscribers", "import", "list.csv", "--map", "Ort=field:town").code == 0
+    before = json.loads(newsletter("subscribers", "show", ANA, "--json").out)["fields"]
+    assert before == {"tags": ["press", "board"], "town": "Bonn", "role": "teacher"}
+    assert newsletter("subscribers", "export", "-o", "out.csv").code == 0
+    (database,) = desk.glob("*.sqlite3")
+    with sqlite3.connect(database) as connection:
+        connection.execute("DELETE FROM subscriber")
+    assert newsletter("subscribers", "import", "out.csv").code == 0
+    assert json.loads(newsletter("subscribers", "show", ANA, "--json").out)["fields"] == before

@@ -1,0 +1,36 @@
+"""What imports and exports write: the export to stdout or a private file, refused rows beside it, or nothing yet."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, TextIO
+
+import typer
+
+from newsletter.errors import NewsletterError
+from subscribers import exporting
+
+Target = Annotated[Path | None, typer.Option("--output", "-o", help="A file instead of stdout.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would happen; change nothing.")]
+Rejects = Annotated[
+    Path | None, typer.Option(help="Where to write refused rows.  [default: FILE with .rejects.csv, right here]")
+]
+
+
+class CannotWrite(NewsletterError):
+    """The file to write to cannot be written."""
+
+
+@contextmanager
+def opened(target: Path | None) -> Iterator[TextIO]:
+    """The file, or stdout. Raises CannotWrite."""
+    if target is None:
+        yield sys.stdout
+        return
+    try:
+        file = exporting.private(target)
+    except OSError as error:
+        raise CannotWrite(f"{target}: {error.strerror or error}") from error
+    with file:
+        yield file

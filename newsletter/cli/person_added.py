@@ -1,0 +1,61 @@
+"""What `newsletter subscribers add` does: checks what was said of a person against the series, and adds them."""
+
+from datetime import UTC, date, datetime, time
+
+import typer
+
+from newsletter import catalogues
+from newsletter.cli import edge
+from newsletter.constellation import store
+from newsletter.delivery import transactional
+from newsletter.settings import Settings
+from newsletter.suggest import hint
+from subscribers import adding, names, suppression
+from subscribers.adding import Proof
+from subscribers.signup import Request
+
+
+def fields(pairs: list[str]) -> dict[str, str]:
+    """Read `--field NAME=VALUE` options; a wrong one is a usage error."""
+    found = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not equals or not name.isidentifier() or not name.islower() or not names.clean(value):
+            raise typer.BadParameter(f"{pair}: write NAME=VALUE, as in role=teacher", param_hint="--field")
+        found[name] = names.clean(value)
+    return found
+
+
+def proof(text: str | None, on: str | None, now: datetime) -> Proof | None:
+    """Read `--proof` and `--on`; a day that is none, or lies ahead, is a usage error."""
+    if text is None or not text.strip():
+        if on is not None:
+            raise typer.BadParameter("say what proves it too, with --proof", param_hint="--on")
+        return None
+    try:
+        at = now if on is None else datetime.combine(date.fromisoformat(on), time(), UTC)
+    except ValueError as error:
+        raise typer.BadParameter(f"{on} is no day; write one such as 2021-02-01", param_hint="--on") from error
+    if at > now:
+        raise typer.BadParameter(f"{on} has not come yet", param_hint="--on")
+    return Proof(names.clean(text), at)
+
+
+def language(tag: str) -> str:
+    """Read `--language`; one that we do not speak is a usage error."""
+    if catalogues.locale(tag) is None:
+        raise typer.BadParameter(f"{tag}{hint(tag, catalogues.LANGUAGES)}", param_hint="--language")
+    return tag
+
+
+async def run(settings: Settings, request: Request, proof: Proof | None, *, ask: bool) -> None:
+    """Add a person, have them asked by mail if that is wanted, and leave an audit row."""
+    now, key = edge.now(), settings.secrets.hash_key.get_secret_value()
+    subject = suppression.address_hash(request.address.normal, key)
+    async with edge.opened(settings.database) as database, database.begin() as connection:
+        for slug in request.topics:
+            await store.find(connection, slug)
+        number = await adding.add(connection, request, proof=proof, hash_key=key, now=now)
+        if ask:
+            await transactional.ask(connection, [number], now=now)
+        await edge.audit(connection, "subscriber.added", subject, status="active" if proof else "pending", asked=ask)

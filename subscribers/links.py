@@ -22,7 +22,7 @@ class Purpose(StrEnum):
 
     Mails are forwarded. So UNSUBSCRIBE can only leave or get less, and PREFERENCES changes what comes but shows no more
     than the mail did. What shows or moves all there is of a person is ACCOUNT: short-lived, and only ever made for a
-    mail that was asked for.
+    mail that was asked for. CALENDAR is for programs that ask again and again: it reads somebody's events, and no more.
     """
 
     CONFIRM = "confirm"
@@ -30,6 +30,7 @@ class Purpose(StrEnum):
     UNSUBSCRIBE = "unsubscribe"
     ACCOUNT = "account"
     MOVE = "move"
+    CALENDAR = "calendar"
 
 
 ACCOUNT_WITHIN = timedelta(hours=2)

@@ -4,6 +4,7 @@ Each step is one UPDATE that names the states it may come from, so that two peop
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -29,11 +30,15 @@ async def facts(connection: AsyncConnection, settings: Settings, draft: Campaign
     if draft.facts is not None:
         return draft.facts
     constellation = await constellations.current(connection)
-    about = next((one for one in constellation.events if one.slug == draft.topic), None)
+    held = {stored.event.slug: stored for stored in await constellations.events(connection)}
+    about = None if draft.topic is None else held.get(draft.topic)
     if draft.topic is not None and about is None:
         raise CampaignError(f"{draft.slug}: the event {draft.topic} is not in the constellation any more")
     note = await connection.scalar(select(campaign.c.note).where(campaign.c.id == draft.id))
-    return Facts(constellation=constellation, event=about, note=note or "", public_url=settings.public_url)
+    stated = Facts(constellation=constellation, note=note or "", public_url=settings.public_url)
+    if about is None:
+        return stated
+    return replace(stated, event=about.event, event_id=about.id, sequence=about.sequence)
 
 
 async def start(connection: AsyncConnection, settings: Settings, draft: Campaign, *, now: datetime) -> int:

@@ -6,7 +6,8 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from newsletter.content import headers, places, renderer
+from newsletter.content import attachment, headers, places, renderer
+from newsletter.content.attachment import Calendar
 from newsletter.content.errors import ContentError
 from newsletter.content.facts import Facets, Facts
 from newsletter.content.headers import Envelope, Filler
@@ -26,7 +27,8 @@ def compile(  # noqa: A001 # that is what it does; called as content.compile
     a slot can only be written as it is. A campaign's mail must state the postal address and hold a link out of it in
     both parts (CAN-SPAM, CASL, RFC 8058 beside them).
     """
-    return _assembled(_Parts(kind, facts, facets, templates, mandatory=bool(envelope.campaign)), kind, envelope)
+    parts = _Parts(kind, facts, facets, templates, mandatory=bool(envelope.campaign))
+    return _assembled(parts, kind, envelope, attachment.of(kind, facts, envelope.date))
 
 
 class Variants:
@@ -35,6 +37,7 @@ class Variants:
     def __init__(self, kind: str, facts: Facts, *, envelope: Envelope, templates: Path | None = None) -> None:
         """As for `compile`."""
         self._kind, self._facts, self._envelope, self._templates = kind, facts, envelope, templates
+        self._calendar = attachment.of(kind, facts, envelope.date)
         self._known: dict[Facets, Skeleton] = {}
         self._same: dict[bytes, Skeleton] = {}
 
@@ -46,7 +49,7 @@ class Variants:
             parts = _Parts(self._kind, self._facts, facets, self._templates, mandatory=bulk)
             # Four hundred time zones have far fewer clocks: a million readers must not hold as many skeletons.
             digest = parts.digest()
-            found = self._same.get(digest) or _assembled(parts, self._kind, self._envelope)
+            found = self._same.get(digest) or _assembled(parts, self._kind, self._envelope, self._calendar)
             self._known[facets] = self._same[digest] = found
         return found
 
@@ -76,21 +79,29 @@ class _Parts:
         return self.subject, self.text, self.html
 
 
-def _assembled(parts: _Parts, kind: str, envelope: Envelope) -> Skeleton:
-    boundary = b"=_" + parts.digest().hex().encode()  # quoted-printable never holds "=_"
+def _assembled(parts: _Parts, kind: str, envelope: Envelope, calendar: Calendar | None) -> Skeleton:
+    boundary = b"=_" + parts.digest().hex().encode()  # neither quoted-printable nor base64 ever holds "=_"
     joint = _Joint()
     joint.add(headers.fixed(envelope, kind))
     joint.add(headers.personal(envelope))
     joint.add(headers.subject([part.slot if isinstance(part, Mark) else part for part in parts.subject]))
-    joint.add(b'MIME-Version: 1.0\r\nContent-Type: multipart/alternative;\r\n boundary="' + boundary + b'"\r\n')
+    joint.add(b"MIME-Version: 1.0\r\n")
+    if calendar is not None:
+        joint.add(_MULTIPART % (b"mixed", boundary + b"m") + b"\r\n--" + boundary + b"m\r\n")
+    joint.add(_MULTIPART % (b"alternative", boundary))
     joint.add(b"\r\n--" + boundary + _PART % b"plain")
     joint.extend(places.in_text(parts.text))
     joint.add(b"\r\n--" + boundary + _PART % b"html")
     joint.extend(places.in_html(parts.html))
+    if calendar is not None:  # last of the alternatives, as the one that calendars choose
+        joint.add(b"\r\n--" + boundary + b"\r\n" + calendar.alternative)
     joint.add(b"\r\n--" + boundary + b"--\r\n")
+    if calendar is not None:
+        joint.add(b"\r\n--" + boundary + b"m\r\n" + calendar.file + b"\r\n--" + boundary + b"m--\r\n")
     return Skeleton(joint.pieces)
 
 
+_MULTIPART = b'Content-Type: multipart/%s;\r\n boundary="%s"\r\n'
 _PART = b"\r\nContent-Type: text/%s; charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n"
 
 

@@ -15,7 +15,7 @@ from babel.numbers import format_decimal
 from jinja2.runtime import Context
 from jinja2.utils import missing
 
-from newsletter import assets, catalogues, suggest
+from newsletter import assets, calendars, catalogues, suggest
 from newsletter.constellation.model import Event
 from newsletter.content import dates, logic, markup
 from newsletter.content.errors import ContentError, shown
@@ -154,6 +154,8 @@ _FILTERS: Mapping[str, Callable[..., Any]] = {
     "day_numbers": dates.day_numbers,
     "hours_for_reader": _by_reader(dates.hours_for_reader),
     "start_for_reader": _by_reader(dates.start_for_reader),
+    "google": calendars.google,
+    "outlook": calendars.outlook,
     "number": _number,
     "listed": _listed,
     "host": _host,

@@ -17,7 +17,8 @@ class Facts:
     `event` is what the mail is about (None for confirm, welcome, link and goodbye); `previous` is that event as
     people were told before, for a `changed` mail; `note` is what staff want said besides, in plain text.
     `upcoming` are the next events (for `welcome`), `public_url` is where the join page lives, and `confirm_days`
-    for how many days a confirmation link works.
+    for how many days a confirmation link works. `event_id` is the event's number and `sequence` how often calendars had
+    to learn that it changed. `archive_url` is where everyone may read the mail ("" for nowhere).
     """
 
     constellation: Constellation
@@ -27,6 +28,9 @@ class Facts:
     note: str = ""
     public_url: str = ""
     confirm_days: int = 7
+    event_id: int = 0
+    sequence: int = 0
+    archive_url: str = ""
 
     def to_document(self) -> dict[str, Any]:
         """A JSON object that `from_document` reads back, for the campaign's row."""
@@ -38,6 +42,9 @@ class Facts:
             "note": self.note,
             "public_url": self.public_url,
             "confirm_days": self.confirm_days,
+            "event_id": self.event_id,
+            "sequence": self.sequence,
+            "archive_url": self.archive_url,
         }
 
     @classmethod
@@ -52,6 +59,9 @@ class Facts:
             note=document["note"],
             public_url=document["public_url"],
             confirm_days=document["confirm_days"],
+            event_id=document.get("event_id", 0),  # campaigns that an older program started
+            sequence=document.get("sequence", 0),
+            archive_url=document.get("archive_url", ""),
         )
 
 

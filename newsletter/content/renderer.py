@@ -85,7 +85,18 @@ def _context(facts: Facts, facets: Facets, slot: Callable[[str], Any], voice: ca
         "language": voice.language,
         "timezone": _zone(facets.timezone, facts.constellation.timezone),
         "person": SimpleNamespace(named=facets.named, **groups["person"]),
-        "links": SimpleNamespace(**groups["links"], join=f"{facts.public_url}/join"),
+        "links": SimpleNamespace(**groups["links"], **_shared_links(facts)),
+    }
+
+
+def _shared_links(facts: Facts) -> dict[str, str]:
+    """The links that are the same for everyone; "" where there is nothing behind one."""
+    site, event = facts.public_url, facts.event
+    return {
+        "join": f"{site}/join",
+        "events": f"{site}/events",
+        "calendar": f"{site}/events/{event.slug}.ics" if event else "",
+        "archive": facts.archive_url,
     }
 
 

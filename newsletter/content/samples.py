@@ -80,7 +80,6 @@ VALUES: Mapping[str, str] = {
     "confirm_url": "https://news.example.org/confirm/AQAAAAAAAAAqAAAABwAAAABgGzqA.Zm9yIHNob3csIG5vdCBmb3IgdXNl",
     "account_url": "https://news.example.org/account/AQAAAAAAAAAqAAAABwAAAABgGzqA.Zm9yIHNob3csIG5vdCBmb3IgdXNl",
     "move_url": "https://news.example.org/move/AQAAAAAAAAAqAAAABwAAAABgGzqA.Zm9yIHNob3csIG5vdCBmb3IgdXNl",
-    "archive_url": "https://news.example.org/archive/lanterns-invitation",
 }
 """A person's own."""
 

@@ -36,7 +36,6 @@ SLOTS = {
     "confirm_url": Sort.URL,
     "account_url": Sort.URL,
     "move_url": Sort.URL,
-    "archive_url": Sort.URL,
 }
 """Every slot and its sort; the keys of the values that fill a skeleton."""
 
@@ -48,7 +47,6 @@ IN_TEMPLATES = {
         "confirm": "confirm_url",
         "account": "account_url",
         "move": "move_url",
-        "archive": "archive_url",
     },
 }
 """How templates name them: {{ person.first_name }}, {{ links.preferences }}."""

@@ -70,10 +70,11 @@ class Etiquette:
 
     def _body(self, fields: Headers, raw: bytes) -> Iterator[str]:
         parts = _parts(fields, raw)
-        if [kind for kind, _ in parts] != ["text/plain", "text/html"]:
-            yield f"its parts are {', '.join(kind for kind, _ in parts) or 'none'}, not plain text and HTML"
+        kinds = [kind for kind, _ in parts]
+        if kinds not in (["text/plain", "text/html"], ["text/plain", "text/html", "text/calendar"]):
+            yield f"its parts are {', '.join(kinds) or 'none'}, not plain text and HTML"
             return
-        for kind, content in parts:
+        for kind, content in parts[:2]:
             text = " ".join(content.decode("utf-8", "replace").split())
             if "\ufffd" in text:
                 yield f"its {kind} is not UTF-8"
@@ -137,16 +138,21 @@ def _answers(fields: Headers) -> Iterator[str]:
 
 
 def _parts(fields: Headers, raw: bytes) -> list[tuple[str, bytes]]:
-    """The parts of a multipart/alternative, decoded; read plainly, because a parser takes a second for 700 mails."""
+    """The parts of the multipart/alternative, decoded; read plainly, because a parser takes a second for 700 mails."""
+    pieces = _pieces(fields, raw, "multipart/mixed")  # with the event as a file besides
+    if pieces:
+        raw = pieces[0]
+        fields = outbox.headers(raw)
+    return [_part(piece) for piece in _pieces(fields, raw, "multipart/alternative")]
+
+
+def _pieces(fields: Headers, raw: bytes, kind: str) -> list[bytes]:
     boundary = _BOUNDARY.search(outbox.first(fields, "content-type"))
-    if boundary is None or not outbox.first(fields, "content-type").startswith("multipart/alternative;"):
+    if boundary is None or not outbox.first(fields, "content-type").startswith(f"{kind};"):
         return []
-    mark = b"\r\n--" + boundary[1].encode()
-    body = b"\r\n" + raw.partition(b"\r\n\r\n")[2]
-    *pieces, rest = body.split(mark)
-    if not rest.startswith(b"--"):
-        return []
-    return [_part(piece.removeprefix(b"\r\n")) for piece in pieces[1:]]
+    mark = b"\r\n--" + boundary[1].encode() + b"\r\n"
+    body, end, _ = raw.partition(b"\r\n\r\n")[2].rpartition(b"\r\n--" + boundary[1].encode() + b"--")
+    return (b"\r\n" + body).split(mark)[1:] if end else []
 
 
 def _part(piece: bytes) -> tuple[str, bytes]:

@@ -23,6 +23,7 @@ from newsletter.database import Database
 from newsletter.settings import Settings
 from newsletter.web import (
     account,
+    calendars,
     confirm,
     embed,
     files,
@@ -159,6 +160,9 @@ def _routes(site: Site) -> list[Route]:
         route("/account/{token}", GET=account.show, POST=account.save),
         route("/account/{token}/data.json", GET=account.data),
         route("/account/{token}/erase", GET=account.ask_to_erase, POST=account.erase),
+        route("/calendar.ics", GET=calendars.series, also=[packed]),
+        route("/events/{slug}.ics", GET=calendars.event),
+        route("/calendar/{token}/events.ics", GET=calendars.own, also=[packed]),
         route("/move/{token}", GET=move.show, POST=move.act),
         route("/erased", GET=account.erased),
         route("/unsubscribe/{token}", GET=unsubscribe.show, POST=unsubscribe.act),

@@ -26,6 +26,7 @@ class Look:
     icon: str = field(repr=False)
     version: str
     """Names these very files, so that browsers may keep them for good."""
+    loaded_at: datetime | None = None
 
     @property
     def name(self) -> str:
@@ -80,7 +81,7 @@ class Looks:
         loaded_at = await connection.scalar(select(tables.constellation.c.loaded_at))
         if self._known is None or self._known[0] != loaded_at:
             constellation = None if loaded_at is None else await store.current(connection)
-            self._known = loaded_at, look(constellation, self._stylesheet)
+            self._known = loaded_at, look(constellation, self._stylesheet, loaded_at)
         return self._known[1]
 
     def plain(self) -> Look:
@@ -88,14 +89,14 @@ class Looks:
         return self._known[1] if self._known else look(None, self._stylesheet)
 
 
-def look(constellation: Constellation | None, stylesheet: str) -> Look:
+def look(constellation: Constellation | None, stylesheet: str, loaded_at: datetime | None = None) -> Look:
     """The look of a constellation."""
     brand = constellation.brand if constellation else _PLAIN_BRAND
     palette = colours.palette(brand)
     styled = f"{_properties(palette)}\n{stylesheet}"
     icon = _ICON.format(sky=palette.sky, star=palette.star)
     version = hashlib.blake2b((styled + icon).encode(), digest_size=6).hexdigest()
-    return Look(constellation, styled, icon, version)
+    return Look(constellation, styled, icon, version, loaded_at)
 
 
 def _properties(palette: colours.Palette) -> str:

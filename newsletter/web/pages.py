@@ -10,7 +10,7 @@ from typing import Any, Self
 from jinja2 import ChoiceLoader, Environment, FileSystemLoader, StrictUndefined
 from starlette.responses import HTMLResponse
 
-from newsletter import assets, catalogues
+from newsletter import assets, calendars, catalogues
 from newsletter.catalogues import Voice
 from newsletter.content import dates
 from newsletter.web import sky, zones
@@ -63,6 +63,6 @@ def _environment(folders: list[Path], base: str, language: str) -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals.update(base=base, sky=sky)
+    environment.globals.update(base=base, sky=sky, google=calendars.google, outlook=calendars.outlook)
     catalogues.speak(environment, catalogues.voice(language))
     return environment

@@ -14,7 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from newsletter import catalogues
+from newsletter import calendars, catalogues
 from newsletter.catalogues import Voice
 from newsletter.delivery import transactional
 from newsletter.web import choosing, forms, zones
@@ -95,6 +95,7 @@ def _page(
         kinds=choosing.kinds(person, look),
         comes=partial(choosing.comes, person),
         languages=catalogues.own_names(),
+        calendar=calendars.follow(site.calendar_url(person), look.name),
         earliest=(today + timedelta(days=1)).date(),
         latest=(today + LONGEST_PAUSE).date(),
     )

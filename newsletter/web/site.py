@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.requests import Request
@@ -50,6 +51,14 @@ class Site:
     def token(self, purpose: Purpose, subscriber_id: int) -> str:
         """A fresh link's token."""
         return self.links.token(purpose, subscriber_id, issued_at=self.clock())
+
+    def calendar_url(self, person: Preferences) -> str:
+        """Where somebody's own calendar is; the same each time, so that a program told it twice follows it once."""
+        token = self.links.token(Purpose.CALENDAR, person.subscriber_id, issued_at=_ALWAYS)
+        return f"{self.settings.public_url}/calendar/{token}/events.ics"
+
+
+_ALWAYS = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 async def holder(connection: AsyncConnection, subscriber_id: int) -> Preferences:

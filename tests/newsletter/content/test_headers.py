@@ -36,6 +36,17 @@ def test_a_campaigns_mail_carries_what_mailboxes_demand(
         "Precedence": "bulk",
         "MIME-Version": "1.0",
     }
+    assert mail.get_content_type() == "multipart/mixed"
+    alternatives, file = mail.iter_parts()
+    kinds = [part.get_content_type() for part in alternatives.iter_parts()]
+    assert kinds == ["text/plain", "text/html", "text/calendar"]
+    assert file.get_content_type() == "application/ics"
+
+
+def test_a_mail_without_anything_for_a_calendar_has_two_parts(
+    facts: content.Facts, envelope: content.Envelope, values: dict[str, str]
+) -> None:
+    mail = sent("reminder", facts, envelope, values)
     assert mail.get_content_type() == "multipart/alternative"
     assert [part.get_content_type() for part in mail.iter_parts()] == ["text/plain", "text/html"]
 

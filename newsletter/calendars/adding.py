@@ -1,0 +1,52 @@
+"""The links that open somebody's calendar on the web with an event filled in."""
+
+from urllib.parse import quote, urlencode
+
+from newsletter.calendars.entries import described, location
+from newsletter.constellation.model import Event
+
+_LONGEST = 500
+"""Characters of the description: a link that is too long is cut off on its way."""
+
+
+def google(event: Event) -> str:
+    """Google Calendar, at the event's own clock."""
+    return "https://calendar.google.com/calendar/render?" + _query(
+        action="TEMPLATE",
+        text=event.title,
+        dates=f"{event.starts:%Y%m%dT%H%M%S}/{event.ends:%Y%m%dT%H%M%S}",
+        ctz=event.timezone,
+        location=location(event),
+        details=_cut(described(event)),
+    )
+
+
+def outlook(event: Event) -> str:
+    """Outlook on the web; the offset says which moment is meant."""
+    return "https://outlook.live.com/calendar/0/deeplink/compose?" + _query(
+        path="/calendar/action/compose",
+        rru="addevent",
+        subject=event.title,
+        startdt=event.starts.isoformat(timespec="seconds"),
+        enddt=event.ends.isoformat(timespec="seconds"),
+        location=location(event),
+        body=_cut(described(event)),
+    )
+
+
+def _query(**values: str) -> str:
+    # Spaces as %20: Outlook shows a plus as it is.
+    return urlencode({name: value for name, value in values.items() if value}, quote_via=quote, safe="")
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
+
+
+def follow(url: str, name: str) -> dict[str, str]:
+    """The links by which each kind of program follows a calendar that lies at a web address."""
+    return {
+        "webcal": f"webcal:{url.partition(':')[2]}",
+        "google": "https://calendar.google.com/calendar/r?" + _query(cid=f"webcal:{url.partition(':')[2]}"),
+        "outlook": "https://outlook.live.com/calendar/0/addfromweb?" + _query(url=url, name=name),
+    }

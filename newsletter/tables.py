@@ -80,13 +80,18 @@ event = Table(
 
 
 class PlanColumns(TypedColumns):
-    """When each mail of an event is due. A row that is no longer `planned` is never fired again."""
+    """When each mail of an event is due. A row that is no longer `planned` is never fired again.
+
+    `opens_at` is there for a mail by readers' own clocks: `due_at` is then by the constellation's, and nobody is due it
+    before this.
+    """
 
     event_id: Named[int] = Column(
         Integer, ForeignKey("event.id", ondelete="CASCADE"), primary_key=True, autoincrement=False
     )
     kind: Named[str] = Column(Text, primary_key=True)
     due_at: Named[datetime] = Column(Instant)
+    opens_at: Named[datetime | None] = Column(Instant)
     state: Named[str] = Column(Text, server_default="planned")
     campaign_id: Named[int | None] = Column(Integer, ForeignKey("campaign.id"))
 

@@ -130,6 +130,10 @@ def _fate(mail: _Mail, entry: Entry, steps: list[consent.Evidence], of: Campaign
         case State.SENT:
             heard = f"; since then it was reported: {mail.feedback}" if mail.feedback else ""
             return f"was sent {of.slug}{when}: the mail server took it{_answer(mail)}{heard}."
+        case State.QUEUED if mail.due_at is not None:
+            return (
+                f"is to get {of.slug} on {_day(mail.due_at)}: it goes to everyone at the same hour of their own clock."
+            )
         case State.QUEUED | State.SENDING:
             return f"is to get {of.slug}: the mail waits for its turn, and the campaign is {of.status}."
         case State.DEFERRED:
@@ -138,7 +142,8 @@ def _fate(mail: _Mail, entry: Entry, steps: list[consent.Evidence], of: Campaign
         case State.REFUSED:
             return f"did not get {of.slug}: the mail was refused{when}{_answer(mail)}."
         case State.EXPIRED:
-            return f"did not get {of.slug}: after {mail.attempts} attempts it was given up{when}{_answer(mail)}."
+            tries = f"after {mail.attempts} attempts it" if mail.attempts else "it"
+            return f"did not get {of.slug}: {tries} was given up{when}{_answer(mail)}."
         case State.SUPPRESSED:
             _, reason = _absence(entry, steps, of, mail.at or entry.joined_at)
             return f"did not get {of.slug}, though it was meant for them: when their turn came, {reason}."

@@ -8,10 +8,10 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
-from sqlalchemy import select, update
+from sqlalchemy import ColumnElement, and_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from newsletter.campaigns import audiences, store
+from newsletter.campaigns import audiences, hours, store
 from newsletter.campaigns.store import Campaign, CampaignError
 from newsletter.constellation import store as constellations
 from newsletter.content import compiler
@@ -41,9 +41,12 @@ async def facts(connection: AsyncConnection, settings: Settings, draft: Campaign
     return replace(stated, event=about.event, event_id=about.id, sequence=about.sequence)
 
 
-async def start(connection: AsyncConnection, settings: Settings, draft: Campaign, *, now: datetime) -> int:
+async def start(
+    connection: AsyncConnection, settings: Settings, draft: Campaign, *, now: datetime, by_hours: bool = False
+) -> int:
     """Freeze the facts, write the audience into the ledger and begin to send; answer how many are in it.
 
+    With `by_hours`, each reader's mail waits for the hour at which the event's file wants it by their own clock.
     Everything is compiled once before: raises ContentError, and nothing has changed, when a template is wrong, and
     CampaignError when its audience names what there is no more.
     """
@@ -56,17 +59,24 @@ async def start(connection: AsyncConnection, settings: Settings, draft: Campaign
         "sending",
         started_at=now,
         scheduled_at=None,
-        document={"facts": stated.to_document()},
+        document={"facts": stated.to_document(), "by_hours": by_hours},
     )
-    try:
-        only = await audiences.condition(connection, draft.expression)
-    except ExpressionError as error:  # it was right when it was written: a field may have gone with its last bearer
-        raise CampaignError(f"{draft.slug}: whom it goes to, “{draft.expression}”: {error.reason}") from error
-    people = select(subscriber.c.id).where(audience.mailable(now), audience.wanting(draft.about), only)
+    whom = await readers(connection, draft, now)
+    due_at = [await hours.due_at(connection, stated.event, draft.kind, whom)] if by_hours and stated.event else []
+    people = select(subscriber.c.id, *due_at).where(whom)
     added = await ledger.enrol(connection, draft.id, people, shard_size=settings.delivery.shard, now=now)
     if not added:
         await ledger.finish(connection, now, draft.id)
     return added
+
+
+async def readers(connection: AsyncConnection, draft: Campaign, now: datetime) -> ColumnElement[bool]:
+    """The condition on `subscriber` of everybody whom a campaign is for. Raises CampaignError."""
+    try:
+        only = await audiences.condition(connection, draft.expression)
+    except ExpressionError as error:  # it was right when it was written: a field may have gone with its last bearer
+        raise CampaignError(f"{draft.slug}: whom it goes to, “{draft.expression}”: {error.reason}") from error
+    return and_(audience.mailable(now), audience.wanting(draft.about), only)
 
 
 def check(stated: Facts, draft: Campaign, now: datetime, bounce_address: str, templates: Path | None) -> None:

@@ -40,6 +40,8 @@ class Report:
     audience: int
     states: dict[State, int]
     feedback: dict[str, int]
+    next_at: datetime | None
+    """When the next of those that wait are due; None when nobody waits, or nobody may be sent it now."""
 
     @property
     def waiting(self) -> int:
@@ -64,6 +66,7 @@ async def read(connection: AsyncConnection, of: Campaign) -> Report:
         audience=sum(states.values()),
         states=states,
         feedback={kind or "": count for kind, count in heard},
+        next_at=await ledger.next_due(connection, of.id),
     )
 
 

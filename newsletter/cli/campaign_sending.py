@@ -79,6 +79,8 @@ def say_result(result: sending.Result) -> None:
         )
         if len(shown) > 20:
             edge.say(f"… and more: newsletter campaign report {result.report.slug} --json")
+    if result.report.waiting and result.report.next_at is not None and result.report.next_at > edge.now():
+        edge.say(f"The next are due at {edge.moment(result.report.next_at)} UTC.")
     if result.report.waiting:
         here = f"here, `newsletter campaign send {result.report.slug}` does."
         edge.say(f"{result.report.waiting:,} still wait. `newsletter serve` goes on with them by itself; {here}")

@@ -40,7 +40,7 @@ def plan(
         return
     rows = [
         (
-            f"{p.mail.due_at.astimezone(zone):%a %Y-%m-%d %H:%M}",
+            f"{p.mail.due_at.astimezone(zone):%a %Y-%m-%d %H:%M}{' local' if p.mail.is_local else ''}",
             p.mail.slug,
             p.mail.kind.value,
             "" if p.mail.state is PlanState.SKIPPED else f"{p.people:,}",
@@ -88,6 +88,7 @@ def _plain(prospect: Prospect, moment: datetime) -> dict[str, object]:
         "title": mail.title,
         "kind": mail.kind,
         "due_at": mail.due_at,
+        "local": mail.is_local,
         "state": mail.state,
         "is_due": mail.state is PlanState.PLANNED and mail.due_at <= moment,
         "campaign_id": mail.campaign_id,

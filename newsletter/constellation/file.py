@@ -6,7 +6,8 @@
     [[event]]           one for each event, experience or story
 
 Times without an offset are in the event's zone (its `timezone`, or the constellation's); of an hour that a clock
-change repeats, the first is meant, and an offset (`-05:00`) means either. An event has every mail of [mails] unless
+change repeats, the first is meant, and an offset (`-05:00`) means either. An hour in [mails] is by the constellation's
+clock (`at = "09:00"`) or by each reader's own (`at = "09:00 local"`). An event has every mail of [mails] unless
 its own `mails` names some of them; a story has one, when it is published.
 """
 
@@ -77,6 +78,12 @@ _NOT_IN_AN_EVENT = {
 }
 _NOT_IN_A_STORY = dict.fromkeys(
     ("starts", "ends", "capacity"), "a story has only the moment at which it is published: published = …"
+)
+
+
+_TOO_NEAR = (
+    "by each reader's own clock, the same day's hour comes after the start for some, and before the end for others; "
+    "count a day at least, or leave `local` out"
 )
 
 
@@ -191,11 +198,13 @@ def _mail(section: Section, kind: MailKind, timezone: str) -> Mail | None:
             section.fault("it has both an offset (from the start) and an after (from the end); keep one")
     else:
         days, elapsed = section.need("offset", values.offset, (0, timedelta()))
-    at = section.may("at", values.hour, None)
+    at, local = section.may("at", values.hour, (None, False))
     if at is not None and elapsed:
         section.fault("an offset in hours or minutes says the hour itself; leave `at` out, or count in days", "at")
+    elif local and not days:
+        section.fault(_TOO_NEAR, "at")
     section.done({"before": 'write offset = "-1d"'})
-    return Mail(kind, anchor, days, elapsed, at, timezone) if len(section.faults) == before else None
+    return Mail(kind, anchor, days, elapsed, at, timezone, local) if len(section.faults) == before else None
 
 
 def _event(section: Section, constellation_zone: str, rules: _Rules) -> Event:
@@ -281,9 +290,11 @@ def _refuse_untimely(section: Section, event: Event) -> None:
     """A mail that would tell of a start that has passed, or thank before the end, is a slip of the file."""
     for mail in event.mails:
         due = planning.due(event, mail)
+        # On another day than the end's, all readers come after it; counted from the start, some may come before.
+        first = planning.span(event, mail)[0] if mail.anchor is Anchor.START else due
         if mail.kind not in planning.AFTERWARDS and due >= event.starts.astimezone(UTC):
             slip = f"the start, {event.starts:%Y-%m-%d %H:%M %Z}"
-        elif mail.kind is MailKind.THANKS and due < event.ends.astimezone(UTC):
+        elif mail.kind is MailKind.THANKS and first < event.ends.astimezone(UTC):
             slip = f"the end, {event.ends:%Y-%m-%d %H:%M %Z}"
         else:
             continue

@@ -76,7 +76,8 @@ class Mail:
     """When a mail of an event is due: `days` on the calendar, then `elapsed` on the clock, from the anchor.
 
     Where `at` is given, the mail is due at that hour of the day reached, by the clock of `timezone` (the
-    constellation's zone); without it, days are counted in the event's own zone. See newsletter.constellation.planning.
+    constellation's zone), or if `local` by each reader's own; without it, days are counted in the event's own zone.
+    See newsletter.constellation.planning.
     """
 
     kind: MailKind
@@ -85,16 +86,17 @@ class Mail:
     elapsed: timedelta = timedelta()
     at: time | None = None
     timezone: str = ""
+    local: bool = False
 
     @property
     def rule(self) -> str:
-        """The rule for people to read: `30d before the start at 09:00`."""
+        """The rule for people to read: `30d before the start at 09:00`, `1d before the start at 09:00 local`."""
         amount, unit = (abs(self.days), "d") if self.days else (abs(self.elapsed) // timedelta(minutes=1), "m")
         if unit == "m" and amount % 60 == 0:
             amount, unit = amount // 60, "h"
         side = "before" if self.days < 0 or self.elapsed < timedelta() else "after"
         moment = f"{amount}{unit} {side} the {self.anchor}" if amount else f"at the {self.anchor}"
-        return moment if self.at is None else f"{moment} at {self.at:%H:%M}"
+        return moment if self.at is None else f"{moment} at {self.at:%H:%M}{' local' if self.local else ''}"
 
     def to_document(self) -> Document:
         """What JSON can hold."""
@@ -105,6 +107,7 @@ class Mail:
             "seconds": int(self.elapsed.total_seconds()),
             "at": None if self.at is None else self.at.isoformat(),
             "timezone": self.timezone,
+            "local": self.local,
         }
 
     @classmethod
@@ -118,6 +121,7 @@ class Mail:
             elapsed=timedelta(seconds=document["seconds"]),
             at=None if at is None else time.fromisoformat(at),
             timezone=document["timezone"],
+            local=document.get("local", False),  # loaded by an older program
         )
 
 

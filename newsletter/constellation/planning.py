@@ -3,13 +3,14 @@
 - An offset in days or weeks counts days of the calendar: "-1d" before 15:00 is 15:00 the day before, though a clock
   may have changed in between. An offset in hours or minutes counts elapsed time.
 - An hour (`at`) is read by the clock of the constellation's zone, and the days before it are counted on that zone's
-  calendar. Without an hour, days are counted in the event's own zone.
+  calendar; of a mail that is `local`, by each reader's own clock and calendar. Without an hour, days are counted in the
+  event's own zone.
 - An hour that a clock change skips becomes as much later (02:30 becomes 03:30); of one that occurs twice, the first
   is meant.
 """
 
 from datetime import UTC, datetime, timedelta
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from newsletter.constellation.model import Anchor, Event, Mail, MailKind
 from subscribers.audience import About
@@ -17,6 +18,9 @@ from subscribers.audience import About
 AFTERWARDS = frozenset({MailKind.THANKS, MailKind.STORY})
 """The mails that look back. All others are about something that is still to come."""
 
+
+NOTICES = frozenset({"changed", "cancelled"})
+"""The mails that take something back that people were told."""
 
 ESSENTIALS = frozenset({"save-the-date", "changed", "cancelled"})
 """The mails that say when something is, and that it is not so any more: all that some people want."""
@@ -27,16 +31,54 @@ def about(slug: str | None, event_kind: str, mail_kind: str) -> About:
     return About(slug, event_kind, mail_kind in ESSENTIALS)
 
 
-def due(event: Event, mail: Mail) -> datetime:
-    """The moment a mail of an event is due, in UTC."""
+def due(event: Event, mail: Mail, reader: str = "") -> datetime:
+    """The moment a mail of an event is due, in UTC; of one that is `local`, for a reader in that zone.
+
+    A `reader` of no zone, or of one that this machine does not know, lives by the constellation's clock.
+    """
     anchor = event.starts if mail.anchor is Anchor.START else event.ends
     if mail.at is not None:
-        zone = ZoneInfo(mail.timezone)
+        zone = _zone(reader, mail.timezone) if mail.local else ZoneInfo(mail.timezone)
         day = anchor.astimezone(zone).date() + timedelta(days=mail.days)
         return instant(datetime.combine(day, mail.at), zone)
     if mail.days:
         anchor = instant(anchor.replace(tzinfo=None) + timedelta(days=mail.days), ZoneInfo(event.timezone))
     return anchor.astimezone(UTC) + mail.elapsed
+
+
+def span(event: Event, mail: Mail) -> tuple[datetime, datetime]:
+    """Before and after which moments (UTC) no reader anywhere is due a mail; both are its moment unless it is `local`.
+
+    Each clock shows the anchor at some hour of its day: a mail at `at` of the same day is less than a day before it,
+    and no further after it than `at` is after midnight. Clocks that change on the way move that by at most two hours.
+    """
+    if not mail.local or mail.at is None:
+        return (moment := due(event, mail)), moment
+    anchor = (event.starts if mail.anchor is Anchor.START else event.ends).astimezone(UTC)
+    last = anchor + timedelta(days=mail.days, hours=mail.at.hour, minutes=mail.at.minute, seconds=mail.at.second + 1)
+    return last - timedelta(days=1) - _CLOCK_CHANGE, last + _CLOCK_CHANGE
+
+
+def over_at(event: Event | None, kind: str) -> datetime | None:
+    """The moment (UTC) from which a mail that is under way says nothing any more; None for one that looks back.
+
+    Who has not got it by then does not get it: no invitation to what has begun, no change of what is over.
+    """
+    if event is None or kind in AFTERWARDS:
+        return None
+    if kind in NOTICES:
+        return event.ends.astimezone(UTC)
+    return event.starts.astimezone(UTC) if kind in set(MailKind) else None
+
+
+_CLOCK_CHANGE = timedelta(hours=2)
+
+
+def _zone(name: str, otherwise: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(name or otherwise)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return ZoneInfo(otherwise)
 
 
 def instant(local: datetime, zone: ZoneInfo) -> datetime:
@@ -49,10 +91,13 @@ def exists(local: datetime, zone: ZoneInfo) -> bool:
     return instant(local, zone).astimezone(zone).replace(tzinfo=None, fold=0) == local.replace(fold=0)
 
 
-def useless_from(event: Event, kind: MailKind, due_at: datetime, grace: timedelta) -> datetime:
+def useless_from(event: Event, kind: str, due_at: datetime, grace: timedelta) -> datetime:
     """The moment (UTC) from which a mail is not to be sent any more, `grace` being how late one may go out.
 
-    A mail about something to come has no use once that has started, however small the delay.
+    A mail about something to come has no use once that has started, however small the delay. Of a mail by readers' own
+    clocks, the last of them counts.
     """
-    late = due_at + grace + timedelta.resolution
+    mail = event.mail(kind)
+    last = max(due_at, span(event, mail)[1]) if mail is not None and mail.local else due_at
+    late = last + grace + timedelta.resolution
     return late if kind in AFTERWARDS else min(late, event.starts.astimezone(UTC))

@@ -11,11 +11,11 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, delete, insert, select, update
+from sqlalchemy import ColumnElement, Select, and_, delete, func, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from newsletter.constellation import planning
-from newsletter.constellation.model import Constellation, Event, MailKind
+from newsletter.constellation.model import Constellation, Event, Mail, MailKind
 from newsletter.tables import event as event_table
 from newsletter.tables import plan
 
@@ -43,6 +43,12 @@ class DueMail:
     state: PlanState
     campaign_id: int | None
     event: Event
+    opens_at: datetime | None = None
+
+    @property
+    def is_local(self) -> bool:
+        """Whether each reader is due it by their own clock, from `opens_at` on; `due_at` is the constellation's."""
+        return self.opens_at is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,9 +95,7 @@ async def expire(connection: AsyncConnection, now: datetime, *, grace: timedelta
 
 async def due(connection: AsyncConnection, now: datetime) -> list[DueMail]:
     """The planned mails whose moment has come, of events that still take place; the longest due first."""
-    statement = _mails().where(
-        plan.c.state == PlanState.PLANNED, plan.c.due_at <= now, event_table.c.status == "scheduled"
-    )
+    statement = _mails().where(plan.c.state == PlanState.PLANNED, _opened(now), event_table.c.status == "scheduled")
     return await _read(connection, statement)
 
 
@@ -103,13 +107,18 @@ async def upcoming(connection: AsyncConnection, *, every: bool = False) -> list[
 async def next_due(connection: AsyncConnection) -> datetime | None:
     """The moment the next planned mail is due, or None: until then there is nothing to look for."""
     statement = (
-        select(plan.c.due_at)
+        select(_OPENS)
         .join(event_table, event_table.c.id == plan.c.event_id)
         .where(plan.c.state == PlanState.PLANNED, event_table.c.status == "scheduled")
-        .order_by(plan.c.due_at)
+        .order_by(_OPENS)
         .limit(1)
     )
     return await connection.scalar(statement)
+
+
+async def put_off(connection: AsyncConnection, event_id: int, kind: str, until: datetime) -> None:
+    """Look at a mail by readers' own clocks again when the first of its readers is due it."""
+    await connection.execute(update(plan).where(_is(event_id, kind)).values(opens_at=until))
 
 
 async def mark_started(connection: AsyncConnection, event_id: int, kind: str, campaign_id: int) -> bool:
@@ -133,16 +142,18 @@ async def _wanted(
     """Every mail the constellation asks for, planned or already too late."""
     ids = {row.slug: row.id for row in await connection.execute(select(event_table.c.id, event_table.c.slug))}
     return [
-        _assess(ids[event.slug], event, mail.kind, planning.due(event, mail), now, grace)
+        _assess(ids[event.slug], event, mail, now, grace)
         for event in constellation.events
         if not event.cancelled
         for mail in event.mails
     ]
 
 
-def _assess(event_id: int, event: Event, kind: MailKind, due_at: datetime, now: datetime, grace: timedelta) -> DueMail:
-    state = PlanState.SKIPPED if _is_useless(event, kind, due_at, now, grace) else PlanState.PLANNED
-    return DueMail(event_id, event.slug, event.title, kind, due_at, state, None, event)
+def _assess(event_id: int, event: Event, mail: Mail, now: datetime, grace: timedelta) -> DueMail:
+    due_at = planning.due(event, mail)
+    opens_at = planning.span(event, mail)[0] if mail.local else None
+    state = PlanState.SKIPPED if _is_useless(event, mail.kind, due_at, now, grace) else PlanState.PLANNED
+    return DueMail(event_id, event.slug, event.title, mail.kind, due_at, state, None, event, opens_at)
 
 
 def _is_useless(event: Event, kind: MailKind, due_at: datetime, now: datetime, grace: timedelta) -> bool:
@@ -155,17 +166,25 @@ def _is_news(mail: DueMail, row: DueMail | None) -> bool:
         return True
     if row.state is PlanState.STARTED:
         return False
-    return row.due_at != mail.due_at or (row.state is PlanState.PLANNED and mail.state is PlanState.SKIPPED)
+    moved = row.due_at != mail.due_at or row.is_local != mail.is_local
+    return moved or (row.state is PlanState.PLANNED and mail.state is PlanState.SKIPPED)
 
 
 async def _write(connection: AsyncConnection, mail: DueMail, *, is_new: bool) -> None:
-    values = {"due_at": mail.due_at, "state": mail.state.value}
+    values = {"due_at": mail.due_at, "opens_at": mail.opens_at, "state": mail.state.value}
     if is_new:
         await connection.execute(insert(plan).values(event_id=mail.event_id, kind=mail.kind.value, **values))
     else:
         await connection.execute(
             update(plan).where(_is(mail.event_id, mail.kind), plan.c.state != PlanState.STARTED).values(**values)
         )
+
+
+_OPENS = func.coalesce(plan.c.opens_at, plan.c.due_at)
+
+
+def _opened(now: datetime) -> ColumnElement[bool]:
+    return or_(plan.c.opens_at <= now, and_(plan.c.opens_at.is_(None), plan.c.due_at <= now))
 
 
 def _is(event_id: int, kind: str) -> ColumnElement[bool]:
@@ -195,4 +214,5 @@ def _due_mail(row: Any) -> DueMail:
         state=PlanState(row.state),
         campaign_id=row.campaign_id,
         event=event,
+        opens_at=row.opens_at,
     )

@@ -21,7 +21,7 @@ from subscribers import addresses
 _SLUG = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 _COLOR = re.compile(r"#(?:[0-9a-f]{3}|[0-9a-f]{6})", re.IGNORECASE)
 _OFFSET = re.compile(r"([+-]?)(\d{1,4})([mhdw])")
-_HOUR = re.compile(r"([01]\d|2[0-3]):([0-5]\d)")
+_HOUR = re.compile(r"([01]\d|2[0-3]):([0-5]\d)(\s+local)?")
 _UNITS = {
     "m": timedelta(minutes=1),
     "h": timedelta(hours=1),
@@ -245,18 +245,15 @@ def after(value: Any) -> tuple[int, timedelta]:
     return days, elapsed
 
 
-def hour(value: Any) -> time:
-    """An hour of the day such as "09:00"."""
+def hour(value: Any) -> tuple[time, bool]:
+    """An hour of the day such as "09:00", and whether it is by each reader's own clock: "09:00 local"."""
     if isinstance(value, time) and value.second == value.microsecond == 0:
-        return value
-    text = value.strip() if isinstance(value, str) else ""
-    if text.endswith("local"):
-        raise Wrong(
-            f"{shown(text)}, an hour by each reader's own clock, is not there yet; "
-            f'write "{text.removesuffix("local").strip() or "09:00"}", which is by the clock of the constellation'
-        )
-    found = _HOUR.fullmatch(text)
+        return value, False
+    found = _HOUR.fullmatch(value.strip()) if isinstance(value, str) else None
     if found is None:
         got = shown(value) if isinstance(value, str) else describe(value)
-        raise Wrong(f'{got} is no hour of the day; write one as in "09:00"')
-    return time(int(found[1]), int(found[2]))
+        raise Wrong(
+            f'{got} is no hour of the day; write one as in "09:00", by the clock of the constellation, '
+            'or "09:00 local", by each reader\'s own'
+        )
+    return time(int(found[1]), int(found[2])), bool(found[3])

@@ -6,6 +6,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
+from newsletter.constellation import planning
 from newsletter.content import compiler
 from newsletter.content.facts import Facets, Facts
 from newsletter.content.headers import Envelope
@@ -70,21 +71,47 @@ class Mailing:
     """A campaign's mails: one skeleton for each combination of facets, filled for each person."""
 
     def __init__(
-        self, stationery: Stationery, campaign_id: int, slug: str, kind: str, facts: Facts, started_at: datetime
+        self,
+        stationery: Stationery,
+        campaign_id: int,
+        slug: str,
+        kind: str,
+        facts: Facts,
+        started_at: datetime,
+        *,
+        by_hours: bool = False,
     ) -> None:
-        """`started_at` dates every mail of the campaign: what is sent twice is the same message twice."""
-        envelope = Envelope.of(
-            facts.constellation,
-            date=started_at,
-            campaign=slug,
-            bounce=stationery.bounce_address,
-            provider=stationery.provider,
-        )
+        """`started_at` dates the campaign's mails, or if it goes `by_hours`, the hour that each reader is due theirs.
+
+        So what is sent twice is the same message twice.
+        """
         self._stationery = stationery
         self._campaign_id = campaign_id
+        self._slug, self._kind, self._facts = slug, kind, facts
         self._started_at = started_at
-        self._sender = facts.constellation.sender.email
-        self._variants = compiler.Variants(kind, facts, envelope=envelope, templates=stationery.templates)
+        self._rule = facts.event.mail(kind) if by_hours and facts.event is not None else None
+        self._variants: dict[datetime, compiler.Variants] = {}
+
+    def dated(self, reader: Reader) -> datetime:
+        """When this person's mail is from."""
+        if self._rule is None or self._facts.event is None:
+            return self._started_at
+        return max(self._started_at, planning.due(self._facts.event, self._rule, reader.timezone))
+
+    def _dated(self, date: datetime) -> compiler.Variants:
+        if date not in self._variants:
+            paper = self._stationery
+            envelope = Envelope.of(
+                self._facts.constellation,
+                date=date,
+                campaign=self._slug,
+                bounce=paper.bounce_address,
+                provider=paper.provider,
+            )
+            self._variants[date] = compiler.Variants(
+                self._kind, self._facts, envelope=envelope, templates=paper.templates
+            )
+        return self._variants[date]
 
     def values(self, reader: Reader) -> Mapping[str, str]:
         """The slots of one person's mail."""
@@ -93,14 +120,14 @@ class Mailing:
 
     def skeleton(self, reader: Reader) -> Skeleton:
         """The variant of the mail that this person gets."""
-        return self._variants.skeleton(facets_of(reader))
+        return self._dated(self.dated(reader)).skeleton(facets_of(reader))
 
     def item(self, reader: Reader) -> Item:
         """One person's message and its envelope. Raises ContentError for a value that no mail may carry."""
         values = self.values(reader)
         return Item(
             key=reader.subscriber_id,
-            mail_from=self._stationery.return_path(values["token"], self._sender),
+            mail_from=self._stationery.return_path(values["token"], self._facts.constellation.sender.email),
             rcpt_to=reader.address.encode(),
             body=self.skeleton(reader).fill(values),
         )

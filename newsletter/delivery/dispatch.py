@@ -9,8 +9,9 @@ from datetime import datetime
 
 import structlog
 from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncConnection
 
-from newsletter.constellation import planning
+from newsletter.constellation import planning, schedule
 from newsletter.content.errors import ContentError
 from newsletter.content.facts import Facts
 from newsletter.database import Database
@@ -22,8 +23,9 @@ from newsletter.delivery.outcome import Accepted, Deferred, Outcome, Refused, St
 from newsletter.delivery.refusal import OnRefused, Refusal
 from newsletter.delivery.relay import Relay, RelayUnreachable
 from newsletter.delivery.session import Session
-from newsletter.settings import Settings
-from newsletter.tables import campaign, event
+from newsletter.settings import Delivery, Settings
+from newsletter.tables import campaign as campaigns
+from newsletter.tables import event
 from subscribers.audience import About
 from subscribers.links import DeliveryRef
 
@@ -40,6 +42,29 @@ class Tally:
         """Count a window."""
         for one in settlements:
             self.settled[one.state] = self.settled.get(one.state, 0) + 1
+
+
+@dataclass(frozen=True, slots=True)
+class _Campaign:
+    """A campaign that is being worked on. From `over_at` on, nobody gets it who has not got it."""
+
+    mailing: Mailing
+    about: About
+    by_hours: bool
+    over_at: datetime | None
+
+    async def give_up(self, connection: AsyncConnection, hold: Hold, now: datetime) -> None:
+        """Expire what waits in a shard and would come too late."""
+        if self.over_at is not None and now >= self.over_at:
+            await ledger.expire(connection, hold, None, "what it is about had begun, or was over", now)
+        elif self.by_hours:
+            await ledger.expire(connection, hold, now - schedule.GRACE, "its hour had passed", now)
+
+    def later(self, due: Due, now: datetime, policy: Delivery) -> tuple[State, datetime | None]:
+        """When to offer a mail again, or that it is given up."""
+        state, due_at = backoff.later(due.attempts + 1, self.mailing.dated(due), now, policy)
+        too_late = due_at is not None and self.over_at is not None and due_at >= self.over_at
+        return (State.EXPIRED, None) if too_late else (state, due_at)
 
 
 class Dispatcher:
@@ -64,7 +89,7 @@ class Dispatcher:
         self._clock = clock
         self._on_refused = on_refused
         self._owner = f"{socket.gethostname()}:{os.getpid()}"
-        self._mailings: dict[int, tuple[Mailing, datetime, About]] = {}
+        self._campaigns: dict[int, _Campaign] = {}
         self._failures = 0
 
     async def deliver(self, stop: asyncio.Event, *, campaign_id: int | None = None) -> None:
@@ -73,7 +98,7 @@ class Dispatcher:
         async with asyncio.TaskGroup() as group:
             for worker in workers:
                 group.create_task(worker)
-        self._mailings.clear()
+        self._campaigns.clear()
 
     async def _worker(self, stop: asyncio.Event, campaign_id: int | None) -> None:
         while not stop.is_set():
@@ -121,20 +146,20 @@ class Dispatcher:
 
     async def _send_shard(self, session: Session, hold: Hold, stop: asyncio.Event) -> bool:
         """Send the shard window by window; whether the relay answered anything."""
-        mailing, started_at, about = await self._mailing(hold.campaign_id)
-        limit = self._policy.window
+        campaign = await self._campaign(hold.campaign_id)
+        mailing, about, limit = campaign.mailing, campaign.about, self._policy.window
         answered = False
         async with self._database.begin() as connection:
-            window = await ledger.claim(
-                connection, hold, after_id=hold.first_id - 1, limit=limit, about=about, now=self._clock()
-            )
+            now = self._clock()
+            await campaign.give_up(connection, hold, now)
+            window = await ledger.claim(connection, hold, after_id=hold.first_id - 1, limit=limit, about=about, now=now)
         while True:
             failures: list[tuple[int, Outcome]] = []
             outcomes = dict(await session.send(_items(mailing, window, failures)))
             answered = answered or bool(outcomes) or not window.due
             outcomes.update(failures)
             now = self._clock()
-            settled = [self._settlement(due, outcomes.get(due.subscriber_id), started_at, now) for due in window.due]
+            settled = [self._settlement(campaign, due, outcomes.get(due.subscriber_id), now) for due in window.due]
             refused = _refusals(hold.campaign_id, window.due, outcomes)
             async with self._database.begin() as connection:
                 last = window.exhausted or bool(session.lost) or stop.is_set()
@@ -150,32 +175,35 @@ class Dispatcher:
             if last:
                 return answered
 
-    async def _mailing(self, campaign_id: int) -> tuple[Mailing, datetime, About]:
-        if campaign_id not in self._mailings:
+    async def _campaign(self, campaign_id: int) -> _Campaign:
+        if campaign_id not in self._campaigns:
             async with self._database.read() as connection:
                 row = (
                     await connection.execute(
                         select(
-                            campaign.c.slug,
-                            campaign.c.kind,
-                            campaign.c.document,
-                            campaign.c.started_at,
+                            campaigns.c.slug,
+                            campaigns.c.kind,
+                            campaigns.c.document,
+                            campaigns.c.started_at,
                             event.c.slug,
                             event.c.kind,
                         )
-                        .outerjoin(event, event.c.id == campaign.c.event_id)
-                        .where(campaign.c.id == campaign_id)
+                        .outerjoin(event, event.c.id == campaigns.c.event_id)
+                        .where(campaigns.c.id == campaign_id)
                     )
                 ).one()
             slug, kind, document, started_at, topic, event_kind = row
             assert started_at is not None  # noqa: S101 - the table's CHECK: what is sending has started
-            mailing = Mailing(
-                self._stationery, campaign_id, slug, kind, Facts.from_document(document["facts"]), started_at
-            )
-            self._mailings[campaign_id] = mailing, started_at, planning.about(topic, event_kind or "", kind)
-        return self._mailings[campaign_id]
+            facts, by_hours = Facts.from_document(document["facts"]), bool(document.get("by_hours"))
+            mailing = Mailing(self._stationery, campaign_id, slug, kind, facts, started_at, by_hours=by_hours)
+            over_at = planning.over_at(facts.event, kind)
+            if over_at is not None and started_at >= over_at:
+                over_at = None  # staff have started it knowing that
+            about = planning.about(topic, event_kind or "", kind)
+            self._campaigns[campaign_id] = _Campaign(mailing, about, by_hours, over_at)
+        return self._campaigns[campaign_id]
 
-    def _settlement(self, due: Due, outcome: Outcome | None, first_at: datetime, now: datetime) -> Settlement:
+    def _settlement(self, campaign: _Campaign, due: Due, outcome: Outcome | None, now: datetime) -> Settlement:
         number = due.subscriber_id
         match outcome:
             case Accepted(reply):
@@ -183,12 +211,12 @@ class Dispatcher:
             case Refused(reply):
                 return Settlement(number, State.REFUSED, reply)
             case Deferred(reply):
-                state, due_at = backoff.later(due.attempts + 1, first_at, now, self._policy)
+                state, due_at = campaign.later(due, now, self._policy)
                 return Settlement(number, state, reply, due_at)
             case Uncertain(reason) if self._policy.on_uncertain == "hold":
                 return Settlement(number, State.UNCERTAIN, reason)
             case Uncertain(reason):
-                state, due_at = backoff.later(due.attempts + 1, first_at, now, self._policy)
+                state, due_at = campaign.later(due, now, self._policy)
                 return Settlement(number, state, reason, due_at)
             case None:
                 return Settlement(number, State.QUEUED)

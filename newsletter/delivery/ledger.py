@@ -5,8 +5,10 @@
        │                 ├─ not offered after all ─▶ queued    │           └─ staff: resend ─▶ queued
        └──── due again ──┼─────────────────────────────────────┘
                          └─ owner died: takeover ─▶ queued (resend) | uncertain (hold)
-    queued | deferred ──claim, no longer mailable──▶ suppressed;  ──cancel──▶ cancelled
+    queued | deferred ──claim, no longer mailable──▶ suppressed;  ──cancel──▶ cancelled;  ──expire──▶ expired
     queued | deferred ──claim, domain is paused──▶ deferred, until the pause is over
+
+A queued delivery with a `due_at` is not claimed before then: it is by its reader's own clock.
 
 Work is owned by the shard. Its epoch rises at each takeover and every write of an owner names it, so an owner
 that was believed dead and comes back settles nothing.
@@ -18,9 +20,9 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
+    ColumnElement,
     Select,
     and_,
-    case,
     exists,
     func,
     insert,
@@ -93,18 +95,38 @@ class Settlement(NamedTuple):
 async def enrol(
     connection: AsyncConnection, campaign_id: int, people: Select[Any], *, shard_size: int, now: datetime
 ) -> int:
-    """Write the audience (a select of one column, subscriber ids) into the ledger; answer how many are new.
+    """Write the audience into the ledger; answer how many are new.
 
-    One INSERT … SELECT, so it costs no memory here; repeated, it adds nobody twice. People enrolled at once are
-    cut into shards of `shard_size` in order of their number.
+    `people` selects subscriber ids, and after them what else of a delivery is not as usual, under the column's name:
+    `due_at`, for one that waits until then. One INSERT … SELECT, so it costs no memory here; repeated, it adds nobody
+    twice. People enrolled at once are cut into shards of `shard_size` in order of their number.
     """
     chosen = people.subquery()
-    columns = select(literal(campaign_id), chosen.c[0]).where(chosen.c[0].is_not(None))  # SQLite's upsert wants a WHERE
-    statement = insert_or_skip(connection, delivery).from_select(["campaign_id", "subscriber_id"], columns)
+    first, *others = chosen.c
+    columns = select(literal(campaign_id), *chosen.c).where(first.is_not(None))  # SQLite's upsert wants a WHERE
+    names = ["campaign_id", "subscriber_id", *(column.name for column in others)]
+    statement = insert_or_skip(connection, delivery).from_select(names, columns)
     once = statement.on_conflict_do_nothing().execution_options(preserve_rowcount=True)
     added = (await connection.execute(once)).rowcount
     await _cut(connection, campaign_id, shard_size, now)
+    if "due_at" in names:
+        await _follow(connection, campaign_id, now)
     return added
+
+
+async def _follow(connection: AsyncConnection, campaign_id: int, now: datetime) -> None:
+    """Have each shard of a campaign wait for the first of its deliveries."""
+    soonest = select(func.min(_waits_until(now))).where(
+        delivery.c.campaign_id == shard.c.campaign_id,
+        delivery.c.subscriber_id.between(shard.c.first_id, shard.c.last_id),
+        delivery.c.state.in_(WAITING),
+    )
+    waits = func.coalesce(soonest.correlate(shard).scalar_subquery(), literal(now, Instant()))
+    await connection.execute(update(shard).where(shard.c.campaign_id == campaign_id).values(due_at=waits))
+
+
+def _waits_until(now: datetime) -> ColumnElement[datetime]:
+    return func.coalesce(delivery.c.due_at, literal(now, Instant()))
 
 
 async def _cut(connection: AsyncConnection, campaign_id: int, size: int, now: datetime) -> None:
@@ -254,7 +276,7 @@ async def settle_and_claim(
 
 
 async def let_go(connection: AsyncConnection, hold: Hold, now: datetime, *, not_before: datetime | None = None) -> None:
-    """Give a shard back: done when nothing waits in it, else due at its next deferred delivery. Raises Fenced.
+    """Give a shard back: done when nothing waits in it, else due when the next of its deliveries is. Raises Fenced.
 
     `not_before` delays it, for a relay that takes no connections.
     """
@@ -263,7 +285,7 @@ async def let_go(connection: AsyncConnection, hold: Hold, now: datetime, *, not_
         await connection.execute(
             select(
                 func.count(),
-                func.min(case((delivery.c.state == State.DEFERRED, delivery.c.due_at), else_=literal(now, Instant()))),
+                func.min(_waits_until(now)),
             ).where(_of(hold), delivery.c.state.in_([*WAITING, State.SENDING]))
         )
     ).one()
@@ -299,6 +321,18 @@ async def cancel(connection: AsyncConnection, campaign_id: int, now: datetime) -
         update(shard).where(shard.c.campaign_id == campaign_id, shard.c.owner == "").values(state="done")
     )
     return cancelled.rowcount
+
+
+async def expire(connection: AsyncConnection, hold: Hold, overdue: datetime | None, why: str, now: datetime) -> int:
+    """Give up what waits in a shard: everything, or (`overdue`) what is queued for a moment before that."""
+    useless: ColumnElement[bool] = delivery.c.state.in_(WAITING)
+    if overdue is not None:
+        useless = and_(delivery.c.state == State.QUEUED, delivery.c.due_at < overdue)
+    await _fence(connection, hold)
+    given_up = await connection.execute(
+        update(delivery).where(_of(hold), useless).values(state=State.EXPIRED, at=now, due_at=None, reply=why)
+    )
+    return given_up.rowcount
 
 
 async def requeue(connection: AsyncConnection, campaign_id: int, states: Sequence[State], now: datetime) -> int:

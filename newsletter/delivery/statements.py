@@ -32,7 +32,10 @@ FENCE = (
 """Lock a shard's row if it has the epoch `of_epoch`."""
 
 _NOW = bindparam("now", type_=Instant())
-_DUE = or_(delivery.c.state == State.QUEUED, and_(delivery.c.state == State.DEFERRED, delivery.c.due_at <= _NOW))
+_DUE = and_(
+    or_(delivery.c.state == State.QUEUED, delivery.c.state == State.DEFERRED),
+    or_(delivery.c.due_at.is_(None), delivery.c.due_at <= _NOW),
+)
 
 MARK = (
     update(delivery)

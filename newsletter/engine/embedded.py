@@ -16,7 +16,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from newsletter import feedback
-from newsletter.campaigns import lifecycle
+from newsletter.campaigns import hours, lifecycle
 from newsletter.campaigns import store as campaigns
 from newsletter.clock import Clock, wall_clock
 from newsletter.constellation import schedule
@@ -147,9 +147,15 @@ class Engine:
     async def _fire(self, connection: AsyncConnection, mail: schedule.DueMail) -> None:
         now = self.clock()
         planned = await campaigns.drafted(connection, mail.slug, mail.kind, now=now)
+        if mail.is_local and planned.status in ("draft", "scheduled"):
+            readers = await lifecycle.readers(connection, planned, now)
+            first = await hours.first(connection, mail.event, mail.kind, readers) or mail.due_at
+            if first > now:
+                await schedule.put_off(connection, mail.event_id, mail.kind, first)
+                return
         await schedule.mark_started(connection, mail.event_id, mail.kind, planned.id)
         if planned.status in ("draft", "scheduled"):  # else staff have sent it by hand before its time
-            people = await lifecycle.start(connection, self.settings, planned, now=now)
+            people = await lifecycle.start(connection, self.settings, planned, now=now, by_hours=mail.is_local)
             log.info("campaign started", campaign=planned.slug, people=people)
 
     async def start_scheduled(self) -> None:

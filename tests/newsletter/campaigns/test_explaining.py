@@ -163,7 +163,7 @@ async def test_a_campaign_that_has_not_started_says_so(join: Any, ask: Ask) -> N
         ("sent", "was sent opening/invitation on 2021-01-20 at 09:00 UTC: the mail server took it (“reply”)."),
         ("deferred", "the mail server put it off on 2021-01-20 at 09:00 UTC (“reply”)"),
         ("refused", "the mail was refused on 2021-01-20 at 09:00 UTC (“reply”)."),
-        ("expired", "after 0 attempts it was given up"),
+        ("expired", "did not get opening/invitation: it was given up on 2021-01-20 at 09:00 UTC (“reply”)."),
         ("uncertain", "may have got opening/invitation"),
         ("cancelled", "the campaign was cancelled"),
     ],

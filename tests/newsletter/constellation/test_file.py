@@ -67,6 +67,14 @@ def test_events_are_in_the_order_in_which_they_start(read: Read, content: str) -
     assert [event.slug for event in season.events] == ["a-story", "opening"]
 
 
+def test_an_hour_may_be_by_each_reader_s_own_clock(read: Read, content: str) -> None:
+    opening = read(content.replace('at = "15:00"', 'at = "15:00 local"')).event("opening")
+    assert opening is not None
+    assert opening.mails[1].local
+    assert opening.mails[1].rule == "1d before the start at 15:00 local"
+    assert not opening.mails[0].local
+
+
 def test_a_season_may_begin_without_events(read: Read, content: str) -> None:
     assert read(content.split("[mails]")[0]).events == ()
 
@@ -121,7 +129,14 @@ def test_an_end_within_the_repeated_hour_is_after_a_start_within_the_first(read:
         ('-2w", at', '-99w", at', '14: mails.invitation: offset: "-99w" is too far away; stay within 400 days'),
         ('"-2w"', "-14", "14: mails.invitation: offset: a number, -14 is no offset"),
         ('"09:00"', '"9am"', '14: mails.invitation: at: "9am" is no hour of the day; write one as in "09:00"'),
-        ('"09:00"', '"09:00 local"', '14: mails.invitation: at: … is not there yet; write "09:00"'),
+        ('"09:00"', '"9 local"', '14: mails.invitation: at: "9 local" is no hour of the day; … or "09:00 local"'),
+        (
+            '"-2w", at = "09:00"',
+            '"0d", at = "09:00 local"',
+            "14: mails.invitation: at: by each reader's own clock, the",
+        ),
+        ('"+1d", at = "10:00"', '"0d", at = "10:00 local"', "17: mails.thanks: at: by each reader's own clock, the"),
+        ('"-1h"', '"-1h", at = "09:00 local"', "16: mails.starting-soon: at: an offset in hours or minutes says"),
         ('"-1h"', '"-1h", at = "09:00"', "16: mails.starting-soon: at: an offset in hours or minutes says the hour"),
         ('"-1h"', '"+1h"', "23: event opening: starts: its starting-soon (1h after the start) … after the start"),
         ('after = "+1d"', 'after = "-1d"', '17: mails.thanks: after: "-1d" is before the end; write "+1d"'),

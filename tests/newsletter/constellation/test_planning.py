@@ -6,7 +6,7 @@ from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from newsletter.constellation import planning
@@ -78,6 +78,9 @@ def test_thanks_may_be_late_by_the_grace_and_no_more(event: Callable[..., Event]
 ZONES = st.sampled_from(
     [NEW_YORK, "UTC", "Europe/London", "Australia/Lord_Howe", "America/St_Johns", "Asia/Kathmandu", "Pacific/Apia"]
 )
+EVERYWHERE = [
+    ZoneInfo(name) for name in ("Pacific/Kiritimati", "Etc/GMT+12", "Australia/Lord_Howe", "Antarctica/Troll", NEW_YORK)
+]
 MOMENTS = st.datetimes(datetime(2011, 12, 1), datetime(2030, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001 - bounds
 DAYS = st.integers(-60, 60)
 
@@ -102,6 +105,41 @@ def test_an_hour_given_is_what_the_clock_shows_on_the_day_meant(
         assert due.replace(tzinfo=None, fold=0) == wanted
     else:
         assert due.replace(tzinfo=None) > wanted
+
+
+@given(events(), st.integers(-60, -1) | st.integers(1, 60), st.times(), st.sampled_from(Anchor))
+@settings(max_examples=40)
+def test_a_mail_by_each_reader_s_clock_shows_its_hour_on_every_clock_and_on_the_right_side_of_the_event(
+    event: Event, days: int, at: time, anchor: Anchor
+) -> None:
+    mail = Mail(MailKind.REMINDER, anchor, days=days, at=at, timezone=NEW_YORK, local=True)
+    first, last = planning.span(event, mail)
+    from_moment = event.starts if anchor is Anchor.START else event.ends
+    for zone in EVERYWHERE:
+        due = planning.due(event, mail, zone.key)
+        assert first < due < last
+        assert (due < from_moment) == (days < 0)
+        wanted = datetime.combine(from_moment.astimezone(zone).date() + timedelta(days=days), at)
+        if planning.exists(wanted, zone):
+            assert due.astimezone(zone).replace(tzinfo=None, fold=0) == wanted
+
+
+def test_a_reader_without_a_zone_or_with_an_unknown_one_lives_by_the_constellation_s_clock(
+    event: Callable[..., Event],
+) -> None:
+    mail = Mail(MailKind.REMINDER, days=-1, at=time(9), timezone=NEW_YORK, local=True)
+    assert planning.due(event(), mail, "") == planning.due(event(), mail, "Mars/Olympus") == planning.due(event(), mail)
+    assert (
+        local(planning.due(event(), mail, "Asia/Tokyo"), "Asia/Tokyo") == "2021-02-03 09:00"
+    )  # it is on the 4th there
+
+
+def test_a_mail_under_way_is_given_up_when_what_it_is_about_has_begun_and_a_notice_when_it_is_over(
+    event: Callable[..., Event],
+) -> None:
+    assert planning.over_at(event(), "invitation") == event().starts
+    assert planning.over_at(event(), "changed") == event().ends
+    assert planning.over_at(event(), "thanks") is planning.over_at(None, "invitation") is None
 
 
 @given(events(), st.integers(-(10**5), 10**5))

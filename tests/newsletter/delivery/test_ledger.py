@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import insert, select, update
+from sqlalchemy import case, insert, literal, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from newsletter.database import Database
@@ -13,6 +13,7 @@ from newsletter.delivery.ledger import Hold, Settlement, State
 from newsletter.tables import campaign, delivery, shard
 from subscribers import audience, preferences
 from subscribers.audience import About
+from subscribers.columns import Instant
 from subscribers.tables import subscriber
 
 
@@ -55,6 +56,34 @@ async def test_enrolling_cuts_the_audience_into_shards_and_adds_nobody_twice(
         (1, numbers[10], numbers[19]),
         (2, numbers[20], numbers[24]),
     ]
+
+
+async def test_a_delivery_waits_for_its_own_moment_and_its_shard_with_it(
+    database: Database, now: datetime, add_people: Any
+) -> None:
+    soon, later = now + timedelta(hours=1), now + timedelta(hours=6)
+    async with database.begin() as connection:
+        numbers = await add_people(connection, 4, now)
+        waits = {numbers[0]: soon, numbers[1]: later, numbers[2]: later}
+        moments = case(*[(subscriber.c.id == who, literal(moment, Instant())) for who, moment in waits.items()])
+        await connection.execute(
+            insert(campaign).values(id=1, slug="x/y", kind="thanks", status="sending", created_at=now, started_at=now)
+        )
+        people = select(subscriber.c.id, moments.label("due_at"))
+        await ledger.enrol(connection, 1, people, shard_size=3, now=now)
+        shards = (await connection.execute(shard.select().order_by(shard.c.number))).all()
+        assert [one.due_at for one in shards] == [soon, now]
+        assert await claimed(connection, await taken(connection, now), now) == [numbers[3]]
+        assert await ledger.take(connection, "me", now, on_uncertain="resend") is None
+        hold = await taken(connection, soon)
+        assert await claimed(connection, hold, soon) == [numbers[0]]
+        await ledger.settle(connection, hold, [Settlement(numbers[0], State.SENT)], soon)
+        await ledger.let_go(connection, hold, soon)
+        assert await ledger.take(connection, "me", later - timedelta(seconds=1), on_uncertain="resend") is None
+        hold = await taken(connection, later)
+        assert await ledger.expire(connection, hold, later, "too late", later) == 0
+        assert await ledger.expire(connection, hold, later + timedelta(seconds=1), "too late", later) == 2
+        assert await claimed(connection, hold, later) == []
 
 
 async def test_a_shard_is_held_by_one_owner_at_a_time(database: Database, now: datetime, add_people: Any) -> None:

@@ -77,5 +77,12 @@ def tls_over_socket(value: str, info: ValidationInfo) -> str:
     return value
 
 
+def mailbox(value: str) -> str:
+    """An address of ours, or nothing. Raises ValueError."""
+    if value and not re.fullmatch(r"[!-;=?-~]+@[!-;=?A-~]+", value):
+        raise ValueError(f"{value} is no address; write staff@example.org")
+    return value
+
+
 Key = Annotated[SecretStr, AfterValidator(secret_of_32)]
 Zone = Annotated[str, AfterValidator(zone)]

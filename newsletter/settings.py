@@ -140,6 +140,17 @@ class Webhooks(Section):
     sparkpost_token: SecretStr = SecretStr("")
 
 
+class Outgoing(Section):
+    """How others are told what happens here; `tell_staff` hears of those who take nothing for too long."""
+
+    allow_private: bool = False
+    retry_first: timedelta = Field(timedelta(seconds=30), gt=timedelta(0))
+    retry_longest: timedelta = Field(timedelta(hours=6), gt=timedelta(0))
+    give_up_after: timedelta = Field(timedelta(days=3), gt=timedelta(0))
+    keep: timedelta = Field(timedelta(days=30), gt=timedelta(0))
+    tell_staff: Annotated[str, AfterValidator(setting_values.mailbox)] = ""
+
+
 class Web(Section):
     """The pages and the address they are served from."""
 
@@ -187,6 +198,7 @@ class Settings(BaseSettings):
     bounces: Bounces = Bounces()
     mailbox: Mailbox = Mailbox()
     webhooks: Webhooks = Webhooks()
+    outgoing: Outgoing = Outgoing()
     web: Web = Web()
     joining: Joining = Joining()
 

@@ -16,7 +16,14 @@ import pytest
 from newsletter import database as databases
 from newsletter.settings import Settings
 
-pytest_plugins = ["tests.browser.other_site", "tests.dovecot", "tests.postfix", "tests.processes", "tests.smtp_server"]
+pytest_plugins = [
+    "tests.browser.other_site",
+    "tests.dovecot",
+    "tests.http_server",
+    "tests.postfix",
+    "tests.processes",
+    "tests.smtp_server",
+]
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # As in a shell's background job; the processes that tests interrupt would inherit it.

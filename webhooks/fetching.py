@@ -1,12 +1,28 @@
-"""Fetches what a provider's protocol makes us fetch, from one host known beforehand, with limits."""
+"""The one place from which HTTP is spoken to others: what a provider's protocol makes us fetch, and what we tell.
+
+Neither follows a redirect, asks a proxy, or waits for long.
+"""
+
+import asyncio
+import re
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
 
 import httpx2
 
+from webhooks import destinations
 from webhooks.errors import Unavailable
 
 MOST_BYTES = 64 * 1024
 TIMEOUT = 5.0
 """Seconds for each step of a fetch."""
+
+ANSWER_WITHIN = 15.0
+"""Seconds that whoever is told something may take in all."""
+_KEPT_OF_ANSWER = 200
+_SECONDS = re.compile(r"[0-9]{1,9}")
 
 
 def get(url: str, *, transport: httpx2.BaseTransport | None = None) -> bytes:
@@ -26,3 +42,59 @@ def get(url: str, *, transport: httpx2.BaseTransport | None = None) -> bytes:
             return body
     except (httpx2.HTTPError, httpx2.InvalidURL) as error:
         raise Unavailable(f"a signature's certificate could not be fetched: {type(error).__name__}") from error
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What was answered to a message: the status, the beginning of the text, and Retry-After in seconds, if given."""
+
+    status: int
+    text: str
+    retry_after: int | None
+
+    def __str__(self) -> str:
+        return f"{self.status} {self.text}".strip()
+
+
+async def post(url: str, headers: Mapping[str, str], body: bytes, *, allow_private: bool) -> Answer:
+    """Post a message to a URL that is fit for it (see webhooks.destinations), and answer what was said.
+
+    Raises NoDestination or Unavailable.
+    """
+    to = await destinations.resolve(url, allow_private=allow_private)
+    address = httpx2.URL(url).copy_with(host=to.address)
+    default = {"https": 443, "http": 80}[address.scheme]
+    shown = f"[{to.host}]" if ":" in to.host else to.host
+    named = {"Host": shown if to.port == default else f"{shown}:{to.port}", "User-Agent": "newsletter"}
+    try:
+        async with (
+            asyncio.timeout(ANSWER_WITHIN),
+            httpx2.AsyncClient(verify=_context(), follow_redirects=False, trust_env=False) as client,
+            client.stream(
+                "POST", address, headers=named | dict(headers), content=body, extensions={"sni_hostname": to.host}
+            ) as response,
+        ):
+            start = b""
+            async for chunk in response.aiter_raw():
+                start += chunk
+                if len(start) >= _KEPT_OF_ANSWER:
+                    break
+            after = response.headers.get("Retry-After", "")
+            return Answer(response.status_code, _words(start), int(after) if _SECONDS.fullmatch(after) else None)
+    except TimeoutError as error:
+        raise Unavailable(f"{to.host} did not answer within {ANSWER_WITHIN:.0f} seconds") from error
+    except (httpx2.HTTPError, httpx2.InvalidURL) as error:
+        reason = " ".join(str(error).split())[:200] or type(error).__name__
+        raise Unavailable(f"{to.host}: {reason}") from error
+
+
+def _words(answer: bytes) -> str:
+    """The beginning of an answer as people, terminals and databases can bear it."""
+    text = answer[:_KEPT_OF_ANSWER].decode("ascii", "replace")
+    return " ".join("".join(sign if sign.isprintable() else " " for sign in text).split())
+
+
+@cache
+def _context() -> ssl.SSLContext:
+    """One for all messages: reading the machine's certificates takes 20 ms."""
+    return ssl.create_default_context()

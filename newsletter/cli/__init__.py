@@ -32,6 +32,7 @@ COMMANDS = {
     "subscribers": "Import, add, show, suppress and erase subscribers.",
     "suppressions": "Count, import and export the addresses never to be mailed.",
     "bounces": "Collect and read the mail that came back.",
+    "webhooks": "Tell others what happens, and be told by providers.",
 }
 """Each command, in the order a newcomer meets them, and its line in `newsletter --help`."""
 

@@ -29,6 +29,8 @@ from newsletter.delivery.refusal import Refusal
 from newsletter.delivery.relay import Relay
 from newsletter.engine import listener, mailboxes
 from newsletter.errors import NewsletterError
+from newsletter.outgoing.notice import Notices
+from newsletter.outgoing.telling import Teller
 from newsletter.settings import Settings
 from subscribers.errors import SubscribersError
 from subscribers.links import Links
@@ -61,6 +63,7 @@ class Engine:
         await self.start_scheduled()
         await self.dispatcher.deliver(self.stop)
         await self.apply_reports()
+        await self.tell_others()
 
     async def run(self) -> None:
         """Do rounds side by side until `stop` is set; what is in flight then is settled before it returns."""
@@ -74,6 +77,7 @@ class Engine:
             self._rounds("transactional", self.messenger_round),
             self._rounds("plan", self.fire_plan, self.start_scheduled),
             self._rounds("campaigns", self.campaign_round),
+            self._rounds("webhooks", self.tell_others),
         )
 
     async def _rounds(self, name: str, *steps: Callable[[], Awaitable[object]]) -> None:
@@ -125,6 +129,13 @@ class Engine:
             async with self.database.begin() as connection:
                 if not await applier.apply_due(connection, self.clock()):
                     return
+
+    async def tell_others(self) -> None:
+        """Post what waits in the outbox, and tell staff of endpoints that take nothing any more."""
+        teller = Teller(self.database, self.settings.outgoing, self.clock)
+        await teller.tell(self.stop)
+        await teller.forget_old()
+        await Notices(self.database, self.relay, self.settings.outgoing, self.clock).send()
 
     async def fire_plan(self) -> None:
         """Start a campaign for each planned mail whose time has come; one that cannot start is said and left."""

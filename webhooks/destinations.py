@@ -1,0 +1,75 @@
+"""Where a message of ours may be posted: to the public internet by HTTPS, and to nobody's inner network.
+
+Whoever may name a URL must not reach through us what only we can reach (server-side request forgery): not this
+machine, not its neighbours, not a cloud's metadata service. A name is resolved first, each of its addresses is looked
+at, and the connection goes to one that was looked at, so that the name cannot mean another a moment later.
+"""
+
+import asyncio
+import ipaddress
+import socket
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv6Address
+from urllib.parse import SplitResult, urlsplit
+
+from webhooks.errors import WebhookError
+
+_NAT64 = ipaddress.ip_network("64:ff9b::/96")  # RFC 6052: an IPv4 address stands in the last 32 bits
+
+
+class NoDestination(WebhookError):
+    """A message may not be posted there, or there is no such place."""
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """A place that was looked at: what stands in the URL, and the address to connect to."""
+
+    url: str
+    host: str
+    port: int
+    address: str
+
+
+def check(url: str, *, allow_private: bool) -> SplitResult:
+    """The parts of a URL that is fit to be posted to. With `allow_private`, http will do. Raises NoDestination."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError as error:
+        raise NoDestination(f"{url} is no URL: {error}") from error
+    if parts.scheme not in (("https", "http") if allow_private else ("https",)) or not parts.hostname or port == 0:
+        raise NoDestination(f"{url}: give an address as in https://example.org/hook")
+    if parts.username is not None or parts.password is not None:
+        raise NoDestination(f"{parts.hostname}: leave name and password out of the URL; messages are signed")
+    if parts.fragment or not url.isascii() or any(sign <= " " or sign == "\x7f" for sign in url):
+        raise NoDestination(f"{url}: write it in plain ASCII, without spaces and without a #part")
+    return parts
+
+
+async def resolve(url: str, *, allow_private: bool) -> Destination:
+    """Look up where a URL leads. Raises NoDestination if there is no such host, or any of its addresses is private."""
+    parts = check(url, allow_private=allow_private)
+    host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
+    try:
+        found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as error:
+        raise NoDestination(f"{host}: there is no such host") from error
+    addresses = [ipaddress.ip_address(str(where[0]).partition("%")[0]) for *_, where in found]
+    for address in addresses:
+        if not allow_private and not is_public(address):
+            raise NoDestination(f"{host} leads to {address}, which is not on the public internet")
+    return Destination(url, host, port, str(addresses[0]))
+
+
+def is_public(address: IPv4Address | IPv6Address) -> bool:
+    """Whether an address, and any that is wrapped in it, is one of the public internet."""
+    if isinstance(address, IPv6Address):
+        inner = [address.ipv4_mapped, address.sixtofour, *(address.teredo or ())]
+        if address in _NAT64:
+            inner.append(IPv4Address(int(address) & 0xFFFFFFFF))
+        if any(one is not None and not is_public(one) for one in inner):
+            return False
+        if address.ipv4_mapped is not None:
+            return True
+    return address.is_global and not address.is_multicast

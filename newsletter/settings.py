@@ -180,6 +180,11 @@ class Joining(Section):
     most_an_hour: int = Field(2000, ge=1)
     most_an_hour_from_network: int = Field(60, ge=1)
     most_an_hour_for_address: int = Field(10, ge=1)
+    proof_of_work: Literal["asked", "required", "off"] = "asked"
+    proof_iterations: int = Field(5000, ge=1, le=1_000_000)
+    shortest_fill: timedelta = Field(timedelta(seconds=3), ge=timedelta(0), le=timedelta(minutes=1))
+    most_an_hour_without_proof: int = Field(60, ge=1)
+    most_an_hour_without_proof_from_network: int = Field(5, ge=1)
 
 
 class Settings(BaseSettings):

@@ -431,3 +431,20 @@ request_count = Table(
     sqlite_strict=True,
     sqlite_with_rowid=False,
 )
+
+
+class SpentChallengeColumns(TypedColumns):
+    """A challenge that somebody joined with, and that nobody may join with again."""
+
+    nonce: Named[str] = Column(Text, primary_key=True)
+    at: Named[datetime] = Column(Instant)
+
+
+spent_challenge = Table(
+    "spent_challenge",
+    metadata,
+    SpentChallengeColumns,
+    Index(None, "at"),
+    sqlite_strict=True,
+    sqlite_with_rowid=False,
+)

@@ -5,7 +5,7 @@ import os
 import shutil
 import signal
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
@@ -107,8 +107,11 @@ def settings(database_url: str) -> Settings:
     return make_settings(database_url)
 
 
-def make_settings(database_url: str, **changes: object) -> Settings:
-    """Settings as a test wants them; `changes` are top-level keys as newsletter.toml has them."""
+def make_settings(database_url: str, *, joining: Mapping[str, object] | None = None, **changes: object) -> Settings:
+    """Settings as a test wants them; `changes` are top-level keys as newsletter.toml has them.
+
+    Joining asks for no proof of work here, unless the test is about that: thousands join.
+    """
     return Settings(
         **{
             "database": database_url,
@@ -120,6 +123,7 @@ def make_settings(database_url: str, **changes: object) -> Settings:
                 "postmark_username": "postmark",
                 "postmark_password": "let-me-in",
             },
+            "joining": {"proof_of_work": "off", **(joining or {})},
             **changes,
         }
     )

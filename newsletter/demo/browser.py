@@ -1,10 +1,12 @@
 """A visitor's browser, as little of it as a page of plain forms needs: get, read, fill in, press a button."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from urllib.parse import urljoin
 
+import altcha
 import httpx2
 
 from newsletter.demo.errors import DemoError
@@ -21,9 +23,13 @@ class Button:
 
 @dataclass(slots=True)
 class Form:
-    """A form as the page has filled it in: `fields` are the values it would send, `choices` what may be ticked."""
+    """A form as the page has filled it in: `fields` are the values it would send, `choices` what may be ticked.
+
+    `challenge` is where its script gets the work to do before it is sent.
+    """
 
     action: str
+    challenge: str = ""
     fields: list[tuple[str, str]] = field(default_factory=list)
     choices: dict[str, list[str]] = field(default_factory=dict)
     buttons: list[Button] = field(default_factory=list)
@@ -81,7 +87,8 @@ class Browser:
         self, page: Page, form: Form, button: Button, changes: Mapping[str, Sequence[str]] | None = None
     ) -> Page:
         """Fill in a form, press its button, and see where that leads. Raises DemoError when it fails."""
-        fields = form.filled(changes or {})
+        proof = {"altcha": [await self.prove(form.challenge)]} if form.challenge else {}
+        fields = form.filled({**(changes or {}), **proof})
         if button.name:
             fields.append((button.name, button.value))
         data: dict[str, list[str]] = {}
@@ -91,6 +98,14 @@ class Browser:
         if answer.status_code >= 500:
             raise DemoError(f"{page.url}: the form was answered with {answer.status_code}")
         return _page(answer)
+
+    async def prove(self, url: str) -> str:
+        """Work on a challenge as the form's script does; the solution as its field carries it."""
+        challenge = altcha.Challenge.from_dict((await self._client.get(url)).json())
+        solution = await asyncio.to_thread(altcha.solve_challenge, challenge)
+        if solution is None:
+            raise DemoError(f"{url}: no solution was found")
+        return altcha.Payload(challenge, solution).to_base64()
 
 
 def _page(response: httpx2.Response) -> Page:
@@ -114,7 +129,7 @@ class _Reader(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         values = {name: value or "" for name, value in attrs}
         if tag == "form":
-            self._form = Form(values.get("action", ""))
+            self._form = Form(values.get("action", ""), values.get("data-challenge", ""))
             self.forms.append(self._form)
         elif tag in ("style", "script", "title"):
             self._is_hidden = True

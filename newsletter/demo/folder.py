@@ -125,6 +125,12 @@ postmark_password = "{password}"
 
 [web]
 port = {web_port}
+
+[joining]
+# Visitors solve a challenge each, as browsers do; a smaller one, since one machine solves for all. And the clock
+# of the season stands still while they write.
+proof_iterations = 50
+shortest_fill = "00:00:00"
 """
     descriptor = os.open(folder.settings, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:

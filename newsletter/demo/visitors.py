@@ -167,6 +167,7 @@ class Visitors:
                 "last_name": visitor.last_name,
                 "timezone": visitor.timezone,
                 "topics": sorted(visitor.topics),
+                "altcha": await self._browser.prove("/join/challenge"),
             },
         )
         if answer.status_code != 202:

@@ -39,6 +39,7 @@ from newsletter.web import (
 )
 from newsletter.web.look import Looks
 from newsletter.web.pages import FOLDER, Pages
+from newsletter.web.proof import Proofs
 from newsletter.web.site import Site
 from subscribers.links import LinkExpired, LinkInvalid, Links
 
@@ -66,12 +67,14 @@ def create_app(
     """
     opened = database or databases.connect(settings.database)
     base = urlsplit(settings.public_url).path
+    keys = [key.get_secret_value() for key in settings.secrets.signing_keys]
     site = Site(
         settings=settings,
         database=opened,
-        links=Links([key.get_secret_value() for key in settings.secrets.signing_keys]),
+        links=Links(keys),
         pages=Pages.open(settings.templates, base=base),
         looks=Looks(FOLDER / "style.css"),
+        proofs=Proofs(keys),
         clock=clock,
         providers=webhooks.open_all(settings.webhooks),
     )
@@ -150,6 +153,7 @@ def _routes(site: Site) -> list[Route]:
     return [
         route("/", GET=join.enter),
         route("/join", GET=join.show, POST=join.join, shared=True),
+        route("/join/challenge", GET=join.challenge, shared=True),
         route("/join/sent", GET=join.sent),
         route("/form.js", GET=files.form_script, also=[packed]),
         route("/form.json", GET=embed.describe, shared=True, also=[packed]),
@@ -172,4 +176,6 @@ def _routes(site: Site) -> list[Route]:
         route("/style.css", GET=files.stylesheet),
         route("/icon.svg", GET=files.icon),
         route("/zone.js", GET=files.zone_script),
+        route("/join.js", GET=files.join_script),
+        route("/proof.js", GET=files.proof_script, shared=True, also=[packed]),
     ]

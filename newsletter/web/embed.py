@@ -34,6 +34,7 @@ def document(look: Look, joining: Joining, voice: Voice, *, now: datetime) -> di
         "style": _style(look.brand),
         "fields": [asdict(field) for field in fields.fields(look.form, voice)],
         "timezone": look.form.timezone,
+        "proof": joining.proof_of_work != "off",
         "events": _events(look, voice, now),
         "consent": {"version": joining.consent_version, "text": agreement.text(joining, voice)},
         "texts": {

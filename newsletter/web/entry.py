@@ -14,6 +14,10 @@ Errors = dict[str, str]
 """What is wrong, by the name of the field it belongs beside."""
 
 
+TRAP = "homepage"
+"""A field that people do not see; robots fill it in, and are answered like everyone."""
+
+
 @dataclass(frozen=True, slots=True)
 class Entry:
     """What was typed, kept to fill the form in again."""

@@ -30,6 +30,16 @@ async def zone_script(site: Site, request: Request) -> Response:  # noqa: ARG001
     return _script("zone.js")
 
 
+async def join_script(site: Site, request: Request) -> Response:  # noqa: ARG001 - endpoints have one shape
+    """What has the proof ready when our own form is sent."""
+    return _script("join.js")
+
+
+async def proof_script(site: Site, request: Request) -> Response:  # noqa: ARG001 - endpoints have one shape
+    """What works for the proof, on our page and in the sites that may show the form."""
+    return _script("proof.js")
+
+
 async def form_script(site: Site, request: Request) -> Response:  # noqa: ARG001 - endpoints have one shape
     """What other sites run; each may load it, and what it then asks for decides who may show the form."""
     response = _script("form.js")
@@ -37,7 +47,7 @@ async def form_script(site: Site, request: Request) -> Response:  # noqa: ARG001
     return response
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=8)
 def text(name: str) -> str:
     """A file among the pages that is the same for every constellation."""
     return (FOLDER / name).read_text(encoding="utf-8")

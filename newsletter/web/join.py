@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse, Response
 from newsletter import catalogues
 from newsletter.catalogues import N_
 from newsletter.delivery import transactional
-from newsletter.web import agreement, fields, forms, languages, limits, security
+from newsletter.web import agreement, fields, forms, languages, limits, once_more, proof, security
 from newsletter.web import entry as entries
 from newsletter.web.entry import Entry, Errors
 from newsletter.web.forms import Form
@@ -21,9 +21,6 @@ from subscribers import addresses, names, signup, suppression
 
 _ACCEPTED = ("application/x-www-form-urlencoded", "multipart/form-data", "application/json")
 _LONGEST_VERSION = 40
-
-TRAP = "homepage"
-"""A field that people do not see; robots fill it in, and are answered like everyone."""
 
 
 async def enter(site: Site, request: Request) -> Response:  # noqa: ARG001 - endpoints have one shape
@@ -43,6 +40,11 @@ async def sent(site: Site, request: Request) -> Response:
         return site.show("join-sent", look, languages.voice(request, look))
 
 
+async def challenge(site: Site, request: Request) -> Response:  # noqa: ARG001 - endpoints have one shape
+    """What to work on before joining, for the form's script and for any client of ALTCHA's."""
+    return JSONResponse(site.proofs.challenge(site.settings.joining, site.clock()))
+
+
 async def join(site: Site, request: Request) -> Response:
     """Take a form, from our own page or the series' site, or JSON from a script."""
     if forms.kind(request) not in _ACCEPTED:
@@ -54,28 +56,43 @@ async def join(site: Site, request: Request) -> Response:
         errors = entries.errors(entry, look, catalogues.voice(locale))
         if look.constellation is None or errors:
             return _refused(site, look, locale, entry, errors, is_json=form.is_json)
-    if not form.text(TRAP):
-        await admit(site, _request(site, request, look, form, entry, locale))
+    shown = site.proofs.read(form.text(proof.FIELD), now=site.clock())
+    if not once_more.is_enough(site.settings.joining, shown, is_json=form.is_json):
+        return once_more.ask(site, look, locale, form, shown)
+    if not form.text(entries.TRAP) and not await admit(site, _request(site, request, look, form, entry, locale), shown):
+        return once_more.ask(site, look, locale, form, proof.Nothing())
     if form.is_json:
         return JSONResponse({"status": "check-your-mail"}, 202)
     return site.redirect(f"/join/sent?lang={locale}" if named else "/join/sent")
 
 
-async def admit(site: Site, wanted: signup.Request) -> None:
+async def admit(site: Site, wanted: signup.Request, shown: proof.Verdict | None = None) -> bool:
     """Join, and have the mail sent that is due; nobody but that mailbox learns which, or whether any is.
 
-    Raises HTTPException 429 when too many ask, from this network or in all.
+    False when what was `shown` has been spent before. Raises HTTPException 429 when too many ask, from this network or
+    in all.
     """
     now, settings = site.clock(), site.settings
     hash_key = settings.secrets.hash_key.get_secret_value()
     hashed = suppression.address_hash(wanted.address.normal, hash_key)
+    without_proof = isinstance(shown, proof.Shown) and not shown.is_solved
     async with site.database.briefly() as connection:
-        room = await limits.take(connection, address_hash=hashed, ip=wanted.ip, limits=settings.joining, now=now)
+        if isinstance(shown, proof.Shown) and not await proof.spend(connection, shown.nonce, now):
+            return False
+        room = await limits.take(
+            connection,
+            address_hash=hashed,
+            ip=wanted.ip,
+            limits=settings.joining,
+            now=now,
+            without_proof=without_proof,
+        )
         if room is limits.Room.FREE:
             await _join(site, connection, wanted, now)
     if room is limits.Room.FULL:
         retry = {"Retry-After": str(int(limits.WINDOW.total_seconds()))}
         raise HTTPException(429, "Too many requests to join; please try again in an hour.", retry)
+    return True
 
 
 async def _join(site: Site, connection: AsyncConnection, wanted: signup.Request, now: datetime) -> None:
@@ -93,6 +110,7 @@ def _form(site: Site, look: Look, locale: str, entry: Entry, errors: Mapping[str
     agreed = {"text_version": joining.consent_version, "text_shown": agreement.text(joining, voice)}
     asked = fields.fields(look.form, voice)
     values = {"entry": entry, "errors": errors, "locale": locale, "fields": asked, **agreed}
+    values["proof"] = joining.proof_of_work != "off"
     page = site.show("join", look, voice, status=status, **values)
     page.headers.update(security.WITH_OUR_SCRIPT)
     return page

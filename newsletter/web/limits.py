@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from newsletter.settings import Joining
 from newsletter.tables import request_count
+from newsletter.web import proof
 from subscribers import statements
 
 WINDOW = timedelta(hours=1)
@@ -29,18 +30,35 @@ class Room(Enum):
     FULL = "too many requests from this network, or in all"
 
 
-async def take(connection: AsyncConnection, *, address_hash: str, ip: str, limits: Joining, now: datetime) -> Room:
-    """Count one request to join, and answer whether there was room for it."""
+async def take(
+    connection: AsyncConnection,
+    *,
+    address_hash: str,
+    ip: str,
+    limits: Joining,
+    now: datetime,
+    without_proof: bool = False,
+) -> Room:
+    """Count one request to join, and answer whether there was room for it; there is less `without_proof` of work."""
     begins = now.replace(minute=0, second=0, microsecond=0)
     # Everybody's row first, always: two requests never wait for each other crosswise.
     total = await _count(connection, "all", begins)
     if total == 1:
         await connection.execute(delete(request_count).where(request_count.c.begins_at < begins - WINDOW))
+        await proof.forget(connection, now)
+    if without_proof and not await _is_free_without_proof(connection, ip, limits, begins):
+        return Room.FULL
     from_network = await _count(connection, f"network {network(ip)}", begins)
     for_address = await _count(connection, f"address {address_hash}", begins)
     if total > limits.most_an_hour or from_network > limits.most_an_hour_from_network:
         return Room.FULL
     return Room.ADDRESS_FULL if for_address > limits.most_an_hour_for_address else Room.FREE
+
+
+async def _is_free_without_proof(connection: AsyncConnection, ip: str, limits: Joining, begins: datetime) -> bool:
+    total = await _count(connection, "unproven", begins)
+    from_network = await _count(connection, f"unproven {network(ip)}", begins)
+    return total <= limits.most_an_hour_without_proof and from_network <= limits.most_an_hour_without_proof_from_network
 
 
 def network(ip: str) -> str:

@@ -18,7 +18,7 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 _POLICY = (
     "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
-WITH_OUR_SCRIPT = {"Content-Security-Policy": f"{_POLICY}; script-src 'self'"}
+WITH_OUR_SCRIPT = {"Content-Security-Policy": f"{_POLICY}; script-src 'self'; connect-src 'self'"}
 """For the one page that runs a script, and only ours: the form, whose address is nobody's secret."""
 
 _HEADERS = {

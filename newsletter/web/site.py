@@ -16,6 +16,7 @@ from newsletter.database import Database
 from newsletter.settings import Settings
 from newsletter.web.look import Look, Looks
 from newsletter.web.pages import Pages
+from newsletter.web.proof import Proofs
 from subscribers import preferences
 from subscribers.links import LinkInvalid, Links, Purpose
 from subscribers.preferences import Preferences
@@ -31,6 +32,7 @@ class Site:
     links: Links
     pages: Pages
     looks: Looks
+    proofs: Proofs
     clock: Clock
     providers: Mapping[str, Provider]
 

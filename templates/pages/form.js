@@ -48,12 +48,14 @@
       button,
       make("p", {}, make("small", {}, texts.confirm)),
     );
+    const proof = form.proof ? proving() : () => "";
+    element.addEventListener("focusin", () => proof(), { once: true });
     element.addEventListener("submit", async (submitted) => {
       submitted.preventDefault();
       if (button.ariaDisabled) return;
       button.setAttribute("aria-disabled", "true");
       forget(element, notice);
-      await send(form, element, notice).catch(() => elsewhere(notice, texts.failed, texts));
+      await send(form, element, notice, proof).catch(() => elsewhere(notice, texts.failed, texts));
       button.removeAttribute("aria-disabled");
     });
     return element;
@@ -82,7 +84,13 @@
     return set;
   };
 
-  const send = async (form, element, notice) => {
+  // Where the browser does not let the solver in, nothing is proven, and we say how to go on.
+  const proving = () => {
+    const made = import(`${base}proof.js`).then(({ prover }) => prover(`${base}join/challenge`));
+    return (afresh) => made.then((proof) => proof(afresh)).catch(() => "");
+  };
+
+  const send = async (form, element, notice, proof) => {
     const data = new FormData(element);
     const entry = {
       ...Object.fromEntries(data),
@@ -90,6 +98,7 @@
       browser_timezone: form.timezone ? Intl.DateTimeFormat().resolvedOptions().timeZone : "",
       lang: form.lang,
       text_version: form.consent.version,
+      altcha: await proof(),
     };
     const response = await fetch(`${base}join`, {
       method: "POST",
@@ -102,8 +111,12 @@
       const heading = make("h2", { tabindex: "-1" }, texts.sent);
       element.replaceWith(make("div", { role: "status" }, heading, make("p", {}, texts.look)));
       heading.focus();
-    } else if (response.status === 422) refuse((await response.json()).errors, element, notice);
-    else elsewhere(notice, response.status === 429 ? texts.busy : texts.failed, texts);
+    } else if (response.status === 422) {
+      const { errors } = await response.json();
+      if (!errors.altcha) return refuse(errors, element, notice);
+      proof(true);
+      elsewhere(notice, texts.failed, texts);
+    } else elsewhere(notice, response.status === 429 ? texts.busy : texts.failed, texts);
   };
 
   const forget = (element, notice) => {

@@ -57,6 +57,13 @@ def test_a_person_joins_from_a_page_of_another_site_under_a_strict_policy(site, 
     expect(page.locator("input[name=events]:checked")).to_have_count(1)
 
 
+def test_a_browser_that_cannot_prove_is_led_to_our_page(site, page: Page) -> None:
+    page.route(f"{site.url}/join/challenge", lambda route: route.abort())
+    page.get_by_label("E-mail address").fill("ana@example.org")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("link", name="Join on our own page")).to_have_attribute("href", f"{site.url}/join")
+
+
 def test_a_mistake_is_told_beside_its_field_which_takes_the_focus(page: Page) -> None:
     page.get_by_label("E-mail address").fill("ana@")
     page.get_by_label("Only some of it").check()

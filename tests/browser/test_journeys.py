@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from subscribers.links import Purpose
-from tests.browser.visits import PAGES, open_page
+from tests.browser.visits import PAGES, once_more, open_page
 
 pytestmark = pytest.mark.browser
 
@@ -31,6 +31,9 @@ def test_a_person_joins_chooses_pauses_and_leaves_by_keyboard_alone(site, visit)
     page.keyboard.type("ana@example.org")
     tab_to(page, "#first_name")
     page.keyboard.type("Ana")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Press once more, please")
+    tab_to(page, "button")
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", level=1)).to_have_text("Check your mail")
 
@@ -77,6 +80,7 @@ def test_a_wrong_address_is_said_where_it_stands_and_takes_the_focus(site, visit
     page.keyboard.press("End")
     page.keyboard.type("example.org")
     page.keyboard.press("Enter")
+    once_more(page)
     expect(page.get_by_role("heading", level=1)).to_have_text("Check your mail")
 
 
@@ -90,6 +94,7 @@ def test_the_events_appear_for_those_who_want_only_some(site, visit) -> None:
     choice.check()
     page.get_by_label("E-mail address").fill("ana@example.org")
     page.get_by_role("button", name=re.compile("Join")).click()
+    once_more(page)
     expect(page.get_by_role("heading", level=1)).to_have_text("Check your mail")
     page.goto(site.link(Purpose.CONFIRM))
     page.get_by_role("button").click()
@@ -189,6 +194,20 @@ def test_the_browsers_time_zone_is_chosen_until_somebody_chooses_another(site, v
     page.get_by_role("button", name=re.compile("Join")).click()
     expect(page.get_by_role("alert")).to_be_visible()
     expect(zone).to_have_value("")
+
+
+def test_where_scripts_run_the_proof_is_ready_and_one_press_is_enough(site, visit) -> None:
+    page = visit(scripts=True, width=360).new_page()
+    amiss: list[str] = []
+    page.on("console", lambda said: amiss.append(said.text) if said.type == "error" else None)
+    page.on("pageerror", lambda error: amiss.append(str(error)))
+    page.goto(f"{site.url}/join")
+    page.get_by_label("E-mail address").fill("ana@example.org")
+    with page.expect_request(lambda sent: sent.method == "POST") as sent:
+        page.get_by_role("button", name=re.compile("Join")).click()
+    assert "altcha=ey" in (sent.value.post_data or "")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Check your mail")
+    assert amiss == []
 
 
 def test_a_time_zone_that_is_not_on_the_list_is_left_to_the_visitor(site, visit) -> None:

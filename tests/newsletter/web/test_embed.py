@@ -31,7 +31,7 @@ async def test_the_script_and_all_that_it_asks_for_weigh_less_than_6_kb_on_the_w
         await store.load(connection, season, now)
     visitor = await serve(settings)
     weight = 0
-    for path in ("/form.js", "/form.json"):
+    for path in ("/form.js", "/form.json", "/proof.js"):
         async with visitor.stream("GET", path, headers={"Accept-Encoding": "gzip"}) as response:
             assert response.headers["content-encoding"] == "gzip"
             weight += len(b"".join([piece async for piece in response.aiter_raw()]))

@@ -1,0 +1,15 @@
+// Has the proof of work ready when our own form is sent: it begins with the first field that is entered.
+import { prover } from "./proof.js";
+
+const form = document.querySelector("form[data-challenge]");
+const proof = prover(form.dataset.challenge);
+form.addEventListener("focusin", () => proof(), { once: true });
+form.addEventListener("submit", async (event) => {
+  event.preventDefault();
+  const button = event.submitter;
+  if (button.ariaDisabled) return;
+  button.ariaDisabled = "true";
+  form.elements.altcha.value = (await proof()) || form.elements.altcha.value;
+  form.submit();
+  button.ariaDisabled = null;
+});

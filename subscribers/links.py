@@ -12,7 +12,8 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Literal
 
-from itsdangerous import BadSignature, Signer
+from itsdangerous import Signer
+from itsdangerous.signer import HMACAlgorithm, SigningAlgorithm
 
 from subscribers.errors import SubscribersError
 
@@ -20,11 +21,13 @@ from subscribers.errors import SubscribersError
 class Purpose(StrEnum):
     """What a link may do; the purpose is the signature's salt, so that no token opens another door.
 
-    Mails are forwarded. So UNSUBSCRIBE can only leave or get less, and PREFERENCES changes what comes but shows no more
-    than the mail did. What shows or moves all there is of a person is ACCOUNT: short-lived, and only ever made for a
-    mail that was asked for. CALENDAR is for programs that ask again and again: it reads somebody's events, and no more.
+    MAIL is the one token of a mail, behind each of its links: which page it leads to is the path before it. Mails are
+    forwarded. So it can leave, or change what comes, and shows no more than the mail did. UNSUBSCRIBE and PREFERENCES
+    do one of the two each; what shows or moves all there is of a person is ACCOUNT: short-lived, and only ever made for
+    a mail that was asked for. CALENDAR is for programs that ask again and again: it reads somebody's events, no more.
     """
 
+    MAIL = "mail"
     CONFIRM = "confirm"
     PREFERENCES = "preferences"
     UNSUBSCRIBE = "unsubscribe"
@@ -68,10 +71,28 @@ class DeliveryRef:
     number: int
 
 
-# New fields go last: links in old mails still carry the old ones.
-_LINK = struct.Struct(">QIQ")  # subscriber, campaign, seconds since 1970
-_PAYLOAD = 27  # base64 digits of that struct without the "=" behind them
-_LINK_TOKEN = re.compile(r"[A-Za-z0-9_-]{27}\.[A-Za-z0-9_-]{43}")
+_OPENED_BY = {
+    Purpose.PREFERENCES: (Purpose.PREFERENCES, Purpose.MAIL),
+    Purpose.UNSUBSCRIBE: (Purpose.UNSUBSCRIBE, Purpose.MAIL),
+}
+"""Doors that more than their own token opens."""
+
+
+class _Shortened(HMACAlgorithm):
+    """HMAC-SHA256 of which 128 bits are kept, against which there is no guessing either."""
+
+    def get_signature(self, key: bytes, value: bytes) -> bytes:
+        return super().get_signature(key, value)[:_MAC]
+
+
+_MAC = 16
+_LINK = struct.Struct(">QII")  # subscriber, campaign, seconds since 1970
+_DIGITS_OF_16 = 22  # base64 digits of 16 bytes, without the "==" behind them: payload and signature alike
+_LINK_TOKEN = re.compile(r"[A-Za-z0-9_-]{22}\.[A-Za-z0-9_-]{22}")
+
+# As links were until 0.1.0. They stand in old mails, some of them for good.
+_OLD_LINK = struct.Struct(">QIQ")
+_OLD_LINK_TOKEN = re.compile(r"[A-Za-z0-9_-]{27}\.[A-Za-z0-9_-]{43}")
 
 _DELIVERY = struct.Struct(">IQ")  # campaign (0: transactional), number
 _DELIVERY_MAC = 13  # bytes: 104 bits, and with the 12 before them 40 base32 digits without padding
@@ -85,31 +106,38 @@ class Links:
         if not keys:
             raise ValueError("at least one key is needed")
         oldest_first = list(reversed(keys))  # as itsdangerous has it
-        self._signers = {
-            purpose: Signer(oldest_first, salt=f"link.{purpose}", key_derivation="hmac", digest_method=hashlib.sha256)
-            for purpose in Purpose
+        self._signers = {purpose: _signer(oldest_first, purpose, _Shortened(hashlib.sha256)) for purpose in Purpose}
+        self._old_signers = {
+            purpose: _signer(oldest_first, purpose, HMACAlgorithm(hashlib.sha256)) for purpose in Purpose
         }
         self._newest = {purpose: _keyed(signer.derive_key()) for purpose, signer in self._signers.items()}
         self._delivery = [_keyed(hmac.digest(key.encode(), b"delivery", "sha256")) for key in keys]
 
     def token(self, purpose: Purpose, subscriber_id: int, campaign_id: int = 0, *, issued_at: datetime) -> str:
-        """A token of 71 characters, fit for a URL's path."""
+        """A token of 45 characters, fit for a URL's path; `issued_at` is kept to the second."""
         packed = _LINK.pack(subscriber_id, campaign_id, int(issued_at.timestamp()))
-        payload = base64.urlsafe_b64encode(packed)[:_PAYLOAD]
+        payload = base64.urlsafe_b64encode(packed)[:_DIGITS_OF_16]
         # What Signer.sign does, but for the key, which it derives anew each time: three quarters of its cost.
-        signature = base64.urlsafe_b64encode(_mac(self._newest[purpose], payload)).rstrip(b"=")
+        signature = base64.urlsafe_b64encode(_mac(self._newest[purpose], payload)[:_MAC])[:_DIGITS_OF_16]
         return (payload + b"." + signature).decode("ascii")
 
     def open(self, purpose: Purpose, token: str, *, now: datetime, within: timedelta | None = None) -> Opened:
         """What a token says. Raises LinkInvalid, or LinkExpired if it is older than `within`."""
         # The form is checked first: base64 readers skip what they do not know, and a token has one spelling only.
-        if _LINK_TOKEN.fullmatch(token) is None or not _is_canonical(token.rpartition(".")[2]):
-            raise LinkInvalid("this link is not complete, or not one of ours")
-        try:
-            payload = self._signers[purpose].unsign(token)
-        except BadSignature as error:
-            raise LinkInvalid("this link is not complete, or not one of ours") from error
-        subscriber_id, campaign_id, seconds = _LINK.unpack(base64.urlsafe_b64decode(payload + b"=="))
+        if _LINK_TOKEN.fullmatch(token):
+            signers, packing = self._signers, _LINK
+        elif _OLD_LINK_TOKEN.fullmatch(token):
+            signers, packing = self._old_signers, _OLD_LINK
+        else:
+            raise LinkInvalid(_NOT_OURS)
+        if not _is_canonical(token.rpartition(".")[2]):
+            raise LinkInvalid(_NOT_OURS)
+        for accepted in _OPENED_BY.get(purpose, (purpose,)):
+            if signers[accepted].validate(token):
+                break
+        else:
+            raise LinkInvalid(_NOT_OURS)
+        subscriber_id, campaign_id, seconds = packing.unpack(_unpadded(token.partition(".")[0]))
         issued_at = datetime.fromtimestamp(seconds, UTC)
         if within is not None and now > issued_at + within:
             raise LinkExpired(subscriber_id, issued_at + within)
@@ -134,6 +162,19 @@ class Links:
         return None
 
 
+_NOT_OURS = "this link is not complete, or not one of ours"
+
+
+def _signer(oldest_first: list[str], purpose: Purpose, algorithm: SigningAlgorithm) -> Signer:
+    return Signer(
+        oldest_first,
+        salt=f"link.{purpose}",
+        key_derivation="hmac",
+        digest_method=hashlib.sha256,
+        algorithm=algorithm,
+    )
+
+
 def _keyed(key: bytes) -> hmac.HMAC:
     """An HMAC that has taken in its key; copies of it cost half of what a new one does."""
     return hmac.new(key, digestmod=hashlib.sha256)
@@ -156,9 +197,13 @@ _PAIRS = [first + second for first in _DIGITS for second in _DIGITS]
 _SHIFTS = tuple(range(190, -1, -10))
 
 
+def _unpadded(digits: str) -> bytes:
+    return base64.urlsafe_b64decode(digits + "=" * (-len(digits) % 4))
+
+
 def _is_canonical(signature: str) -> bool:
     """Whether the unused bits of the last base64 digit are zero, as we write them."""
     try:
-        return base64.urlsafe_b64encode(base64.urlsafe_b64decode(signature + "=")).decode("ascii") == signature + "="
+        return base64.urlsafe_b64encode(_unpadded(signature)).decode("ascii").rstrip("=") == signature
     except binascii.Error:
         return False

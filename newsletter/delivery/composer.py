@@ -45,18 +45,15 @@ class Stationery:
 
     def values(self, reader: Reader, token: str, *, campaign_id: int, issued_at: datetime) -> dict[str, str]:
         """The slots of one person's mail. Links are signed for `issued_at`, so that a repeat has the same ones."""
-        sign = self.links.token
-        number = reader.subscriber_id
-        leave = sign(Purpose.UNSUBSCRIBE, number, campaign_id, issued_at=issued_at)
-        choose = sign(Purpose.PREFERENCES, number, campaign_id, issued_at=issued_at)
+        own = self.links.token(Purpose.MAIL, reader.subscriber_id, campaign_id, issued_at=issued_at)
         return {
             "address": reader.address,
             "first_name": reader.first_name,
             "last_name": reader.last_name,
             "token": token,
-            "preferences_url": f"{self.public_url}/preferences/{choose}",
-            "unsubscribe_url": f"{self.public_url}/unsubscribe/{leave}",
-            "one_click_url": f"{self.public_url}/one-click/{leave}",
+            "preferences_url": f"{self.public_url}/preferences/{own}",
+            "unsubscribe_url": f"{self.public_url}/unsubscribe/{own}",
+            "one_click_url": f"{self.public_url}/one-click/{own}",
         }
 
     def return_path(self, token: str, sender: str) -> bytes:

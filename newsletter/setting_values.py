@@ -2,6 +2,7 @@
 
 import ipaddress
 import re
+from datetime import datetime
 from typing import Annotated
 from zoneinfo import available_timezones
 
@@ -81,6 +82,27 @@ def mailbox(value: str) -> str:
     """An address of ours, or nothing. Raises ValueError."""
     if value and not re.fullmatch(r"[!-;=?-~]+@[!-;=?A-~]+", value):
         raise ValueError(f"{value} is no address; write staff@example.org")
+    return value
+
+
+def domain(value: str) -> str:
+    """A sender's domain as the DNS has it. Raises ValueError."""
+    if re.fullmatch(r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9-]{2,63}", value.lower()) is None:
+        raise ValueError(f"{value} is no domain; write example.org, or the xn-- form of one in another script")
+    return value.lower()
+
+
+def selector(value: str) -> str:
+    """What tells a domain's keys apart (RFC 6376 section 3.1). Raises ValueError."""
+    if re.fullmatch(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?(?:\.[a-z0-9-]{1,63})*", value.lower()) is None:
+        raise ValueError(f"{value} is no selector; write letters, digits and hyphens, as in s202611")
+    return value.lower()
+
+
+def aware(value: datetime) -> datetime:
+    """A moment with its time zone. Raises ValueError."""
+    if value.tzinfo is None:
+        raise ValueError(f"{value} names no time zone; write 2021-03-01T09:00:00Z, or +02:00 behind it")
     return value
 
 

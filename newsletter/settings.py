@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -22,6 +22,7 @@ _PATHS = (
     ("smtp", "socket"),
     ("smtp", "ca_file"),
     ("smtp", "token_file"),
+    ("dkim", "key_file"),
     ("bounces", "maildir"),
     ("mailbox", "ca_file"),
     ("mailbox", "token_file"),
@@ -68,6 +69,15 @@ class Smtp(Section):
     ca_file: Path | None = None
     connections: int = Field(8, ge=1, le=200)
     timeout: timedelta = timedelta(minutes=5)
+
+
+class Dkim(Section):
+    """A key that signs the mail of one sender's domain."""
+
+    domain: Annotated[str, AfterValidator(setting_values.domain)]
+    selector: Annotated[str, AfterValidator(setting_values.selector)]
+    key_file: Path
+    signs_from: Annotated[datetime, AfterValidator(setting_values.aware)] | None = None
 
 
 class Delivery(Section):
@@ -199,6 +209,7 @@ class Settings(BaseSettings):
     templates: Path | None = None
     secrets: Secrets
     smtp: Smtp = Smtp()
+    dkim: tuple[Dkim, ...] = ()
     delivery: Delivery = Delivery()
     bounces: Bounces = Bounces()
     mailbox: Mailbox = Mailbox()
@@ -266,9 +277,17 @@ def _anchored(data: dict[str, Any], folder: Path) -> dict[str, Any]:
         anchored["templates"] = folder / anchored["templates"]
     for section, name in _PATHS:
         table = anchored.get(section)
-        if isinstance(table, dict) and isinstance(table.get(name), str):
-            anchored[section] = {**table, name: folder / table[name]}
+        if isinstance(table, dict):
+            anchored[section] = _anchored_in(table, name, folder)
+        elif isinstance(table, list):
+            anchored[section] = [_anchored_in(one, name, folder) for one in table]
     return anchored
+
+
+def _anchored_in(table: Any, name: str, folder: Path) -> Any:
+    if isinstance(table, dict) and isinstance(table.get(name), str):
+        return {**table, name: folder / table[name]}
+    return table
 
 
 def _names(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
@@ -276,6 +295,8 @@ def _names(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
     for name, field in model.model_fields.items():
         if isinstance(field.annotation, type) and issubclass(field.annotation, Section):
             yield from _names(field.annotation, f"{prefix}{name}.")
+        elif field.annotation == tuple[Dkim, ...]:  # an array of tables
+            yield from _names(Dkim, f"{prefix}{name}.")
         else:
             yield f"{prefix}{name}"
 
@@ -304,8 +325,9 @@ def _explain(error: ValidationError, file: tomlfile.TomlFile) -> Iterator[str]:
 def _reason(fault: Mapping[str, Any], key: tuple[str | int, ...]) -> str:
     match fault["type"]:
         case "extra_forbidden":
+            path = [part for part in key if isinstance(part, str)]  # without the number in an array of tables
             siblings = {
-                n.split(".")[len(key) - 1] for n in _names(Settings) if n.split(".")[: len(key) - 1] == [*key[:-1]]
+                n.split(".")[len(path) - 1] for n in _names(Settings) if n.split(".")[: len(path) - 1] == path[:-1]
             }
             return f"there is no such setting{hint(str(key[-1]), siblings)}"
         case "missing":
@@ -324,6 +346,9 @@ def _leaves(model: BaseModel, prefix: str = "") -> Iterator[tuple[str, Any]]:
         value = getattr(model, name)
         if isinstance(value, Section):
             yield from _leaves(value, f"{prefix}{name}.")
+        elif isinstance(value, tuple) and value and isinstance(value[0], Section):
+            for number, one in enumerate(value):
+                yield from _leaves(one, f"{prefix}{name}.{number}.")
         else:
             yield f"{prefix}{name}", value
 
@@ -331,7 +356,7 @@ def _leaves(model: BaseModel, prefix: str = "") -> Iterator[tuple[str, Any]]:
 def _origin(name: str, value: Any, file: tomlfile.TomlFile) -> Origin:
     variable = _variable(name)
     section = _variable(name.split(".")[0])
-    key = tuple(name.split("."))
+    key = tuple(int(part) if part.isdigit() else part for part in name.split("."))
     if variable in os.environ or section in os.environ:
         source = f"${variable if variable in os.environ else section}"
     elif key in file.lines:

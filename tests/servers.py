@@ -1,10 +1,16 @@
-"""What the servers of other makers need before they can run for a test: ports, and a certificate of their own."""
+"""What the servers of other makers need before they can run for a test: ports, a certificate, a name server."""
 
 import socket
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from ipaddress import IPv4Address
 from pathlib import Path
 
+import dns.message
+import dns.rcode
+import dns.rrset
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -44,3 +50,39 @@ def certify(folder: Path) -> None:
     (folder / "server.key").write_bytes(
         key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     )
+
+
+@contextmanager
+def dns_server(records: Mapping[str, str]) -> Iterator[int]:
+    """A name server that knows these TXT records, as they are when it is asked; answers its port."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as listening:
+        listening.bind(("127.0.0.1", 0))
+
+        def serve() -> None:
+            while True:
+                asked, whom = listening.recvfrom(4096)
+                if not asked:
+                    return
+                listening.sendto(_answer(asked, records), whom)
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        port = int(listening.getsockname()[1])
+        try:
+            yield port
+        finally:
+            listening.sendto(b"", ("127.0.0.1", port))
+            thread.join()
+
+
+def _answer(asked: bytes, records: Mapping[str, str]) -> bytes:
+    query = dns.message.from_wire(asked)
+    answer = dns.message.make_response(query)
+    name = query.question[0].name
+    text = records.get(name.to_text(omit_final_dot=True))
+    if text is None:
+        answer.set_rcode(dns.rcode.NXDOMAIN)
+    else:
+        strings = " ".join(f'"{text[start : start + 255]}"' for start in range(0, len(text), 255))
+        answer.answer.append(dns.rrset.from_text(name, 1, "IN", "TXT", strings))
+    return answer.to_wire()

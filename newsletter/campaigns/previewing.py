@@ -89,7 +89,8 @@ async def preview(
 ) -> Preview:
     """The mail as a sample reader gets it."""
     skeleton, values = await _skeleton(connection, settings, paper, of, Sample(), now)
-    return Preview(skeleton.subject(values), skeleton.html(values), skeleton.text(values), skeleton.fill(values))
+    raw = paper.signer.sign(skeleton.fill(values), now)
+    return Preview(skeleton.subject(values), skeleton.html(values), skeleton.text(values), raw)
 
 
 async def _skeleton(
@@ -132,7 +133,7 @@ async def test_items(
     for number, receiver in enumerate(receivers):
         item = mailing.item(Sample(address=addresses.parse(receiver).given))
         marked = item.body.replace(b"\r\nSubject: ", b"\r\nSubject: [Test] ", 1)
-        items.append(Item(number, item.mail_from, item.rcpt_to, marked))
+        items.append(Item(number, item.mail_from, item.rcpt_to, paper.signer.sign(marked, now)))
     return items
 
 

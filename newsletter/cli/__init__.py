@@ -20,6 +20,7 @@ COMMANDS = {
     "serve": "Serve the pages and webhooks, and deliver what is due.",
     "settings": "Show what is in force and where each setting comes from.",
     "keys": "List, rotate and retire the keys that sign links.",
+    "dkim": "Make, list and check the keys that sign mails.",
     "db": "Upgrade, check or back up the database.",
     "constellation": "Check or load the file that describes the series.",
     "events": "List and show the events of the constellation.",

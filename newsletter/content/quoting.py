@@ -1,4 +1,8 @@
-"""Text as the bytes of a mail: quoted-printable bodies (RFC 2045 6.7) and header fields (RFC 5322, 2047)."""
+"""Text as the bytes of a mail: quoted-printable bodies (RFC 2045 6.7) and header fields (RFC 5322, 2047).
+
+Bodies come out in the form to which DKIM's relaxed canonicalisation would bring them (RFC 6376 3.4.4): tabs, and spaces
+that follow a space, are escaped. So a body can be hashed as it is, and relays that tidy white space break nothing.
+"""
 
 import binascii
 import re
@@ -8,8 +12,8 @@ WIDTH = 75
 
 SOFT_BREAK = b"=\r\n"
 
-_UNSAFE = re.compile(rb"[^\t -<>-~]")
-_SAFE = re.compile(rb"[!-\-/-<>-EG-~][!-<>-~ ]*")  # needs no escape, begins with no "." and no "F"
+_UNSAFE = re.compile(rb"[^ -<>-~]|(?<= ) ")
+_SAFE = re.compile(rb"[!-\-/-<>-EG-~](?:[!-<>-~]| (?! ))*")  # needs no escape, begins with no "." and no "F"
 _CHUNK = re.compile(rb".{1,%d}" % WIDTH)
 _GUARDED = (b".", b"From ")  # a dot would have to be stuffed (RFC 5321 4.5.2); mbox files turn "From " into ">From "
 
@@ -32,7 +36,7 @@ def value(text: str) -> bytes:
         cut = raw if len(raw) <= WIDTH else SOFT_BREAK.join(_CHUNK.findall(raw))
         if b"\n." not in cut and b"\nF" not in cut:
             return cut + SOFT_BREAK
-    if len(raw) * 3 <= WIDTH and raw[:1] not in (b"", b".", b"F"):
+    if len(raw) * 3 <= WIDTH and raw[:1] not in (b"", b".", b"F") and b"  " not in raw and b"\t" not in raw:
         return binascii.b2a_qp(raw) + SOFT_BREAK  # one row whatever it holds, and made in C
     return SOFT_BREAK.join(_rows(_UNSAFE.sub(_hex, raw))) + SOFT_BREAK if raw else b""
 
@@ -72,7 +76,7 @@ def one_line(text: str) -> str:
 
 def _escaped(line: bytes) -> bytes:
     line = _UNSAFE.sub(_hex, line)
-    if line[-1:] in (b" ", b"\t"):  # relays strip white space at a line's end
+    if line[-1:] == b" ":  # relays strip white space at a line's end
         line = line[:-1] + _HEX[line[-1]]
     return line
 

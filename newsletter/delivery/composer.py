@@ -13,6 +13,7 @@ from newsletter.content.headers import Envelope
 from newsletter.content.skeleton import Skeleton
 from newsletter.delivery.offer import Item
 from newsletter.delivery.transactional import Kind, Waiting
+from newsletter.dkim.signing import Signer
 from subscribers.links import DeliveryRef, Links, Purpose
 
 
@@ -35,10 +36,11 @@ class Reader(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Stationery:
-    """What every mail of this service needs: where the pages are, what signs links, where bounces go."""
+    """What every mail of this service needs: where the pages are, what signs links and mails, where bounces go."""
 
     public_url: str
     links: Links
+    signer: Signer
     bounce_address: str
     provider: str = ""
     templates: Path | None = None

@@ -15,7 +15,7 @@ from newsletter.constellation import planning, schedule
 from newsletter.content.errors import ContentError
 from newsletter.content.facts import Facts
 from newsletter.database import Database
-from newsletter.delivery import backoff, ledger
+from newsletter.delivery import backoff, ledger, signed
 from newsletter.delivery.composer import Mailing, Stationery
 from newsletter.delivery.ledger import Due, Hold, Settlement, State, Window
 from newsletter.delivery.offer import Item
@@ -155,7 +155,8 @@ class Dispatcher:
             window = await ledger.claim(connection, hold, after_id=hold.first_id - 1, limit=limit, about=about, now=now)
         while True:
             failures: list[tuple[int, Outcome]] = []
-            outcomes = dict(await session.send(_items(mailing, window, failures)))
+            items = _items(mailing, window, failures)
+            outcomes = dict(await signed.send(session, items, self._stationery.signer, self._clock()))
             answered = answered or bool(outcomes) or not window.due
             outcomes.update(failures)
             now = self._clock()

@@ -10,7 +10,7 @@ from newsletter.constellation import store
 from newsletter.content.errors import ContentError
 from newsletter.content.facts import Facts
 from newsletter.database import Database
-from newsletter.delivery import backoff, composer, transactional
+from newsletter.delivery import backoff, composer, signed, transactional
 from newsletter.delivery.composer import Stationery
 from newsletter.delivery.ledger import State
 from newsletter.delivery.offer import Item
@@ -89,7 +89,7 @@ class Messenger:
                 outcomes[one.id] = Refused(str(error), Stage.LOCAL)
         try:
             async with self._relay.session() as session:
-                outcomes.update(await session.send(items))
+                outcomes.update(await signed.send(session, items, self._stationery.signer, self._clock()))
         except RelayUnreachable as error:
             log.warning("relay unreachable", reason=str(error))
         return outcomes

@@ -27,6 +27,8 @@ from newsletter.delivery.dispatch import Dispatcher
 from newsletter.delivery.messenger import Messenger
 from newsletter.delivery.refusal import Refusal
 from newsletter.delivery.relay import Relay
+from newsletter.dkim import keys
+from newsletter.dkim.signing import Signer
 from newsletter.engine import listener, mailboxes
 from newsletter.errors import NewsletterError
 from newsletter.outgoing.notice import Notices
@@ -203,10 +205,11 @@ async def opened(settings: Settings, database: Database, clock: Clock = wall_clo
 
 
 def stationery(settings: Settings) -> Stationery:
-    """What every mail needs, from the settings."""
+    """What every mail needs, from the settings. Raises DkimError for a key that is not there."""
     return Stationery(
         public_url=settings.public_url,
         links=links(settings),
+        signer=Signer([keys.load(one) for one in settings.dkim]),
         bounce_address=settings.bounces.address,
         provider=settings.smtp.provider,
         templates=settings.templates,

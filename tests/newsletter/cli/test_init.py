@@ -18,6 +18,10 @@ from newsletter.settings import Section, Settings
 
 WITHOUT_DEFAULT = {
     "templates",
+    "smtp.socket",
+    "smtp.ca_file",
+    "smtp.token_file",
+    "dkim",
     "bounces.maildir",
     "mailbox.ca_file",
     "mailbox.token_file",
@@ -130,7 +134,7 @@ def test_the_samples_are_in_the_templates_folder() -> None:
 
 def _uncommented(text: str) -> dict[str, Any]:
     """Every setting of a file by its dotted name, those behind a `#` too (explanations begin `# `)."""
-    document = tomllib.loads(re.sub(r"^#(?=[a-z_]+ = )", "", text, flags=re.MULTILINE))
+    document = tomllib.loads(re.sub(r"^#(?=[a-z_]+ = |\[\[)", "", text, flags=re.MULTILINE))
     return dict(_flat(document))
 
 

@@ -2,8 +2,10 @@
 
 import email
 import email.policy
+from pathlib import Path
 from typing import Any
 
+import dkim
 import pytest
 from sqlalchemy import select
 
@@ -15,8 +17,10 @@ from newsletter.database import Database
 from newsletter.delivery import ledger, transactional
 from newsletter.delivery.ledger import State
 from newsletter.delivery.transactional import Kind
+from newsletter.dkim import keys
+from newsletter.dkim.keys import Algorithm
 from newsletter.engine import embedded
-from newsletter.settings import Settings
+from newsletter.settings import Dkim, Settings
 from newsletter.tables import delivery, inbox
 from newsletter.tables import transactional as transactional_table
 from subscribers import suppression
@@ -65,6 +69,30 @@ async def test_everyone_gets_one_mail_of_their_own(
         assert mail["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
         assert "https://news.example.org/one-click/" in mail["List-Unsubscribe"]
         assert one.mail_from.removeprefix("bounce+").partition("@")[0] in mail["Message-ID"]
+
+
+async def test_every_mail_is_signed_where_the_senders_domain_has_a_key(
+    database: Database, settings: Settings, clock: Any, smtp_server: Any, start: Any, tmp_path: Path
+) -> None:
+    keys.make(Algorithm.ED25519, tmp_path / "key.pem")
+    async with smtp_server() as server:
+        settings = over(settings, server)
+        campaign = await start(settings, clock, 90)
+        async with database.begin() as connection:
+            sender = (await constellations.current(connection)).sender.email
+            person = (await connection.execute(select(subscriber.c.id))).scalars().first()
+            await transactional.enqueue(connection, person or 0, Kind.LINK, now=clock(), most_a_day=3)
+        own = Dkim(domain=sender.rpartition("@")[2], selector="e1", key_file=tmp_path / "key.pem")
+        settings = settings.model_copy(update={"dkim": (own,)})
+        async with embedded.opened(settings, database, clock) as engine:
+            await engine.tick()
+        async with database.read() as connection:
+            assert (await ledger.counts(connection, campaign.id)) == {State.SENT: 90}
+    record = keys.load(own).record.encode()
+    assert len(server.received) == 91
+    assert len({email.message_from_bytes(one.data)["Message-ID"] for one in server.received}) == 91
+    for one in server.received:
+        assert dkim.verify(one.data, dnsfunc=lambda name, timeout=5: record)
 
 
 async def test_deferred_mails_wait_and_are_sent_later_with_the_same_message_id(

@@ -1,0 +1,42 @@
+"""Messages offered to a relay with their signatures, made in threads while the messages before them are sent."""
+
+import asyncio
+import itertools
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+
+from newsletter.delivery.offer import Item
+from newsletter.delivery.outcome import Outcome
+from newsletter.delivery.session import Session
+from newsletter.dkim.signing import Signer
+
+_BATCH = 32
+"""As many messages are held twice over for each connection, and lose one round trip between them."""
+
+
+async def send(session: Session, items: Iterable[Item], signer: Signer, now: datetime) -> list[tuple[int, Outcome]]:
+    """Offer messages one after the other, each signed by its sender's keys if there are any; as `Session.send`."""
+    if not signer:
+        return await session.send(items)
+    outcomes: list[tuple[int, Outcome]] = []
+    waiting = iter(items)
+    batch = await _next(waiting, signer, now)
+    while batch and not session.lost:
+        upcoming = asyncio.create_task(_next(waiting, signer, now))
+        try:
+            outcomes += await session.send(batch)
+        except BaseException:
+            upcoming.cancel()
+            raise
+        batch = await upcoming
+    return outcomes
+
+
+async def _next(items: Iterator[Item], signer: Signer, now: datetime) -> list[Item]:
+    batch = list(itertools.islice(items, _BATCH))
+    return await asyncio.to_thread(sign, batch, signer, now) if batch else []
+
+
+def sign(items: Iterable[Item], signer: Signer, now: datetime) -> list[Item]:
+    """The same messages with their signatures in front."""
+    return [item._replace(body=signer.sign(item.body, now)) for item in items]

@@ -1,0 +1,126 @@
+"""Signatures over finished messages (RFC 6376), relaxed/relaxed.
+
+The bodies we write are in canonical form already (content.quoting), so a body is hashed as it is: 10 µs for 16 KB.
+Nearly all of it follows the first word that is a reader's own, so there is nothing to gain by hashing what stands
+before once for all. An RSA signature takes 270 µs, Ed25519 35, both without Python's lock: these belong into threads.
+"""
+
+import base64
+import hashlib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
+from cryptography.hazmat.primitives.hashes import SHA256
+
+from newsletter.dkim import keys as choosing
+from newsletter.dkim.keys import Algorithm, Key
+
+SIGNED = (
+    *("From", "To", "Subject", "Date", "Message-ID", "Reply-To", "MIME-Version", "Content-Type", "Auto-Submitted"),
+    *("List-Id", "List-Help", "List-Archive", "List-Unsubscribe", "List-Unsubscribe-Post"),
+    *("Feedback-ID", "CFBL-Address", "CFBL-Feedback-ID"),
+)
+"""The fields that are signed where they stand. Lines for one provider alone are left out: it takes them off."""
+
+_ONCE_MORE = ("From", "To", "Subject")
+"""Named a second time, so that nobody can add another one in front (RFC 6376 section 8.15)."""
+
+_WIDTH = 72
+_FIELD_ENDS = re.compile(rb"\r\n(?![ \t])")
+_ADDRESS = re.compile(rb"@([^@<>\s]+)>?\s*$")
+_NAMES = {Algorithm.RSA: "rsa-sha256", Algorithm.ED25519: "ed25519-sha256"}
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A signature that is still to be made: its field up to the value of `b=`, and the hash to sign."""
+
+    key: Key
+    field: bytes
+    digest: bytes
+
+    def made(self) -> bytes:
+        """The complete header field. Takes its time, without Python's lock."""
+        private = self.key.private
+        if isinstance(private, RSAPrivateKey):
+            signature = private.sign(self.digest, _PADDING, _PREHASHED)
+        else:
+            signature = private.sign(self.digest)  # RFC 8463 section 3: of the hash, not of what was hashed
+        return self.field + b"\r\n ".join(_rows(base64.b64encode(signature))) + b"\r\n"
+
+
+_PADDING = PKCS1v15()
+_PREHASHED = Prehashed(SHA256())
+
+
+class Signer:
+    """Signs messages by the keys of their senders' domains; false where there is no key at all."""
+
+    def __init__(self, keys: Sequence[Key]) -> None:
+        self._keys = tuple(keys)
+
+    def __bool__(self) -> bool:
+        return bool(self._keys)
+
+    def due(self, message: bytes, now: datetime) -> list[Due]:
+        """The signatures that a message is to get; none where its From names a domain without keys.
+
+        The message is in wire form, its body canonical.
+        """
+        head, _, body = message.partition(b"\r\n\r\n")
+        fields = _relaxed(head)
+        domain = _ADDRESS.search(fields.get("from", b""))
+        keys = choosing.signing(self._keys, domain[1].decode("ascii", "replace").lower(), now) if domain else []
+        if not keys:
+            return []
+        names = [name for name in SIGNED if name.lower() in fields]
+        signed = hashlib.sha256(b"".join(fields[name.lower()] + b"\r\n" for name in names))
+        body_hash = base64.b64encode(hashlib.sha256(body).digest()).decode()
+        named = _folded([*names, *_ONCE_MORE])
+        return [_due(key, named, body_hash, signed.copy(), now) for key in keys]
+
+    def sign(self, message: bytes, now: datetime) -> bytes:
+        """The message with its signatures in front."""
+        return b"".join([*[due.made() for due in self.due(message, now)], message])
+
+
+def _due(key: Key, named: str, body_hash: str, signed: "hashlib._Hash", now: datetime) -> Due:
+    lines = [
+        f"v=1; a={_NAMES[key.algorithm]}; c=relaxed/relaxed; t={int(now.timestamp())};",
+        f"d={key.domain};",
+        f"s={key.selector};",
+        f"h={named};",
+        f"bh={body_hash};",
+        "b=",
+    ]
+    signed.update(f"dkim-signature:{' '.join(lines)}".replace("\r\n ", " ").encode())
+    return Due(key, b"DKIM-Signature: " + "\r\n ".join(lines).encode(), signed.digest())
+
+
+def _relaxed(head: bytes) -> dict[str, bytes]:
+    """The fields of a header in canonical form (RFC 6376 section 3.4.2) by their names in lower case."""
+    fields = {}
+    for line in _FIELD_ENDS.split(head):
+        name, _, value = line.partition(b":")
+        lower = name.lower()
+        fields[lower.decode("ascii")] = lower + b":" + b" ".join(value.split())
+    return fields
+
+
+def _folded(names: Sequence[str]) -> str:
+    """The names joined by colons, on lines that are not too long."""
+    lines = [""]
+    for name in names:
+        if len(lines[-1]) + len(name) > _WIDTH:
+            lines.append("")
+        lines[-1] += f"{name}:"
+    return "\r\n ".join(lines).rstrip(":")
+
+
+def _rows(text: bytes) -> list[bytes]:
+    return [text[start : start + _WIDTH] for start in range(0, len(text), _WIDTH)]

@@ -5,10 +5,8 @@ old one or the new one.
 """
 
 import hashlib
-import os
 import re
 import secrets
-import tempfile
 import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -112,7 +110,7 @@ def _write(path: Path, file: tomlfile.TomlFile, changed: str, keys: list[str]) -
     if _parsed(changed) != wanted:
         raise _unclear(file)
     try:
-        _replace(path.resolve(), changed)
+        tomlfile.replace(path.resolve(), changed)
     except OSError as error:
         raise KeysError(f"{path}: {error.strerror or error}; the keys are as they were") from error
     return _described(keys)
@@ -130,20 +128,3 @@ def _unclear(file: tomlfile.TomlFile) -> KeysError:
         f"{file.where(*_NAME)}: the keys are written in a way this command does not change; "
         'write them as signing_keys = ["newest", "older"], or edit the file by hand'
     )
-
-
-def _replace(path: Path, text: str) -> None:
-    before = path.stat()
-    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)  # 0600 from its first moment
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
-            file.write(text)
-            file.flush()
-            os.fchmod(file.fileno(), before.st_mode & 0o7777)
-            if (before.st_uid, before.st_gid) != (os.geteuid(), os.getegid()):
-                os.fchown(file.fileno(), before.st_uid, before.st_gid)  # root's hands must not take it from the service
-            os.fsync(file.fileno())
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise

@@ -1,6 +1,8 @@
-"""A TOML file whose values know the line they stand on, so that an error can say where."""
+"""A TOML file whose values know the line they stand on, so that an error can say where; and a new one in its place."""
 
+import os
 import re
+import tempfile
 import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -63,6 +65,24 @@ def read(path: Path) -> TomlFile:
     except ValueError as error:  # a number of thousands of digits, which Python refuses to convert
         raise UnreadableFile(path, None, f"not a file of ours: {str(error).split(';')[0]}") from error
     return TomlFile(path, data, _locate(source))
+
+
+def replace(path: Path, text: str) -> None:
+    """Put a text in the place of a file in one step, with the mode and the owner it had. Raises OSError."""
+    before = path.stat()
+    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)  # 0600 from its first moment
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
+            file.write(text)
+            file.flush()
+            os.fchmod(file.fileno(), before.st_mode & 0o7777)
+            if (before.st_uid, before.st_gid) != (os.geteuid(), os.getegid()):
+                os.fchown(file.fileno(), before.st_uid, before.st_gid)  # root's hands must not take it from the service
+            os.fsync(file.fileno())
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
 
 
 def _decoded(path: Path) -> str:

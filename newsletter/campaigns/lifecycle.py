@@ -11,9 +11,11 @@ from pathlib import Path
 from sqlalchemy import ColumnElement, and_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from newsletter.campaigns import audiences, hours, store
+from newsletter.campaigns import audiences, hours, store, told
 from newsletter.campaigns.store import Campaign, CampaignError
+from newsletter.constellation import planning
 from newsletter.constellation import store as constellations
+from newsletter.constellation.model import Constellation, Event
 from newsletter.content import compiler
 from newsletter.content.facts import Facets, Facts
 from newsletter.content.headers import Envelope
@@ -34,11 +36,26 @@ async def facts(connection: AsyncConnection, settings: Settings, draft: Campaign
     about = None if draft.topic is None else held.get(draft.topic)
     if draft.topic is not None and about is None:
         raise CampaignError(f"{draft.slug}: the event {draft.topic} is not in the constellation any more")
-    note = await connection.scalar(select(campaign.c.note).where(campaign.c.id == draft.id))
-    stated = Facts(constellation=constellation, note=note or "", public_url=settings.public_url)
+    row = await connection.execute(select(campaign.c.note, campaign.c.document).where(campaign.c.id == draft.id))
+    note, document = row.one()
+    stated = Facts(constellation=constellation, note=note, public_url=settings.public_url)
     if about is None:
         return stated
-    return replace(stated, event=about.event, event_id=about.id, sequence=about.sequence)
+    previous = document.get("previous")
+    return replace(
+        stated,
+        event=about.event,
+        event_id=about.id,
+        sequence=about.sequence,
+        previous=None if previous is None else Event.from_document(previous),
+        upcoming=_still_to_come(constellation, about.event) if draft.kind == "cancelled" else (),
+    )
+
+
+def _still_to_come(constellation: Constellation, instead_of: Event) -> tuple[Event, ...]:
+    """The next events that do take place, for people who had one less to look forward to."""
+    after = (one for one in constellation.events if not one.cancelled and one.starts > instead_of.starts)
+    return tuple(after)[:3]
 
 
 async def start(
@@ -46,11 +63,13 @@ async def start(
 ) -> int:
     """Freeze the facts, write the audience into the ledger and begin to send; answer how many are in it.
 
-    With `by_hours`, each reader's mail waits for the hour at which the event's file wants it by their own clock.
+    With `by_hours`, or where its draft says so, each reader's mail waits for its hour by their own clock.
     Everything is compiled once before: raises ContentError, and nothing has changed, when a template is wrong, and
     CampaignError when its audience names what there is no more.
     """
     stated = await facts(connection, settings, draft)
+    document = await connection.scalar(select(campaign.c.document).where(campaign.c.id == draft.id))
+    by_hours = by_hours or bool((document or {}).get("by_hours"))
     check(stated, draft, now, settings.bounces.address, settings.templates)
     await _step(
         connection,
@@ -71,12 +90,18 @@ async def start(
 
 
 async def readers(connection: AsyncConnection, draft: Campaign, now: datetime) -> ColumnElement[bool]:
-    """The condition on `subscriber` of everybody whom a campaign is for. Raises CampaignError."""
+    """The condition on `subscriber` of everybody whom a campaign is for. Raises CampaignError.
+
+    A notice that something changed, or is called off, is for those who had been told of it.
+    """
     try:
         only = await audiences.condition(connection, draft.expression)
     except ExpressionError as error:  # it was right when it was written: a field may have gone with its last bearer
         raise CampaignError(f"{draft.slug}: whom it goes to, “{draft.expression}”: {error.reason}") from error
-    return and_(audience.mailable(now), audience.wanting(draft.about), only)
+    conditions = [audience.mailable(now), audience.wanting(draft.about), only]
+    if draft.kind in planning.NOTICES and draft.event_id is not None:
+        conditions.append(told.of_event(draft.event_id))
+    return and_(*conditions)
 
 
 def check(stated: Facts, draft: Campaign, now: datetime, bounce_address: str, templates: Path | None) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from newsletter.campaigns import audiences, lifecycle
+from newsletter.campaigns import lifecycle, told
 from newsletter.campaigns.store import Campaign
 from newsletter.content.skeleton import Skeleton
 from newsletter.delivery import ledger
@@ -15,7 +15,7 @@ from newsletter.delivery.composer import Mailing, Stationery
 from newsletter.delivery.offer import Item
 from newsletter.delivery.relay import Relay
 from newsletter.settings import Settings
-from subscribers import addresses, audience
+from subscribers import addresses
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +66,7 @@ async def overview(
     if of.started_at:
         people = sum((await ledger.counts(connection, of.id)).values())
     else:
-        only = await audiences.condition(connection, of.expression)
-        people = await audience.count(connection, of.about, now, only=only)
+        people = await told.count(connection, await lifecycle.readers(connection, of, now))
     return Overview(
         slug=of.slug,
         kind=of.kind,

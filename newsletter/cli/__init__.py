@@ -23,7 +23,7 @@ COMMANDS = {
     "dkim": "Make, list and check the keys that sign mails.",
     "db": "Upgrade, check or back up the database.",
     "constellation": "Check or load the file that describes the series.",
-    "events": "List and show the events of the constellation.",
+    "events": "List, show, move and cancel the events of the constellation.",
     "plan": "Show which mail fires when, and for how many.",
     "audience": "Count, sample and save audiences.",
     "campaign": "Draft, preview, test, send and follow campaigns.",

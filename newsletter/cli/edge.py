@@ -112,9 +112,14 @@ def is_terminal() -> bool:
     return sys.stdout.isatty()
 
 
+def asks() -> bool:
+    """Whether a person can answer a question."""
+    return sys.stdin.isatty()
+
+
 def confirm(question: str) -> bool:
     """Ask on a terminal; without one nobody can answer, so the answer is yes only by an explicit option."""
-    return sys.stdin.isatty() and typer.confirm(question)
+    return asks() and typer.confirm(question)
 
 
 def emit_json(value: Any) -> None:

@@ -1,13 +1,15 @@
-"""`newsletter events`: what the constellation consists of."""
+"""`newsletter events`: what the constellation consists of, and moving or cancelling a part of it."""
 
-from datetime import datetime
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
 import typer
 
-from newsletter.cli import edge, grouping
-from newsletter.constellation import planning, schedule, store
+from newsletter.cli import changes, edge, grouping
+from newsletter.constellation import editing, planning, schedule, store, values
+from newsletter.constellation import file as files
 from newsletter.constellation.model import Event
 from newsletter.constellation.schedule import DueMail
 from newsletter.constellation.store import Status, StoredEvent
@@ -15,11 +17,17 @@ from newsletter.constellation.store import Status, StoredEvent
 app = grouping.group()
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Slug = Annotated[str, typer.Argument(metavar="EVENT", help="Its slug, as `events list` shows it.")]
+Note = Annotated[str, typer.Option(help="What to say besides, in plain text, to those who are told.")]
+File = Annotated[Path, typer.Option("--file", help="The constellation file.  [default: beside the settings]")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would change, and change nothing.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+NoNotices = Annotated[bool, typer.Option("--no-notices", help="Tell nobody of the change.")]
 
 
 @app.callback()
 def events() -> None:
-    """List and show the events of the constellation."""
+    """List, show, move and cancel the events of the constellation."""
 
 
 @app.command("list")
@@ -55,6 +63,91 @@ def show(slug: Annotated[str, typer.Argument(help="The event's slug.")], as_json
         zone = ZoneInfo(stored.event.timezone)
         rows = [(f"{m.due_at.astimezone(zone):%a %Y-%m-%d %H:%M}", m.kind, m.state, _rule(m)) for m in mails]
         edge.table(["due there", "mail", "state", "rule"], rows)
+
+
+@app.command()
+def move(
+    slug: Slug,
+    starts: Annotated[str, typer.Argument(help="Its new start, by the clock at its place: 2021-02-10T15:00.")],
+    ends: Annotated[str, typer.Option(help="Its new end; left out, it lasts as long as before.")] = "",
+    note: Note = "",
+    file: File = Path(),
+    dry_run: DryRun = False,
+    yes: Yes = False,
+    no_notices: NoNotices = False,
+    as_json: AsJson = False,
+) -> None:
+    """Move an event: in the constellation file, which keeps its comments, then in the database, as by a load.
+
+    Every mail that was not sent is planned afresh; who had been told of the event is told of the change, and nobody
+    else. Shows who and how many first, and asks.
+
+    Example: newsletter events move opening 2021-02-10T15:00 --note "The hall was flooded." --dry-run
+    """
+    path = _file(file)
+    event = files.read(path).event(slug)
+    times = {} if event is None else _times(event, starts, ends)  # none: the edit says so, with the nearest right name
+    _change(editing.change(path, slug, times), note, dry_run=dry_run, yes=yes, tell=not no_notices, as_json=as_json)
+
+
+@app.command()
+def cancel(
+    slug: Slug,
+    note: Note = "",
+    file: File = Path(),
+    dry_run: DryRun = False,
+    yes: Yes = False,
+    no_notices: NoNotices = False,
+    as_json: AsJson = False,
+) -> None:
+    """Call an event off: in the constellation file, which keeps its comments, then in the database, as by a load.
+
+    Its mails that were not sent are not sent; who had been told of the event is told that it is off, and nobody else.
+    Shows who and how many first, and asks. `cancelled = false` in the file, and a load, restores it.
+
+    Example: newsletter events cancel opening --note "We are sorry." --yes
+    """
+    edited = editing.change(_file(file), slug, {"cancelled": True})
+    _change(edited, note, dry_run=dry_run, yes=yes, tell=not no_notices, as_json=as_json)
+
+
+def _file(named: Path) -> Path:
+    return edge.settings_file.get().parent / "constellation.toml" if named == Path() else named
+
+
+def _times(event: Event, starts: str, ends: str) -> dict[str, editing.Value]:
+    """The new start and end as the file has them: by the clock at the place, without a zone where that is plain."""
+    begins = _time(event, starts, "STARTS")
+    if event.is_story:
+        return {"published": _written(begins)}
+    lasts = event.ends.astimezone(UTC) - event.starts.astimezone(UTC)
+    over = _time(event, ends, "--ends") if ends else (begins.astimezone(UTC) + lasts).astimezone(event.starts.tzinfo)
+    return {"starts": _written(begins), "ends": _written(over)}
+
+
+def _time(event: Event, text: str, where: str) -> datetime:
+    try:
+        return values.moment(datetime.fromisoformat(text), event.timezone)
+    except values.Wrong as error:
+        raise typer.BadParameter(str(error), param_hint=where) from error
+    except ValueError as error:
+        raise typer.BadParameter(f"{text} is no time; write one as in 2021-02-10T15:00", param_hint=where) from error
+
+
+def _written(moment: datetime) -> datetime:
+    plain = moment.replace(tzinfo=None, fold=0)
+    is_plain = planning.instant(plain, ZoneInfo(str(moment.tzinfo))) == moment.astimezone(UTC)
+    return plain if is_plain else datetime.fromisoformat(moment.isoformat())
+
+
+def _change(edited: editing.Edited, note: str, *, dry_run: bool, yes: bool, tell: bool, as_json: bool) -> None:
+    done = changes.carry_out(
+        edited.constellation, dry_run=dry_run, yes=yes, as_json=as_json, tell=tell, note=note, write=edited.write
+    )
+    if done is not None and not as_json:
+        edge.say(f"{edited.path} says so now, and it is loaded.")
+        if done.notices:
+            edge.say("`newsletter serve` sends the notices; here: newsletter campaign send " + done.notices[0].campaign)
 
 
 async def _events(url: str, *, removed: bool) -> list[StoredEvent]:

@@ -37,12 +37,3 @@ async def load(
         row = {"at": now, "actor": actor, "action": "constellation load", "subject": constellation.slug}
         await connection.execute(insert(audit).values(**row, detail=detail))
     return loaded
-
-
-async def preview(connection: AsyncConnection, constellation: Constellation, now: datetime) -> Loaded:
-    """What `load` would change; it really loads, to be exact, and takes everything back."""
-    savepoint = await connection.begin_nested()
-    try:
-        return await load(connection, constellation, now, actor="preview")
-    finally:
-        await savepoint.rollback()

@@ -6,7 +6,8 @@ planned ──mark_started──▶ started        never touched again: it was s
    └──skip, expire, replan──▶ skipped ┘  too late to be of use, or staff said no
 """
 
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
@@ -65,11 +66,18 @@ async def replan(
 ) -> Replanned:
     """Plan the mails of every event afresh, except those that have started; call it after `store.load`.
 
-    A mail that would be later than `grace`, or that looks forward to what has begun, is planned as skipped. One
+    A mail that would be later than `grace`, that looks forward to what has begun, or asks people who are invited
+    already to keep the day free, is planned as skipped. One
     that was skipped stays so until its due moment changes. Events that are cancelled or removed have no mails left.
     """
     rows = {(due.event_id, due.kind): due for due in await upcoming(connection, every=True)}
-    wanted = await _wanted(connection, constellation, now, grace)
+    invited = {
+        row.event_id for row in rows.values() if row.kind is MailKind.INVITATION and row.state is PlanState.STARTED
+    }
+    wanted = [
+        replace(mail, state=PlanState.SKIPPED) if _comes_after(mail, invited) else mail
+        for mail in await _wanted(connection, constellation, now, grace)
+    ]
     changed = [mail for mail in wanted if _is_news(mail, rows.get((mail.event_id, mail.kind)))]
     for mail in changed:
         await _write(connection, mail, is_new=(mail.event_id, mail.kind) not in rows)
@@ -134,6 +142,10 @@ async def skip(connection: AsyncConnection, event_id: int, kind: str) -> bool:
 async def _leave_planned(connection: AsyncConnection, event_id: int, kind: str, **values: Any) -> bool:
     statement = update(plan).where(_is(event_id, kind), plan.c.state == PlanState.PLANNED).values(**values)
     return (await connection.execute(statement)).rowcount == 1
+
+
+def _comes_after(mail: DueMail, invited: Collection[int]) -> bool:
+    return mail.kind is MailKind.SAVE_THE_DATE and mail.event_id in invited
 
 
 async def _wanted(

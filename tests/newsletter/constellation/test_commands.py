@@ -1,6 +1,7 @@
 """The commands about the season, run as a person runs them: what they print, and how they end."""
 
 import json
+import sqlite3
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -175,3 +176,74 @@ def test_a_moment_that_is_none_is_a_matter_of_usage(run: Run, season_file: Path)
 )
 def test_every_command_has_help_with_an_example(run: Run, command: tuple[str, ...]) -> None:
     assert f"Example: newsletter {' '.join(command)}" in run(*command, "--help").out
+
+
+@pytest.fixture
+def season(run: Run, tmp_path: Path, content: str) -> Path:
+    """The small constellation where `events move` looks for it, loaded; one person has been invited to the opening."""
+    path = tmp_path / "constellation.toml"
+    path.write_text(content.replace("2021-", "2150-"))
+    run("constellation", "load", "constellation.toml")
+    with sqlite3.connect(tmp_path / "newsletter.sqlite3") as database:
+        at = "2026-01-01T00:00:00.000000Z"
+        database.execute(
+            "INSERT INTO subscriber (id, address, normal, hash, status, joined_at, confirmed_at)"
+            f" VALUES (1, 'ana@example.org', 'ana@example.org', 'h', 'active', '{at}', '{at}')"
+        )
+        database.execute("INSERT INTO choice VALUES (1, '*', 'follow')")
+        database.execute(
+            "INSERT INTO campaign (id, slug, event_id, kind, status, created_at, started_at)"
+            f" SELECT 1, 'opening/invitation', id, 'invitation', 'finished', '{at}', '{at}' FROM event"
+            " WHERE slug = 'opening'"
+        )
+        database.execute("INSERT INTO delivery (campaign_id, subscriber_id, state) VALUES (1, 1, 'sent')")
+    return path
+
+
+def test_events_move_changes_the_file_and_the_database_and_tells_who_had_been_told(run: Run, season: Path) -> None:
+    before = season.read_text()
+    looked = run("events", "move", "opening", "2150-02-10T15:00", "--dry-run")
+    assert "moved      opening: Opening" in looked.out
+    assert "starts: 2150-02-03 15:00 EST → 2150-02-10 15:00 EST" in looked.out
+    assert "tell       changed, at once: 1 person has been told of opening" in looked.out
+    assert season.read_text() == before
+    refused = run("events", "move", "opening", "2150-02-10T15:00")
+    assert (refused.status, season.read_text()) == (1, before)
+    assert refused.err == "Nothing was changed. Without a terminal, say --yes, or --no-notices.\n"
+    moved = run("events", "move", "opening", "2150-02-10T15:00", "--note", "Sorry.", "--yes")
+    assert moved.status == 0, moved.err
+    assert season.read_text() == before.replace("2150-02-03T", "2150-02-10T")
+    assert run("events", "show", "opening", "--json").data["ends"] == "2150-02-10T17:00:00-05:00"
+    assert run("campaign", "show", "opening/changed", "--json").data["people"] == 1
+    assert run("constellation", "load", "constellation.toml").out == (
+        "Nothing changes: the database holds this already.\n"
+    )
+
+
+def test_events_cancel_says_so_in_the_file_and_in_json(run: Run, season: Path) -> None:
+    ended = run("events", "cancel", "opening", "--yes", "--json")
+    assert ended.data["notices"] == [
+        {"event": "opening", "kind": "cancelled", "people": 1, "campaign": "opening/cancelled"}
+    ]
+    assert 'slug = "opening"\ncancelled = true\n' in season.read_text()
+    assert run("events", "list", "--json").data[0]["status"] == "cancelled"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "said"),
+    [
+        (("move", "opning", "2150-02-10T15:00"), 1, "there is no event opning in it; did you mean opening?"),
+        (("move", "opening", "tomorrow"), 2, "tomorrow is no time; write one as in 2021-02-10T15:00"),
+        (("move", "opening", "2150-03-08T02:30"), 2, "2150-03-08 02:30 does not exist in America/New_York"),
+        (("move", "opening", "2150-02-10T15:00", "--ends", "2150-02-10T14:00"), 1, "is not after the start"),
+        (("cancel", "opening", "--file", "gone.toml"), 1, "gone.toml: there is no such file"),
+    ],
+)
+def test_a_move_that_cannot_be_is_one_clear_line_and_changes_nothing(
+    run: Run, season: Path, arguments: tuple[str, ...], status: int, said: str
+) -> None:
+    before = season.read_text()
+    ended = run("events", *arguments, "--yes")
+    assert ended.status == status
+    assert said in " ".join(ended.err.replace("│", " ").split())
+    assert season.read_text() == before

@@ -3,34 +3,15 @@
 from collections.abc import Callable
 from datetime import datetime
 
-import pytest
-from sqlalchemy import func, insert, select
+from sqlalchemy import insert, select
 
-from newsletter.constellation import loading, outlook, schedule, store
+from newsletter.constellation import loading, outlook, schedule
 from newsletter.constellation.model import Constellation, Event
 from newsletter.database import Database
-from newsletter.tables import audit, campaign, delivery, plan
+from newsletter.tables import audit, campaign, delivery
 from subscribers.tables import choice, subscriber
 
 Season = Callable[..., Constellation]
-
-
-async def test_a_preview_says_what_a_load_does_and_does_nothing(
-    database: Database, season: Season, now: datetime
-) -> None:
-    async with database.begin() as connection:
-        seen = await loading.preview(connection, season(), now)
-    async with database.read() as connection:
-        for table in (plan, audit):
-            assert await connection.scalar(select(func.count()).select_from(table)) == 0
-        with pytest.raises(store.NoConstellation):
-            await store.current(connection)
-    async with database.begin() as connection:
-        done = await loading.load(connection, season(), now, actor="ana")
-    assert done.difference == seen.difference
-    assert [(mail.slug, mail.kind, mail.due_at) for mail in done.plan.planned] == [
-        (mail.slug, mail.kind, mail.due_at) for mail in seen.plan.planned
-    ]
 
 
 async def test_a_load_is_audited_and_one_that_changes_nothing_is_not(

@@ -1,0 +1,191 @@
+"""A constellation that changes while its mails are under way: what was not sent is planned afresh, and those who were
+told what is no more so are told, they and nobody else.
+
+Four things follow a change, in the transaction that makes it. The plan is written anew (constellation.schedule). What
+is being sent about an event that moved or was called off is stopped, so that no old date goes out. Who had not got such
+a mail gets it later with the new date, where that is of use. And a notice starts to everybody who had been told of the
+event, unless it is over.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import and_, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from newsletter.campaigns import lifecycle, store, told
+from newsletter.campaigns.store import Campaign
+from newsletter.constellation import loading, planning, schedule
+from newsletter.constellation import store as constellations
+from newsletter.constellation.loading import Loaded
+from newsletter.constellation.model import Constellation, Event
+from newsletter.settings import Settings
+from newsletter.tables import campaign
+from subscribers import audience
+
+_IN_FLIGHT = timedelta(minutes=1)
+"""What is on the wire when a campaign is stopped is settled by then, so that nobody gets the new mail besides."""
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """A mail to those who had been told of an event. `campaign` is empty while it is only looked at."""
+
+    event: str
+    kind: str
+    people: int
+    campaign: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Stopped:
+    """A campaign that was stopped: how many had not got it, and when they get it anew (None: not at all)."""
+
+    campaign: str
+    people: int
+    again_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """What loading changed, or would change, and what follows for mails that have gone out or are under way.
+
+    `over` are events that changed when they were over: nobody is told.
+    """
+
+    loaded: Loaded
+    notices: tuple[Notice, ...]
+    stopped: tuple[Stopped, ...]
+    over: tuple[str, ...]
+
+
+async def load(
+    connection: AsyncConnection,
+    settings: Settings,
+    constellation: Constellation,
+    now: datetime,
+    *,
+    actor: str,
+    tell: bool = True,
+    note: str = "",
+) -> Changed:
+    """Load a constellation, and do what follows; without `tell`, nobody is sent a notice.
+
+    `note` is said in the notices besides. Raises store.OtherConstellation, and ContentError for a template of a notice.
+    """
+    before = {stored.event.slug: stored for stored in await constellations.events(connection)}
+    loaded = await loading.load(connection, constellation, now, actor=actor)
+    notices: list[Notice] = []
+    stopped: list[Stopped] = []
+    over: list[str] = []
+    for event in constellation.events:
+        known = before.get(event.slug)
+        kind = None if known is None else _notice(known.event, event)
+        if known is None or kind is None:
+            continue
+        under_way = await _under_way(connection, known.id, is_off=event.cancelled)
+        stopped += [await _stop(connection, one, event, now) for one in under_way]
+        if _is_over(known.event, event, kind, now):
+            over.append(event.slug)
+        elif tell and (notice := await _tell(connection, settings, event, known.event, kind, note, now)) is not None:
+            notices.append(notice)
+    return Changed(loaded, tuple(notices), tuple(stopped), tuple(over))
+
+
+async def preview(
+    connection: AsyncConnection, settings: Settings, constellation: Constellation, now: datetime, *, tell: bool = True
+) -> Changed:
+    """What `load` would change; it really loads, to be exact, and takes everything back."""
+    savepoint = await connection.begin_nested()
+    try:
+        return await load(connection, settings, constellation, now, actor="preview", tell=tell)
+    finally:
+        await savepoint.rollback()
+
+
+def _notice(before: Event, after: Event) -> str | None:
+    """The kind of mail that tells of a change, or None for one that nobody need hear of."""
+    if after.is_story or (before.cancelled and after.cancelled):
+        return None
+    if after.cancelled:
+        return "cancelled"
+    moved = (before.starts, before.ends) != (after.starts, after.ends)
+    return "changed" if moved or before.place != after.place or before.cancelled else None
+
+
+def _is_over(before: Event, after: Event, kind: str, now: datetime) -> bool:
+    return (before.ends if kind == "cancelled" else after.ends) <= now
+
+
+async def _tell(
+    connection: AsyncConnection, settings: Settings, event: Event, before: Event, kind: str, note: str, now: datetime
+) -> Notice | None:
+    """Start the notice to those who had been told; None where nobody was."""
+    stored = await constellations.find(connection, event.slug)
+    about = planning.about(event.slug, event.kind, kind)
+    people = and_(audience.mailable(now), audience.wanting(about), told.of_event(stored.id))
+    if not await told.count(connection, people):
+        return None
+    number = await _number(connection, event.slug, kind)
+    draft = await store.draft(connection, event.slug, kind, now=now, note=note, suffix=number)
+    await _prepare(connection, draft, previous=before.to_document())
+    started = await lifecycle.start(connection, settings, draft, now=now)
+    return Notice(event.slug, kind, started, draft.slug)
+
+
+async def _under_way(connection: AsyncConnection, event_id: int, *, is_off: bool) -> list[Campaign]:
+    """The campaigns that would go on to tell people of the event as it was, or tell them although it is off.
+
+    What staff have scheduled keeps its time, since it says where things stand then; what is sent anew does not.
+    """
+    scheduled = await connection.execute(
+        select(campaign.c.slug, campaign.c.document).where(
+            campaign.c.event_id == event_id, campaign.c.status == "scheduled"
+        )
+    )
+    anew = {slug for slug, document in scheduled if is_off or "by_hours" in document}
+    return [
+        one
+        for one in await store.listed(connection)
+        if one.event_id == event_id
+        and (one.status in ("sending", "paused") or one.slug in anew)
+        and one.kind not in planning.AFTERWARDS
+    ]
+
+
+async def _stop(connection: AsyncConnection, running: Campaign, event: Event, now: datetime) -> Stopped:
+    people = await lifecycle.cancel(connection, running, now)
+    again_at = await _again(connection, running, event, now) if people else None
+    return Stopped(running.slug, people, again_at)
+
+
+async def _again(connection: AsyncConnection, stopped: Campaign, event: Event, now: datetime) -> datetime | None:
+    """Have those who had not got a mail get it with the new date, when that falls due; None if it is of no use."""
+    mail = event.mail(stopped.kind)
+    if mail is None or event.cancelled:
+        return None
+    due_at = planning.due(event, mail)
+    if now >= planning.useless_from(event, stopped.kind, due_at, schedule.GRACE):
+        return None
+    moment = now + _IN_FLIGHT if mail.local else max(due_at, now + _IN_FLIGHT)
+    missing = f'not received("{stopped.slug}")'
+    only = f"({stopped.expression}) and {missing}" if stopped.expression else missing
+    suffix = await _number(connection, event.slug, stopped.kind)
+    draft = await store.draft(connection, event.slug, stopped.kind, now=now, suffix=suffix, expression=only)
+    await _prepare(connection, draft, by_hours=mail.local)
+    await lifecycle.schedule(connection, draft, moment)
+    return moment
+
+
+async def _prepare(connection: AsyncConnection, draft: Campaign, **document: object) -> None:
+    await connection.execute(update(campaign).where(campaign.c.id == draft.id).values(document=document))
+
+
+async def _number(connection: AsyncConnection, event: str, kind: str) -> str:
+    """What sets a campaign apart from those of its event and kind before it: nothing, then 2, 3, …"""
+    slug = f"{event}/{kind}"
+    taken = set(await connection.scalars(select(campaign.c.slug).where(campaign.c.slug.startswith(slug))))
+    number = 1
+    while (slug if number == 1 else f"{slug}-{number}") in taken:
+        number += 1
+    return "" if number == 1 else str(number)

@@ -33,6 +33,7 @@ __all__ = [
     "event",
     "inbox",
     "kept_mail",
+    "medium",
     "metadata",
     "outgoing",
     "plan",
@@ -398,6 +399,25 @@ outgoing = Table(
     ),
     sqlite_strict=True,
     sqlite_autoincrement=True,  # a message's number is its id for whoever hears it: none comes twice
+)
+
+
+class MediumColumns(TypedColumns):
+    """A picture that mails link to; its name is the hash of its content, so what is behind a link never changes."""
+
+    name: Named[str] = Column(Text, primary_key=True)
+    media_type: Named[str] = Column(Text)
+    content: Named[bytes] = Column(LargeBinary)
+    added_at: Named[datetime] = Column(Instant)
+
+
+medium = Table(
+    "medium",
+    metadata,
+    MediumColumns,
+    CheckConstraint("media_type IN ('image/jpeg', 'image/png', 'image/gif')", name="media_type"),
+    sqlite_strict=True,
+    sqlite_with_rowid=False,
 )
 
 

@@ -38,7 +38,7 @@ async def facts(connection: AsyncConnection, settings: Settings, draft: Campaign
         raise CampaignError(f"{draft.slug}: the event {draft.topic} is not in the constellation any more")
     row = await connection.execute(select(campaign.c.note, campaign.c.document).where(campaign.c.id == draft.id))
     note, document = row.one()
-    stated = Facts(constellation=constellation, note=note, public_url=settings.public_url)
+    stated = Facts(constellation=constellation, note=note, public_url=settings.public_url, letters=draft.letters)
     if about is None:
         return stated
     previous = document.get("previous")

@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from newsletter.constellation import planning
 from newsletter.constellation import store as constellations
 from newsletter.content.facts import Facts
+from newsletter.content.letters import Letter
 from newsletter.errors import NewsletterError
 from newsletter.suggest import hint
 from newsletter.tables import campaign, event
@@ -23,7 +24,8 @@ class CampaignError(NewsletterError):
 @dataclass(frozen=True, slots=True)
 class Campaign:
     """One mailing. `topic` is the slug of its event, whose followers are its audience (None: everyone); `about` says
-    what they must want besides, and `expression` narrows them further, unless it is empty."""
+    what they must want besides, and `expression` narrows them further, unless it is empty. `letters` are the words of a
+    draft that was written in Markdown, and `source` is that file."""
 
     id: int
     slug: str
@@ -34,6 +36,8 @@ class Campaign:
     event_id: int | None
     expression: str
     facts: Facts | None
+    letters: tuple[Letter, ...]
+    source: str
     created_at: datetime
     scheduled_at: datetime | None
     started_at: datetime | None
@@ -70,6 +74,8 @@ def _read(row: Row[Any]) -> Campaign:
         event_id=row.event_id,
         expression=row.expression,
         facts=None if facts is None else Facts.from_document(facts),
+        letters=tuple(Letter.from_document(letter) for letter in row.document.get("letters", [])),
+        source=row.document.get("source", ""),
         created_at=row.created_at,
         scheduled_at=row.scheduled_at,
         started_at=row.started_at,

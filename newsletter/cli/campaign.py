@@ -9,9 +9,10 @@ from typing import Annotated
 import typer
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from newsletter.campaigns import audiences, lifecycle, previewing, report, store
+from newsletter.campaigns import audiences, lifecycle, previewing, report, store, writing
 from newsletter.campaigns.store import Campaign
 from newsletter.cli import campaign_sending, edge, grouping, reported
+from newsletter.constellation import store as constellations
 from newsletter.constellation.model import MailKind
 from newsletter.delivery import ledger
 from newsletter.delivery.ledger import State
@@ -34,22 +35,42 @@ def campaign() -> None:
 
 @app.command()
 def draft(
-    event: Annotated[str, typer.Argument(help="The event it is about, as `events list` shows it.")],
-    kind: Annotated[str, typer.Argument(help=f"One of: {', '.join([*MailKind, 'changed', 'cancelled'])}.")],
+    about: Annotated[
+        str,
+        typer.Argument(metavar="EVENT|FILE.md", help="An event, as `events list` shows it; or a mail in Markdown."),
+    ],
+    kind: Annotated[
+        str | None,
+        typer.Argument(help=f"Of an event, one of: {', '.join([*MailKind, 'changed', 'cancelled'])}."),
+    ] = None,
     note: Annotated[str, typer.Option(help="What you want to say besides, in plain text.")] = "",
     suffix: Annotated[str, typer.Option("--as", metavar="NAME", help="A name for a second one of its kind.")] = "",
     to: To = None,
 ) -> None:
-    """Write a draft about an event; nothing is sent.
+    """Write a draft about an event, or from a Markdown file; nothing is sent.
+
+    A file begins with its front matter: subject, and if need be preheader, event, audience (docs/stories.md).
 
     Example: newsletter campaign draft opening invitation --note "Bring a friend."
     """
     settings = edge.settings()
+    if kind is None and not about.endswith(".md"):
+        raise typer.BadParameter("name the kind of mail too, or a file that ends in .md", param_hint="KIND")
+    if kind is not None and about.endswith(".md"):
+        raise typer.BadParameter("a Markdown file needs no kind", param_hint="KIND")
+    if kind is None and note:
+        raise typer.BadParameter("a Markdown file says itself what is to be said", param_hint="--note")
+
+    async def write(connection: AsyncConnection) -> Campaign:
+        if kind is None:
+            manuscript = writing.read(Path(about), await constellations.current(connection), settings.public_url)
+            return await writing.draft(connection, manuscript, now=edge.now(), name=suffix, to=to)
+        only = await audiences.resolve(connection, to) if to is not None else ""
+        return await store.draft(connection, about, kind, now=edge.now(), note=note, suffix=suffix, expression=only)
 
     async def work() -> None:
         async with edge.opened(settings.database) as database, database.begin() as connection:
-            only = await audiences.resolve(connection, to) if to is not None else ""
-            made = await store.draft(connection, event, kind, now=edge.now(), note=note, suffix=suffix, expression=only)
+            made = await write(connection)
             stated = await lifecycle.facts(connection, settings, made)
             lifecycle.check(stated, made, edge.now(), settings.bounces.address, settings.templates)
         edge.say(f"{made.slug} is a draft. Look at it: newsletter campaign preview {made.slug}")

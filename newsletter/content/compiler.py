@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from newsletter.content import attachment, headers, places, renderer
+from newsletter.content import attachment, headers, places, related, renderer
 from newsletter.content.attachment import Calendar
 from newsletter.content.errors import ContentError
 from newsletter.content.facts import Facets, Facts
@@ -64,6 +64,7 @@ class _Parts:
         self.subject = marks.split(rendering.subject, file=files[SUBJECT])
         self.text = marks.split(rendering.text, file=files[TEXT])
         self.html = marks.split(rendering.html, file=files[HTML])
+        self.pictures = rendering.pictures
         if not rendering.subject:
             raise ContentError(f"{files[SUBJECT]}: the subject is empty")
         if mandatory:
@@ -91,8 +92,13 @@ def _assembled(parts: _Parts, kind: str, envelope: Envelope, calendar: Calendar 
     joint.add(_MULTIPART % (b"alternative", boundary))
     joint.add(b"\r\n--" + boundary + _PART % b"plain")
     joint.extend(places.in_text(parts.text))
-    joint.add(b"\r\n--" + boundary + _PART % b"html")
+    joint.add(b"\r\n--" + boundary)
+    if parts.pictures:
+        joint.add(related.opening(boundary))
+    joint.add(_PART % b"html")
     joint.extend(places.in_html(parts.html))
+    if parts.pictures:
+        joint.add(related.closing(parts.pictures, boundary))
     if calendar is not None:  # last of the alternatives, as the one that calendars choose
         joint.add(b"\r\n--" + boundary + b"\r\n" + calendar.alternative)
     joint.add(b"\r\n--" + boundary + b"--\r\n")

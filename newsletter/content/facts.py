@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from newsletter.constellation.model import Constellation, Event
+from newsletter.content.letters import Letter
 
 TRANSACTIONAL = frozenset({"confirm", "ask", "welcome", "link", "goodbye", "move", "moved"})
 """The mails to one person because of what that person just did, in that person's language; all other kinds are about
@@ -16,6 +17,7 @@ class Facts:
 
     `event` is what the mail is about (None for confirm, welcome, link and goodbye); `previous` is that event as
     people were told before, for a `changed` mail; `note` is what staff want said besides, in plain text.
+    `letters` are the words of a Markdown file, one for each language; without any, the kind's own template speaks.
     `upcoming` are the next events (for `welcome`), `public_url` is where the join page lives, and `confirm_days`
     for how many days a confirmation link works. `event_id` is the event's number and `sequence` how often calendars had
     to learn that it changed. `archive_url` is where everyone may read the mail ("" for nowhere).
@@ -31,6 +33,7 @@ class Facts:
     event_id: int = 0
     sequence: int = 0
     archive_url: str = ""
+    letters: tuple[Letter, ...] = ()
 
     def to_document(self) -> dict[str, Any]:
         """A JSON object that `from_document` reads back, for the campaign's row."""
@@ -45,6 +48,7 @@ class Facts:
             "event_id": self.event_id,
             "sequence": self.sequence,
             "archive_url": self.archive_url,
+            "letters": [letter.to_document() for letter in self.letters],
         }
 
     @classmethod
@@ -62,6 +66,7 @@ class Facts:
             event_id=document.get("event_id", 0),  # campaigns that an older program started
             sequence=document.get("sequence", 0),
             archive_url=document.get("archive_url", ""),
+            letters=tuple(Letter.from_document(one) for one in document.get("letters", [])),  # none in older ones
         )
 
 

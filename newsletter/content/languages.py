@@ -61,15 +61,14 @@ def chosen(kind: str, reader: str, series: str, templates: Path | None) -> str:
     return ""
 
 
-def voice(kind: str, language: str, reader: str, series: str, templates: Path | None) -> Voice:
-    """How dates, lists and the house's own words are said in a mail of that language to a reader.
+def voice(kind: str, written: str, reader: str, series: str) -> Voice:
+    """How dates, lists and the house's own words are said to a reader of a mail that is written in a language.
 
     Mails about what someone did are in the reader's language by our catalogues; all others keep to that of their files,
     in the reader's own regional order.
     """
-    if kind in TRANSACTIONAL and not language:
+    if kind in TRANSACTIONAL:
         return catalogues.voice(reader, series)
-    written = language or base(kind, series, templates)
     locale = catalogues.locale(reader, among=(written,)) or Locale(written)
     return Voice(locale, catalogues.voice(written).translations)
 

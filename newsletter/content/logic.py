@@ -12,6 +12,7 @@ from jinja2 import meta, nodes
 
 from newsletter.constellation.model import Constellation, Event
 from newsletter.content.colours import Palette
+from newsletter.content.letters import Letter
 from newsletter.content.pointing import column, column_of, line_of
 from newsletter.content.slots import IN_TEMPLATES, cannot
 from newsletter.suggest import hint
@@ -28,6 +29,7 @@ NAMES: dict[str, frozenset[str] | None] = {
     "brand": _members(Palette),
     "person": frozenset({"named", *IN_TEMPLATES["person"]}),
     "links": frozenset({"join", *IN_TEMPLATES["links"]}),
+    "letter": _members(Letter),
     **dict.fromkeys(["upcoming", "note", "public_url", "confirm_days", "locale", "language", "timezone"]),
 }
 """Everything a template is given, and what each of it has, where that is known beforehand."""

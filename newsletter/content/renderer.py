@@ -14,22 +14,27 @@ import jinja2
 import mjml
 
 from newsletter import catalogues
-from newsletter.content import colours, languages, plain, pointing, slots
+from newsletter.content import colours, languages, letters, plain, pointing, slots
 from newsletter.content.environment import environment
 from newsletter.content.errors import ContentError, shown
 from newsletter.content.facts import Facets, Facts
 from newsletter.content.languages import HTML, SUBJECT, TEXT
+from newsletter.content.letters import Picture
 from newsletter.suggest import hint
+
+LETTER = "letter"
+"""The template that a Markdown file's words go through, whatever the kind of the mail."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rendering:
-    """One variant of a mail, decoded, and the files it was made of, by SUBJECT, TEXT and HTML."""
+    """One variant of a mail, decoded; the files it was made of, by SUBJECT, TEXT and HTML; and what it embeds."""
 
     subject: str
     text: str
     html: str
     files: Mapping[str, str]
+    pictures: tuple[Picture, ...] = ()
 
 
 def render(
@@ -39,16 +44,22 @@ def render(
 
     Raises ContentError, one line for each fault, with file and line.
     """
-    language = languages.chosen(kind, facets.locale, facts.constellation.language, templates)
+    series = facts.constellation.language
+    letter = letters.for_reader(facts.letters, facets.locale, series)
+    if letter is not None:
+        kind = LETTER
+    language = languages.chosen(kind, facets.locale, series, templates)
     files = {file: languages.file(kind, file, language, templates) for file in (SUBJECT, TEXT, HTML)}
-    voice = languages.voice(kind, language, facets.locale, facts.constellation.language, templates)
-    context = _context(facts, facets, slot, voice)
+    written = language or (letter.language if letter else languages.base(kind, series, templates))
+    voice = languages.voice(kind, written, facets.locale, series)
+    context = {**_context(facts, facets, slot, voice), "letter": letter}
     source = _rendered(kind, files[HTML], context, templates)
     return Rendering(
         subject=" ".join(_rendered(kind, files[SUBJECT], context, templates).split()),
         text=plain.tidy(_rendered(kind, files[TEXT], context, templates)),
         html=_inlined(source, path(kind, files[HTML], templates)),
         files={file: path(kind, own, templates) for file, own in files.items()},
+        pictures=letter.embedded if letter else (),
     )
 
 

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 from newsletter.constellation.model import Brand, Constellation, Event, EventKind, Place, Sender
 from newsletter.content.facts import TRANSACTIONAL, Facets, Facts
+from newsletter.content.letters import Letter
 
 _LONDON, _TOKYO = "Europe/London", "Asia/Tokyo"
 
@@ -62,6 +63,37 @@ CONSTELLATION = Constellation(
     events=(GATHERING, STORY, WALK),
 )
 
+LETTER = Letter(
+    language="en",
+    subject="The girl who marked her own apples",
+    preheader="What came of it when a school let its pupils say what good work is.",
+    kicker="",
+    headline="The girl who marked her own apples",
+    html=(
+        "<p>Mira is nine. On the first Monday of <em>October</em> her teacher gave her a red pen, and said: <strong>you"
+        ' mark it</strong>. What happened then is told <a class="link" href="https://orchard.example.org/apples">on our'
+        " pages</a>.</p><h2>What she wrote</h2><blockquote><p>I would do the middle again, but the end is good.</p>"
+        "</blockquote><ul><li>She asked two friends.</li><li>She kept what they said.</li></ul>"
+        "<h3>Try it on Monday</h3><ol><li>Hand out the pen.</li><li>Leave the room, if you dare.</li></ol><hr>"
+        "<p>Write to us how it went.</p>"
+    ),
+    text=(
+        "Mira is nine. On the first Monday of October her teacher gave her a red pen, and said: you mark it.\n\n"
+        "What she wrote\n--------------\n\n> I would do the middle again, but the end is good.\n\n"
+        "- She asked two friends.\n- She kept what they said.\n\nWrite to us how it went.\n"
+    ),
+)
+
+SHORT_LETTER = Letter(
+    "en",
+    "A word before the holidays",
+    "",
+    "A word",
+    "Before the holidays",
+    "<p>Rest, all of you: it was a full year.</p>",
+    "Rest, all of you: it was a full year.\n",
+)
+
 FACETS = (
     Facets(locale="en", timezone=_LONDON, named=True),
     Facets(locale="en-GB", timezone="America/Los_Angeles", named=False),
@@ -91,6 +123,9 @@ def facts(kind: str) -> list[Facts]:
         return [replace(base, upcoming=(GATHERING, STORY, WALK)), replace(base, confirm_days=1)]
     if kind == "story":
         return [replace(base, event=STORY), replace(base, event=replace(STORY, summary=""), note="One word more.")]
+    if kind == "letter":
+        whole = replace(base, event=STORY, letters=(LETTER,))
+        return [whole, replace(whole, event=GATHERING), replace(whole, event=None, letters=(SHORT_LETTER,))]
     both = replace(WALK, place=replace(WALK.place, online="https://meet.example.org/walk"))
     note = "It is the weather, and nothing else.\n\nThank you for your patience."
     return [

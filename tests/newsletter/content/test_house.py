@@ -11,7 +11,7 @@ from newsletter.content import checking, languages, plain, samples
 from newsletter.content.facts import TRANSACTIONAL
 
 KINDS = {
-    "save-the-date", "invitation", "reminder", "starting-soon", "thanks", "story", "changed", "cancelled",
+    "save-the-date", "invitation", "reminder", "starting-soon", "thanks", "story", "letter", "changed", "cancelled",
     "confirm", "ask", "welcome", "link", "goodbye", "move", "moved",
 }  # fmt: skip
 

@@ -1,10 +1,10 @@
-"""`newsletter webhooks`: whom we tell what happens here."""
+"""`newsletter webhooks`: whom we tell what happens here; what providers tell us is next door."""
 
 from typing import Annotated
 
 import typer
 
-from newsletter.cli import edge, grouping
+from newsletter.cli import edge, grouping, webhook_providers
 from newsletter.outgoing import endpoints, outbox, types
 from newsletter.outgoing.endpoints import Endpoint
 from newsletter.outgoing.outbox import Delivery, State
@@ -14,6 +14,10 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Number = Annotated[int, typer.Argument(help="Its number in `newsletter webhooks list`.")]
 
 app = grouping.group()
+
+
+app.command("setup")(webhook_providers.setup)
+app.command("test")(webhook_providers.try_)
 
 
 @app.callback()

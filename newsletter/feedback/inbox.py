@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import func, select
+from sqlalchemy import delete, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from newsletter.delivery.refusal import Refusal
@@ -77,3 +77,34 @@ async def unproven(connection: AsyncConnection, limit: int = 100) -> list[Unprov
 async def waiting(connection: AsyncConnection) -> int:
     """How many stored events are not applied yet."""
     return await connection.scalar(select(func.count()).select_from(inbox).where(inbox.c.applied_at.is_(None))) or 0
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A report as it stands in the inbox; `outcome` is empty until it is applied."""
+
+    id: int
+    event: Event
+    outcome: str
+
+
+async def newest(connection: AsyncConnection) -> int:
+    """The number of the report that came last; 0 where none ever did."""
+    return await connection.scalar(select(func.max(inbox.c.id))) or 0
+
+
+async def arrivals(
+    connection: AsyncConnection, provider: str, *, after: int = 0, ids: Sequence[str] = ()
+) -> list[Arrival]:
+    """What a provider reported after that number, by these event ids if any are given."""
+    statement = select(inbox.c.id, inbox.c.event, inbox.c.outcome).where(inbox.c.provider == provider)
+    statement = statement.where(inbox.c.id > after).order_by(inbox.c.id).limit(100)
+    if ids:
+        statement = statement.where(inbox.c.event_id.in_(ids))
+    rows = await connection.execute(statement)
+    return [Arrival(row.id, from_json(row.event), row.outcome or "") for row in rows]
+
+
+async def take_out(connection: AsyncConnection, numbers: Sequence[int]) -> None:
+    """Take samples of ours out again; reports of others stay for good."""
+    await connection.execute(delete(inbox).where(inbox.c.id.in_(numbers)))

@@ -15,6 +15,7 @@ from webhooks.providers.azure import Azure
 from webhooks.providers.brevo import Brevo
 from webhooks.providers.forwardemail import ForwardEmail
 from webhooks.providers.generic import Generic
+from webhooks.providers.guide import Guide
 from webhooks.providers.mailersend import MailerSend
 from webhooks.providers.mailgun import Mailgun
 from webhooks.providers.mailjet import Mailjet
@@ -29,10 +30,11 @@ from webhooks.providers.sparkpost import SparkPost
 
 
 class Provider(Protocol):
-    """Who reports to us. `blocking` says that verifying may ask the network."""
+    """Who reports to us. `blocking` says that verifying may ask the network; `guide` is how staff connect it."""
 
     name: ClassVar[str]
     blocking: ClassVar[bool]
+    guide: ClassVar[Guide]
 
     def verify(self, headers: Mapping[str, str], body: bytes, *, now: datetime) -> None:
         """Return when the report is authentic. Raises NotAuthentic or NotConfigured."""
@@ -50,7 +52,7 @@ class Answering(Protocol):
 
 
 @runtime_checkable
-class Sampling(Protocol):
+class Sampling(Provider, Protocol):
     """A provider whose reports we can sign ourselves, because the key is shared with us."""
 
     def sample(self, address: str, token: str, *, now: datetime) -> tuple[dict[str, str], bytes]:

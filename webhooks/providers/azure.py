@@ -17,6 +17,7 @@ from webhooks.errors import MalformedReport, NotAuthentic
 from webhooks.events import Event, Reason, derived_id
 from webhooks.payload import Fields
 from webhooks.providers import meaning
+from webhooks.providers.guide import Guide, Key
 from webhooks.providers.meaning import Meaning
 
 HEADER = "X-Webhook-Secret"
@@ -41,6 +42,12 @@ class Azure:
 
     name: ClassVar[str] = "azure"
     blocking: ClassVar[bool] = False
+    guide: ClassVar[Guide] = Guide(
+        where="Azure portal → Communication Services → Events → Event Subscription → Web Hook",
+        tick=("Email Delivery Report Received",),
+        keys=(Key("secret", "Delivery Properties: the header X-Webhook-Secret, static, marked as secret", ours=True),),
+        notes=("When the subscription is saved, Azure asks for a code to be repeated: let us run before you save it.",),
+    )
     secret: str = field(default="", repr=False)
 
     def verify(self, headers: Mapping[str, str], body: bytes, *, now: datetime) -> None:

@@ -15,6 +15,7 @@ from webhooks import payload, signatures, tokens
 from webhooks.events import Event, derived_id
 from webhooks.payload import Fields
 from webhooks.providers import meaning
+from webhooks.providers.guide import Guide, Key
 from webhooks.providers.meaning import Meaning
 
 SETTING = "webhooks.brevo_username and webhooks.brevo_password, or webhooks.brevo_token"
@@ -40,6 +41,24 @@ class Brevo:
 
     name: ClassVar[str] = "brevo"
     blocking: ClassVar[bool] = False
+    guide: ClassVar[Guide] = Guide(
+        where="Transactional → Settings → Webhook, and for campaigns of theirs Campaigns → Settings → Webhooks",
+        tick=(
+            "Delivered",
+            "Hard bounce",
+            "Soft bounce",
+            "Deferred",
+            "Blocked",
+            "Invalid email",
+            "Complaint",
+            "Unsubscribed",
+        ),
+        keys=(
+            Key("token", "Authentication method: Token", ours=True, choice="by token"),
+            Key("username", "Authentication method: Basic", ours=True, choice="by name and password"),
+            Key("password", "Authentication method: Basic", ours=True, choice="by name and password"),
+        ),
+    )
     username: str = ""
     password: str = field(default="", repr=False)
     token: str = field(default="", repr=False)

@@ -16,6 +16,7 @@ from webhooks.errors import MalformedReport
 from webhooks.events import Event, Reason, derived_id
 from webhooks.payload import Fields
 from webhooks.providers import meaning
+from webhooks.providers.guide import Guide, Key
 from webhooks.providers.meaning import Meaning
 
 HEADER = "X-Webhook-Signature"
@@ -43,6 +44,11 @@ class ForwardEmail:
 
     name: ClassVar[str] = "forwardemail"
     blocking: ClassVar[bool] = False
+    guide: ClassVar[Guide] = Guide(
+        where="My Account → Domains → the domain → Advanced Settings → Bounce Webhook URL",
+        tick=("there is nothing to tick: each bounce is posted",),
+        keys=(Key("key", "the same page: Webhook Signature Payload Verification Key"),),
+    )
     key: str = field(default="", repr=False)
 
     def verify(self, headers: Mapping[str, str], body: bytes, *, now: datetime) -> None:

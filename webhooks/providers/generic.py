@@ -14,6 +14,7 @@ from typing import ClassVar, TypeVar
 from webhooks import classification, payload, signatures
 from webhooks.errors import MalformedReport
 from webhooks.events import BounceClass, Event, Kind, Reason, derived_id
+from webhooks.providers.guide import Guide, Key
 
 T = TypeVar("T", BounceClass, Reason)
 
@@ -35,6 +36,14 @@ class Generic:
 
     name: ClassVar[str] = "generic"
     blocking: ClassVar[bool] = False
+    guide: ClassVar[Guide] = Guide(
+        where="any program of yours that signs by Standard Webhooks",
+        tick=("bounced", "complained", "unsubscribed", "deferred", "delivered"),
+        keys=(Key("secret", "the signing secret of that program, whsec_ and base64", ours=True),),
+        notes=(
+            'The body is {"events": [{"id", "type", "email", "token", "at", "class", "reason", "status", "detail"}]}.',
+        ),
+    )
     secret: str = field(default="", repr=False)
 
     def verify(self, headers: Mapping[str, str], body: bytes, *, now: datetime) -> None:

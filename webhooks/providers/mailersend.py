@@ -16,6 +16,7 @@ from webhooks.errors import MalformedReport
 from webhooks.events import Event, derived_id
 from webhooks.payload import Fields
 from webhooks.providers import meaning
+from webhooks.providers.guide import Guide, Key
 from webhooks.providers.meaning import Meaning
 
 SETTING = "webhooks.mailersend_secret"
@@ -38,6 +39,17 @@ class MailerSend:
 
     name: ClassVar[str] = "mailersend"
     blocking: ClassVar[bool] = False
+    guide: ClassVar[Guide] = Guide(
+        where="Domains → the domain → Webhooks → Add webhook",
+        tick=(
+            "activity.hard_bounced",
+            "activity.soft_bounced",
+            "activity.spam_complaint",
+            "activity.unsubscribed",
+            "activity.delivered",
+        ),
+        keys=(Key("secret", "the webhook's own page: Signing secret"),),
+    )
     secret: str = field(default="", repr=False)
 
     def verify(self, headers: Mapping[str, str], body: bytes, *, now: datetime) -> None:

@@ -19,6 +19,7 @@ from webhooks.errors import MalformedReport, NotAuthentic, Unacceptable
 from webhooks.events import Event, derived_id
 from webhooks.payload import Fields
 from webhooks.providers import meaning
+from webhooks.providers.guide import Guide, Key
 from webhooks.providers.meaning import Meaning
 
 SETTING = "webhooks.mailgun_signing_key"
@@ -44,6 +45,16 @@ class Mailgun:
 
     name: ClassVar[str] = "mailgun"
     blocking: ClassVar[bool] = False
+    guide: ClassVar[Guide] = Guide(
+        where="Sending → Webhooks → the domain → Add webhook, once for each event",
+        tick=("Permanent Failure", "Temporary Failure", "Spam Complaints", "Unsubscribes", "Delivered Messages"),
+        keys=(
+            Key("signing_key", "Sending → Webhooks: HTTP webhook signing key"),
+            Key("username", "the URL; it may be left out, but Mailgun does not sign what it reports", ours=True),
+            Key("password", "the URL, beside the name", ours=True),
+        ),
+        login=True,
+    )
     signing_key: str = field(default="", repr=False)
     username: str = ""
     password: str = field(default="", repr=False)

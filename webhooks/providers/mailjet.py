@@ -13,6 +13,7 @@ from webhooks import payload, signatures, tokens
 from webhooks.events import Event, Reason, derived_id
 from webhooks.payload import Fields
 from webhooks.providers import meaning
+from webhooks.providers.guide import Guide, Key
 from webhooks.providers.meaning import Meaning
 
 EVENTS: dict[str, Meaning] = {
@@ -43,6 +44,12 @@ class Mailjet:
 
     name: ClassVar[str] = "mailjet"
     blocking: ClassVar[bool] = False
+    guide: ClassVar[Guide] = Guide(
+        where="Account settings → Event notifications (webhooks)",
+        tick=("sent", "bounce", "blocked", "spam", "unsub", "and: Group events"),
+        keys=(Key("username", "the URL", ours=True), Key("password", "the URL", ours=True)),
+        login=True,
+    )
     username: str = ""
     password: str = field(default="", repr=False)
 

@@ -16,6 +16,7 @@ from webhooks.errors import MalformedReport
 from webhooks.events import Event, derived_id
 from webhooks.payload import Fields
 from webhooks.providers import meaning
+from webhooks.providers.guide import Guide, Key
 from webhooks.providers.meaning import Meaning
 
 HEADER = "Mailtrap-Signature"
@@ -40,6 +41,11 @@ class Mailtrap:
 
     name: ClassVar[str] = "mailtrap"
     blocking: ClassVar[bool] = False
+    guide: ClassVar[Guide] = Guide(
+        where="Sending Domains → Webhooks → Create new webhook",
+        tick=("Delivery", "Bounce", "Soft bounce", "Spam complaint", "Unsubscribe", "Reject", "Suspension"),
+        keys=(Key("secret", "the webhook's own page: Signature secret"),),
+    )
     secret: str = field(default="", repr=False)
 
     def verify(self, headers: Mapping[str, str], body: bytes, *, now: datetime) -> None:

@@ -20,6 +20,7 @@ from webhooks.errors import MalformedReport, NotAuthentic, NotConfigured
 from webhooks.events import Event, derived_id
 from webhooks.payload import Fields
 from webhooks.providers import meaning
+from webhooks.providers.guide import Guide, Key
 from webhooks.providers.meaning import Meaning
 
 SETTING = "webhooks.mandrill_key"
@@ -50,6 +51,22 @@ class Mandrill:
 
     name: ClassVar[str] = "mandrill"
     blocking: ClassVar[bool] = False
+    guide: ClassVar[Guide] = Guide(
+        where="Settings → Webhooks → Add a Webhook",
+        tick=(
+            "Message Is Delayed",
+            "Message Is Bounced",
+            "Message Is Soft-Bounced",
+            "Message Is Marked As Spam",
+            "Recipient Unsubscribes",
+            "Message Is Rejected",
+        ),
+        keys=(
+            Key("key", "the webhook's own page: Key"),
+            Key("url", "the URL above, exactly as you gave it there: Mandrill signs it too"),
+        ),
+        notes=("Mandrill asks whether we answer before it saves the webhook: let us run first.",),
+    )
     key: str = field(default="", repr=False)
     url: str = ""
 

@@ -20,6 +20,7 @@ from webhooks.errors import MalformedReport, NotAuthentic, NotConfigured
 from webhooks.events import Event, Reason, derived_id
 from webhooks.payload import Fields
 from webhooks.providers import meaning
+from webhooks.providers.guide import Guide, Key
 from webhooks.providers.meaning import Meaning
 
 EVENTS: dict[str, Meaning] = {
@@ -36,6 +37,11 @@ class Postal:
 
     name: ClassVar[str] = "postal"
     blocking: ClassVar[bool] = False
+    guide: ClassVar[Guide] = Guide(
+        where="the server → Webhooks → Add new webhook",
+        tick=("MessageSent", "MessageDelayed", "MessageDeliveryFailed", "MessageHeld", "MessageBounced"),
+        keys=(Key("public_key", "what `postal default-dkim-record` prints on the server, from behind p= to the ;"),),
+    )
     public_key: str = ""
 
     def verify(self, headers: Mapping[str, str], body: bytes, *, now: datetime) -> None:

@@ -13,6 +13,7 @@ from webhooks import payload, signatures, tokens
 from webhooks.errors import MalformedReport
 from webhooks.events import Event, Reason, derived_id
 from webhooks.providers import meaning
+from webhooks.providers.guide import Guide, Key
 from webhooks.providers.meaning import Meaning
 
 BOUNCES: dict[str, Meaning] = {
@@ -47,6 +48,14 @@ class Postmark:
 
     name: ClassVar[str] = "postmark"
     blocking: ClassVar[bool] = False
+    guide: ClassVar[Guide] = Guide(
+        where="Servers → the server → the message stream → Webhooks → Add webhook",
+        tick=("Delivery", "Bounce", "Spam Complaint", "Subscription Change"),
+        keys=(
+            Key("username", "Basic auth credentials", ours=True),
+            Key("password", "Basic auth credentials", ours=True),
+        ),
+    )
     username: str = ""
     password: str = field(default="", repr=False)
 

@@ -16,6 +16,7 @@ from webhooks.errors import MalformedReport
 from webhooks.events import Event, Reason, derived_id
 from webhooks.payload import Fields
 from webhooks.providers import meaning
+from webhooks.providers.guide import Guide, Key
 from webhooks.providers.meaning import Meaning
 
 EVENTS: dict[str, Meaning] = {
@@ -39,6 +40,11 @@ class Resend:
 
     name: ClassVar[str] = "resend"
     blocking: ClassVar[bool] = False
+    guide: ClassVar[Guide] = Guide(
+        where="Webhooks → Add Webhook",
+        tick=("email.bounced", "email.complained", "email.delivered", "email.delivery_delayed", "email.suppressed"),
+        keys=(Key("secret", "the webhook's own page: Signing Secret, whsec_…"),),
+    )
     secret: str = field(default="", repr=False)
 
     def verify(self, headers: Mapping[str, str], body: bytes, *, now: datetime) -> None:

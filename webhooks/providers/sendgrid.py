@@ -20,6 +20,7 @@ from webhooks.errors import NotAuthentic, NotConfigured
 from webhooks.events import Event, Reason, derived_id
 from webhooks.payload import Fields
 from webhooks.providers import meaning
+from webhooks.providers.guide import Guide, Key
 from webhooks.providers.meaning import Meaning
 
 EVENTS: dict[str, Meaning] = {
@@ -45,6 +46,11 @@ class SendGrid:
 
     name: ClassVar[str] = "sendgrid"
     blocking: ClassVar[bool] = False
+    guide: ClassVar[Guide] = Guide(
+        where="Settings → Mail Settings → Event Webhooks → Create new webhook",
+        tick=("Bounced", "Dropped", "Deferred", "Delivered", "Spam Reports", "Unsubscribes", "Group Unsubscribes"),
+        keys=(Key("public_key", "the same page: turn on Signed Event Webhook, save, and copy its Verification Key"),),
+    )
     public_key: str = ""
 
     def verify(self, headers: Mapping[str, str], body: bytes, *, now: datetime) -> None:

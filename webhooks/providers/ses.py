@@ -26,6 +26,7 @@ from webhooks.errors import MalformedReport, NotAuthentic, NotConfigured, Unavai
 from webhooks.events import Event, Kind, Reason
 from webhooks.payload import Fields
 from webhooks.providers import meaning
+from webhooks.providers.guide import Guide, Key
 from webhooks.providers.meaning import Meaning
 
 TOLERANCE = timedelta(hours=1)
@@ -72,6 +73,15 @@ class Ses:
 
     name: ClassVar[str] = "ses"
     blocking: ClassVar[bool] = True
+    guide: ClassVar[Guide] = Guide(
+        where="SES → the identity → Notifications: the topic; SNS → Topics → that topic → Create subscription: HTTPS",
+        tick=("Bounce feedback", "Complaint feedback", "Delivery feedback", "and: Include original headers"),
+        keys=(Key("topic_arn", "the topic's page: ARN, arn:aws:sns:REGION:ACCOUNT:NAME"),),
+        notes=(
+            "Set the topic and let us run before you make the subscription: we confirm it, and that of no other topic.",
+            "Turn raw message delivery off: what is delivered raw is not signed.",
+        ),
+    )
     topic_arn: str = ""
     fetch: Callable[[str], bytes] = field(default=fetching.get, repr=False)
     certificates: dict[str, x509.Certificate] = field(default_factory=dict, repr=False, compare=False)

@@ -13,6 +13,7 @@ from webhooks import payload, signatures, tokens
 from webhooks.events import Event, Reason, derived_id
 from webhooks.payload import Fields
 from webhooks.providers import meaning
+from webhooks.providers.guide import Guide, Key
 from webhooks.providers.meaning import Meaning
 
 SETTING = "webhooks.sparkpost_username and webhooks.sparkpost_password, or webhooks.sparkpost_token"
@@ -54,6 +55,24 @@ class SparkPost:
 
     name: ClassVar[str] = "sparkpost"
     blocking: ClassVar[bool] = False
+    guide: ClassVar[Guide] = Guide(
+        where="Configuration → Webhooks → Create Webhook",
+        tick=(
+            "Delivery",
+            "Bounce",
+            "Out of Band",
+            "Delay",
+            "Policy Rejection",
+            "Spam Complaint",
+            "List Unsubscribe",
+            "Link Unsubscribe",
+        ),
+        keys=(
+            Key("username", "Authentication: Basic Auth", ours=True, choice="by name and password"),
+            Key("password", "Authentication: Basic Auth", ours=True, choice="by name and password"),
+            Key("token", "Authentication: OAuth 2.0, the token that its URL gives", choice="by token"),
+        ),
+    )
     username: str = ""
     password: str = field(default="", repr=False)
     token: str = field(default="", repr=False)

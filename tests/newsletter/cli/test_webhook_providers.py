@@ -1,0 +1,172 @@
+"""`newsletter webhooks setup` and `test`, for each provider, through a service that runs."""
+
+import base64
+import json
+import os
+import re
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+
+from newsletter.settings import Webhooks
+from webhooks.providers import PROVIDERS, Sampling, build
+
+ONLY_THEY_SIGN = ("postal", "sendgrid", "ses")
+SENDGRID = ec.generate_private_key(ec.SECP256R1())
+KEYS = {name: f"key-of-{name}" for name in Webhooks.model_fields} | {
+    "generic_secret": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+    "resend_secret": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+    "ses_topic_arn": "arn:aws:sns:eu-west-1:123456789012:news",
+    "brevo_token": "",
+    "sparkpost_token": "",
+}
+
+
+def public(key: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey) -> str:
+    encoding, form = serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
+    return base64.b64encode(key.public_key().public_bytes(encoding, form)).decode()
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path) -> Iterator[tuple[Path, str]]:
+    """A service with a key of each provider: its folder, and where it is."""
+    folder = tmp_path_factory.mktemp("service")
+    (folder / "newsletter.sqlite3").write_bytes(sqlite_template.read_bytes())
+    keys = KEYS | {
+        "sendgrid_public_key": public(SENDGRID),
+        "postal_public_key": public(rsa.generate_private_key(65537, 2048)),
+    }
+    lines = [
+        "[secrets]",
+        f'signing_keys = ["{"k" * 40}"]',
+        f'hash_key = "{"h" * 40}"',
+        "[webhooks]",
+        *(f'{name} = "{value}"' for name, value in keys.items()),
+    ]
+    (folder / "newsletter.toml").write_text("\n".join(lines))
+    process = subprocess.Popen(
+        [sys.executable, "-m", "newsletter", "serve", "--port", "0"],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(Path.cwd()), "PYTHONUNBUFFERED": "1"},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    found = re.search(r"http://\S+?(?=,)", process.stdout.readline())
+    assert found is not None
+    yield folder, found[0]
+    process.terminate()
+    process.communicate()
+
+
+@pytest.fixture
+def command(newsletter: Any, service: tuple[Path, str], monkeypatch: pytest.MonkeyPatch) -> Any:
+    """The command, in the folder of that service."""
+    monkeypatch.chdir(service[0])
+    return newsletter
+
+
+@pytest.mark.parametrize("name", sorted(PROVIDERS.keys() - set(ONLY_THEY_SIGN)))
+def test_a_sample_of_each_provider_that_shares_its_key_arrives_through_the_running_service(
+    command: Any, service: tuple[Path, str], name: str
+) -> None:
+    done = command("webhooks", "test", name, "--at", service[1])
+    assert (done.code, done.err) == (0, "")
+    assert "bounced, hard, no-such-user, of nobody@example.org" in done.out
+    assert "unproven" in done.out
+    assert command("bounces", "review", "--json").out.count("nobody@example.org") == 0, "it was taken out again"
+
+
+@pytest.mark.parametrize("name", ONLY_THEY_SIGN)
+def test_where_only_the_provider_can_sign_the_service_is_reached_and_refuses_what_is_unsigned(
+    command: Any, service: tuple[Path, str], name: str
+) -> None:
+    assert not isinstance(build(name, {}), Sampling)
+    done = command("webhooks", "test", name, "--at", service[1], "--wait", 0)
+    assert (done.code, done.err) == (0, "")
+    assert f"refuses what {name} has not signed" in done.out
+
+
+def send_as_sendgrid(to: str, number: int) -> None:
+    event = {"event": "bounce", "email": "ana@example.org", "sg_event_id": str(number), "type": "bounce"}
+    body, at = json.dumps([event]).encode(), str(int(time.time()))
+    signature = SENDGRID.sign(at.encode() + body, ec.ECDSA(hashes.SHA256()))
+    headers = {
+        "X-Twilio-Email-Event-Webhook-Signature": base64.b64encode(signature).decode(),
+        "X-Twilio-Email-Event-Webhook-Timestamp": at,
+    }
+    urllib.request.urlopen(urllib.request.Request(f"{to}/webhooks/sendgrid", body, headers)).close()
+
+
+def test_what_the_provider_signs_by_itself_is_waited_for_and_shown(command: Any, service: tuple[Path, str]) -> None:
+    is_shown = threading.Event()
+
+    def press_the_button() -> None:
+        number = 0
+        while not is_shown.wait(0.2):
+            send_as_sendgrid(service[1], number := number + 1)
+
+    sender = threading.Thread(target=press_the_button)
+    sender.start()
+    done = command("webhooks", "test", "sendgrid", "--at", service[1], "--wait", 20)
+    is_shown.set()
+    sender.join()
+    assert done.code == 0
+    assert "bounced, hard, no-such-user, of ana@example.org" in done.out
+
+
+def test_a_provider_that_sends_nothing_in_time_is_one_clear_line(command: Any, service: tuple[Path, str]) -> None:
+    done = command("webhooks", "test", "postal", "--at", service[1], "--wait", 0.01)
+    assert done.code == 1
+    assert done.err.startswith("newsletter: nothing signed by postal came")
+
+
+def test_a_service_with_another_key_is_told_apart_from_one_that_is_not_there(
+    command: Any, service: tuple[Path, str], monkeypatch: pytest.MonkeyPatch, unused_tcp_port: int
+) -> None:
+    away = command("webhooks", "test", "postmark", "--at", f"http://127.0.0.1:{unused_tcp_port}")
+    assert (away.code, "127.0.0.1" in away.err) == (1, True)
+    monkeypatch.setenv("NEWSLETTER_WEBHOOKS__POSTMARK_PASSWORD", "newer")
+    done = command("webhooks", "test", "postmark", "--at", service[1])
+    assert done.code == 1
+    assert "answered 401" in done.err
+    assert "the service holds another key" in done.err
+
+
+@pytest.mark.parametrize("name", sorted(PROVIDERS))
+def test_without_its_key_the_setting_that_is_missing_is_named(
+    command: Any, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    for setting in (one for one in Webhooks.model_fields if one.startswith(f"{name}_")):
+        monkeypatch.setenv(f"NEWSLETTER_WEBHOOKS__{setting.upper()}", "")
+    done = command("webhooks", "test", name, "--at", "http://127.0.0.1:1")
+    assert done.code == 1
+    assert f"webhooks.{name}_" in done.err
+
+
+@pytest.mark.parametrize("name", sorted(PROVIDERS))
+def test_setup_says_where_what_to_tick_and_each_setting(command: Any, name: str) -> None:
+    told = command("webhooks", "setup", name)
+    assert told.code == 0
+    assert f"/webhooks/{name}" in told.out
+    for setting in (one for one in Webhooks.model_fields if one.startswith(f"{name}_")):
+        assert setting in told.out
+        assert not KEYS[setting] or KEYS[setting] not in told.out, "no secret is shown"
+    document = json.loads(command("webhooks", "setup", name, "--json").out)
+    assert document["events"]
+    assert document["url"].endswith(f"/webhooks/{name}")
+
+
+def test_a_provider_there_is_not_is_one_clear_line(command: Any) -> None:
+    done = command("webhooks", "setup", "pigeon")
+    assert (done.code, done.out) == (1, "")
+    assert "there is no provider pigeon; known: azure" in done.err

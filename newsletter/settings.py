@@ -186,6 +186,8 @@ class Joining(Section):
     consent_text: str = ""
     consent_texts: ConsentTexts = ConsentTexts()
     confirm_within: timedelta = timedelta(days=7)
+    remind_after: timedelta = Field(timedelta(days=2), ge=timedelta(0))
+    forget_after: timedelta = Field(timedelta(days=30), ge=timedelta(days=1))
     confirmations_a_day: int = Field(3, ge=1, le=20)
     most_an_hour: int = Field(2000, ge=1)
     most_an_hour_from_network: int = Field(60, ge=1)

@@ -241,7 +241,7 @@ transactional = Table(
     "transactional",
     metadata,
     TransactionalColumns,
-    CheckConstraint("kind IN ('confirm', 'ask', 'welcome', 'link', 'goodbye', 'move', 'moved')", name="kind"),
+    CheckConstraint("kind IN ('confirm', 'remind', 'ask', 'welcome', 'link', 'goodbye', 'move', 'moved')", name="kind"),
     CheckConstraint(
         "state IN ('queued', 'sending', 'sent', 'deferred', 'refused', 'expired', 'suppressed')", name="state"
     ),

@@ -33,6 +33,7 @@ class Purpose(StrEnum):
     UNSUBSCRIBE = "unsubscribe"
     ACCOUNT = "account"
     MOVE = "move"
+    REFUSE = "refuse"
     CALENDAR = "calendar"
 
 
@@ -94,6 +95,8 @@ _LINK_TOKEN = re.compile(r"[A-Za-z0-9_-]{22}\.[A-Za-z0-9_-]{22}")
 _OLD_LINK = struct.Struct(">QIQ")
 _OLD_LINK_TOKEN = re.compile(r"[A-Za-z0-9_-]{27}\.[A-Za-z0-9_-]{43}")
 
+_REFUSAL = re.compile(r"(?P<hash>[0-9a-f]{32})\.[A-Za-z0-9_-]{43}")
+
 _DELIVERY = struct.Struct(">IQ")  # campaign (0: transactional), number
 _DELIVERY_MAC = 13  # bytes: 104 bits, and with the 12 before them 40 base32 digits without padding
 _DELIVERY_TOKEN = re.compile(r"[a-z2-7]{40}")
@@ -142,6 +145,18 @@ class Links:
         if within is not None and now > issued_at + within:
             raise LinkExpired(subscriber_id, issued_at + within)
         return Opened(subscriber_id, campaign_id, issued_at)
+
+    def refusal(self, address_hash: str) -> str:
+        """A token to have an address never written to again. It carries the keyed hash and never expires, so that it is
+        honoured when nobody with that address is here any more."""
+        return self._signers[Purpose.REFUSE].sign(address_hash).decode("ascii")
+
+    def open_refusal(self, token: str) -> str:
+        """The hash of the address that is never to be written to again. Raises LinkInvalid."""
+        found = _REFUSAL.fullmatch(token)
+        if found is None or not self._signers[Purpose.REFUSE].validate(token):
+            raise LinkInvalid("this link is not complete, or not one of ours")
+        return found["hash"]
 
     def delivery_token(self, ref: DeliveryRef) -> str:
         """The name of one mail, for its envelope sender, Message-ID and CFBL-Feedback-ID: 40 lower-case letters."""

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import CheckConstraint, Column, ForeignKey, Index, MetaData, Named, Table, Text, TypedColumns
+from sqlalchemy import CheckConstraint, Column, ForeignKey, Index, MetaData, Named, Table, Text, TypedColumns, text
 
 from subscribers.columns import BigInt, Instant, Json
 
@@ -50,6 +50,7 @@ subscriber = Table(
     CheckConstraint("status <> 'active' OR confirmed_at IS NOT NULL", name="active_is_confirmed"),
     CheckConstraint("status <> 'left' OR left_at IS NOT NULL", name="left_has_time"),
     CheckConstraint("rhythm IN ('each', 'essentials')", name="rhythm"),
+    Index(None, "joined_at", sqlite_where=text("status = 'pending'"), postgresql_where=text("status = 'pending'")),
     sqlite_strict=True,
     sqlite_autoincrement=True,  # a link to an erased person must never open the next one's door
 )

@@ -34,6 +34,7 @@ SLOTS = {
     "unsubscribe_url": Sort.URL,
     "one_click_url": Sort.URL,
     "confirm_url": Sort.URL,
+    "refuse_url": Sort.URL,
     "account_url": Sort.URL,
     "move_url": Sort.URL,
 }
@@ -45,6 +46,7 @@ IN_TEMPLATES = {
         "preferences": "preferences_url",
         "unsubscribe": "unsubscribe_url",
         "confirm": "confirm_url",
+        "refuse": "refuse_url",
         "account": "account_url",
         "move": "move_url",
     },

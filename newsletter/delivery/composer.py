@@ -136,9 +136,10 @@ def transactional_item(stationery: Stationery, waiting: Waiting, facts: Facts) -
     """The message of one transactional mail. Raises ContentError for a value that no mail may carry."""
     token = stationery.links.delivery_token(DeliveryRef("transactional", 0, waiting.id))
     values = stationery.values(waiting, token, campaign_id=0, issued_at=waiting.created_at)
-    if waiting.kind in (Kind.CONFIRM, Kind.ASK):
+    if waiting.kind in (Kind.CONFIRM, Kind.REMIND, Kind.ASK):
         confirm = stationery.links.token(Purpose.CONFIRM, waiting.subscriber_id, issued_at=waiting.created_at)
         values["confirm_url"] = f"{stationery.public_url}/confirm/{confirm}"
+        values["refuse_url"] = f"{stationery.public_url}/refuse/{stationery.links.refusal(waiting.hash)}"
     if waiting.kind is Kind.LINK:
         account = stationery.links.token(Purpose.ACCOUNT, waiting.subscriber_id, issued_at=waiting.created_at)
         values["account_url"] = f"{stationery.public_url}/account/{account}"

@@ -24,6 +24,7 @@ class Kind(StrEnum):
     """What such a mail is for; the table's CHECK has the same names."""
 
     CONFIRM = "confirm"
+    REMIND = "remind"
     ASK = "ask"
     WELCOME = "welcome"
     LINK = "link"
@@ -45,6 +46,7 @@ class Waiting:
     attempts: int
     subscriber_id: int
     address: str
+    hash: str
     first_name: str
     last_name: str
     locale: str
@@ -118,7 +120,16 @@ async def never_asked(connection: AsyncConnection, subscriber_ids: Sequence[int]
 
 async def ask(connection: AsyncConnection, subscriber_ids: Sequence[int], *, now: datetime) -> None:
     """Have imported people asked whether they want our mails; `never_asked` says whom one may ask."""
-    rows = [{"subscriber_id": number, "kind": Kind.ASK, "created_at": now, "due_at": now} for number in subscriber_ids]
+    await _queue(connection, subscriber_ids, Kind.ASK, now)
+
+
+async def remind(connection: AsyncConnection, subscriber_ids: Sequence[int], *, now: datetime) -> None:
+    """Have people reminded that we wait for their yes."""
+    await _queue(connection, subscriber_ids, Kind.REMIND, now)
+
+
+async def _queue(connection: AsyncConnection, subscriber_ids: Sequence[int], kind: Kind, now: datetime) -> None:
+    rows = [{"subscriber_id": number, "kind": kind, "created_at": now, "due_at": now} for number in subscriber_ids]
     if rows:
         await connection.execute(insert(transactional), rows)
 
@@ -151,6 +162,7 @@ async def claim(connection: AsyncConnection, *, limit: int, now: datetime) -> li
             transactional.c.attempts,
             transactional.c.subscriber_id,
             func.coalesce(transactional.c.to_address, subscriber.c.address).label("address"),
+            subscriber.c.hash,
             subscriber.c.first_name,
             subscriber.c.last_name,
             subscriber.c.locale,
@@ -168,6 +180,7 @@ async def claim(connection: AsyncConnection, *, limit: int, now: datetime) -> li
             attempts=row.attempts,
             subscriber_id=row.subscriber_id,
             address=row.address,
+            hash=row.hash,
             # Whose mailbox a new address is, nobody knows yet: it is not told their name.
             first_name="" if row.kind == Kind.MOVE else row.first_name,
             last_name="" if row.kind == Kind.MOVE else row.last_name,

@@ -30,6 +30,7 @@ from newsletter.delivery.relay import Relay
 from newsletter.dkim import keys
 from newsletter.dkim.signing import Signer
 from newsletter.engine import listener, mailboxes
+from newsletter.engine.housekeeping import Housekeeper
 from newsletter.errors import NewsletterError
 from newsletter.outgoing.notice import Notices
 from newsletter.outgoing.telling import Teller
@@ -54,12 +55,14 @@ class Engine:
     relay: Relay
     dispatcher: Dispatcher
     messenger: Messenger
+    housekeeper: Housekeeper
     stop: asyncio.Event
 
     async def tick(self) -> None:
         """One round of everything that is due at this moment, to its end."""
         await mailboxes.collect(self.database, self.links, self.settings, self.clock())
         await self.apply_reports()
+        await self.housekeeper.round()
         await self.messenger.deliver(self.stop)
         await self.fire_plan()
         await self.start_scheduled()
@@ -77,6 +80,7 @@ class Engine:
             self._rounds("mailbox", self.follow_mailbox),
             self._rounds("reports", self.collect_maildir, self.apply_reports),
             self._rounds("transactional", self.messenger_round),
+            self._rounds("housekeeping", self.housekeeper.round),
             self._rounds("plan", self.fire_plan, self.start_scheduled),
             self._rounds("campaigns", self.campaign_round),
             self._rounds("webhooks", self.tell_others),
@@ -243,5 +247,6 @@ def _assemble(settings: Settings, database: Database, clock: Clock) -> Engine:
         relay=to,
         dispatcher=Dispatcher(settings, database, to, paper, clock=clock, on_refused=on_refused),
         messenger=Messenger(settings, database, to, paper, clock=clock, on_refused=on_refused),
+        housekeeper=Housekeeper(database, settings.joining, clock),
         stop=asyncio.Event(),
     )

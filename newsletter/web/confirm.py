@@ -6,10 +6,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from newsletter.delivery import transactional
-from newsletter.web import agreement, forms, join
+from newsletter.web import agreement, forms, join, languages
 from newsletter.web.look import Look
 from newsletter.web.site import Site, holder, visitor, voice_of
-from subscribers import signup
+from subscribers import preferences, signup
 from subscribers.addresses import parse
 from subscribers.links import LinkExpired, Purpose
 from subscribers.preferences import Preferences
@@ -22,8 +22,11 @@ async def show(site: Site, request: Request) -> Response:
         try:
             person = await holder(connection, _open(site, token))
         except LinkExpired as expired:
-            person = await holder(connection, expired.subscriber_id)
-            return _expired(site, look, person, token, expired.expired_at)
+            found = await preferences.read(connection, expired.subscriber_id)
+            if found is None:
+                voice = languages.voice(request, look)
+                return site.show("confirm-forgotten", look, voice, status=410, expired_at=expired.expired_at)
+            return _expired(site, look, found, token, expired.expired_at)
         voice = voice_of(person, look)
         if person.status == "active":
             own = site.token(Purpose.PREFERENCES, person.subscriber_id)

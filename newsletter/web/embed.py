@@ -43,7 +43,8 @@ def document(look: Look, joining: Joining, voice: Voice, *, now: datetime) -> di
             "agree": voice.gettext("By joining you say:"),
             "join": voice.gettext("Join %(name)s", name=look.name),
             "confirm": voice.gettext(
-                "We send you one mail with a button to confirm. Until you press it, you get nothing else from us."
+                "We send you a mail with a button to confirm, and remind you once. "
+                "Until you press it, you get nothing else from us."
             ),
             "sent": voice.gettext("Check your mail"),
             "look": voice.gettext(

@@ -38,9 +38,10 @@ class Site:
     """Where the site is, and the links that its mails would carry."""
 
     url: str
+    links = Links([KEY])
 
     def link(self, purpose: Purpose, subscriber_id: int = 1, *, age: timedelta = timedelta()) -> str:
-        token = Links([KEY]).token(purpose, subscriber_id, issued_at=NOW - age)
+        token = self.links.token(purpose, subscriber_id, issued_at=NOW - age)
         return f"{self.url}/{purpose.value}/{token}"
 
 

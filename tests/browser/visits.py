@@ -27,6 +27,9 @@ PAGES = {
     "move": "move",
     "erase": "erase",
     "erased": "erased",
+    "refuse": "refuse",
+    "refused": "refused",
+    "forgotten": "confirm-forgotten",
     "void": "confirm-void",
     "cut-off": "message",
     "nothing-here": "message",
@@ -39,7 +42,7 @@ _ADDRESS = "a.rather.long.address.of.somebody@a-rather-long-domain.example.org"
 def open_page(page: Page, site: Any, name: str) -> None:
     """Go to one of the pages as somebody who needed the ones before it."""
     match name:
-        case "join" | "join/sent" | "link" | "link/sent" | "erased" | "nothing-here":
+        case "join" | "join/sent" | "link" | "link/sent" | "erased" | "refused" | "nothing-here":
             page.goto(f"{site.url}/{name}")
         case "mistake":
             _fill_in(page, site, "ana@")
@@ -48,6 +51,10 @@ def open_page(page: Page, site: Any, name: str) -> None:
             page.route(f"{site.url}/join/challenge", lambda route: route.abort())
             _fill_in(page, site, _ADDRESS)
             _arrived(page, "Press once more, please")
+        case "refuse":
+            page.goto(f"{site.url}/refuse/{site.links.refusal('ab' * 16)}")
+        case "forgotten":
+            page.goto(site.link(Purpose.CONFIRM, 999, age=timedelta(days=40)))
         case "cut-off":
             page.goto(f"{site.url}/confirm/AAAA.cut-off")
         case "confirm" | "expired" | "unconfirmed":

@@ -12,7 +12,7 @@ from newsletter.content.facts import TRANSACTIONAL
 
 KINDS = {
     "save-the-date", "invitation", "reminder", "starting-soon", "thanks", "story", "letter", "changed", "cancelled",
-    "confirm", "ask", "welcome", "link", "goodbye", "move", "moved",
+    "confirm", "remind", "ask", "welcome", "link", "goodbye", "move", "moved",
 }  # fmt: skip
 
 
@@ -42,8 +42,9 @@ def test_a_kind_has_no_faults_and_weighs_less_than_60_kb(kind: str) -> None:
 @pytest.mark.parametrize("kind", sorted(KINDS))
 def test_both_parts_state_the_postal_address_and_what_the_reader_can_do(kind: str) -> None:
     wanted = {
-        "confirm": ["confirm_url"],
-        "ask": ["confirm_url"],
+        "confirm": ["confirm_url", "refuse_url"],
+        "remind": ["confirm_url", "refuse_url"],
+        "ask": ["confirm_url", "refuse_url"],
         "link": ["preferences_url", "account_url"],
         "goodbye": [],
         "move": ["move_url"],

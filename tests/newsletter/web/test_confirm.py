@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 
+from newsletter.delivery import unconfirmed
 from subscribers.links import Purpose
 
 
@@ -68,6 +69,19 @@ async def test_a_link_from_before_somebody_left_does_not_bring_them_back(client,
     assert response.status_code == 410
     assert "join anew" in text(response)
     assert (await desk.person(ana.address)).status == "left"
+
+
+async def test_an_old_link_of_somebody_who_was_forgotten_says_so_and_leads_to_the_form(
+    client, desk, pending, clock, text
+) -> None:
+    ana = await pending()
+    async with desk.database.begin() as connection:
+        await unconfirmed.forget(connection, [ana.id])
+    clock.forward(timedelta(days=40))
+    page = await client.get(f"/confirm/{ana.confirm}")
+    assert page.status_code == 410
+    assert "we have forgotten the address" in text(page)
+    assert 'href="/join?lang=en"' in page.text
 
 
 async def test_somebody_who_left_comes_back_by_joining_and_confirming(client, desk, member, clock) -> None:

@@ -1,0 +1,59 @@
+"""What has time: once in an hour, the unconfirmed are reminded, or forgotten."""
+
+from datetime import datetime, timedelta
+
+import structlog
+
+from newsletter.clock import Clock
+from newsletter.database import Database
+from newsletter.delivery import transactional, unconfirmed
+from newsletter.settings import Joining
+
+log = structlog.get_logger(__name__)
+
+_EVERY = timedelta(hours=1)
+
+
+class Housekeeper:
+    """Does it when it is due."""
+
+    def __init__(self, database: Database, joining: Joining, clock: Clock) -> None:
+        self._database = database
+        self._joining = joining
+        self._clock = clock
+        self._next: datetime | None = None
+
+    async def round(self) -> None:
+        """Work through all that is due, if an hour has passed since the last time."""
+        now = self._clock()
+        if self._next is not None and now < self._next:
+            return
+        await self._remind(now)
+        await self._forget(now)
+        self._next = now + _EVERY
+
+    async def _remind(self, now: datetime) -> None:
+        joining = self._joining
+        if not joining.remind_after:
+            return
+        while True:
+            # Looked for by a reader: the way to them may be long, and nobody waits for the writer meanwhile.
+            async with self._database.read() as connection:
+                people = await unconfirmed.to_remind(
+                    connection, after=joining.remind_after, within=joining.confirm_within, now=now
+                )
+            if not people:
+                return
+            async with self._database.begin() as connection:
+                await transactional.remind(connection, people, now=now)
+            log.info("unconfirmed people reminded", people=len(people))
+
+    async def _forget(self, now: datetime) -> None:
+        while True:
+            async with self._database.read() as connection:
+                people = await unconfirmed.to_forget(connection, after=self._joining.forget_after, now=now)
+            if not people:
+                return
+            async with self._database.begin() as connection:
+                forgotten = await unconfirmed.forget(connection, people)
+            log.info("unconfirmed people forgotten", people=forgotten)

@@ -1,0 +1,191 @@
+"""The unconfirmed: reminded once, by a real mail, and forgotten a month later with all that was theirs."""
+
+import email
+import email.policy
+import re
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+from sqlalchemy import func, insert, select
+
+from newsletter.constellation import store
+from newsletter.constellation.model import Constellation
+from newsletter.database import Database
+from newsletter.delivery import transactional
+from newsletter.engine import embedded
+from newsletter.settings import Settings
+from newsletter.tables import transactional as mails
+from subscribers import consent, preferences, refusing, signup, suppression
+from subscribers.addresses import parse
+from subscribers.suppression import Reason
+from subscribers.tables import choice, subscriber
+from subscribers.tables import consent as evidence
+
+HASH_KEY = "h" * 40
+
+Ask = Callable[..., Awaitable[int]]
+
+
+@pytest.fixture
+async def ask(database: Database, constellation: Constellation, clock: Any) -> Ask:
+    """Somebody asks to join by the form."""
+    async with database.begin() as connection:
+        await store.load(connection, constellation, clock())
+
+    async def ask(address: str = "ana@example.org") -> int:
+        async with database.begin() as connection:
+            request = signup.Request(parse(address), "form", first_name="Ana")
+            due = await signup.join(connection, request, hash_key=HASH_KEY, now=clock())
+            await transactional.answer(connection, due, now=clock(), most_a_day=3)
+            found = select(subscriber.c.id).where(subscriber.c.address == address)
+            return int(await connection.scalar(found) or 0)
+
+    return ask
+
+
+@pytest.fixture
+async def engine(database: Database, settings: Settings, smtp_server: Any, clock: Any) -> Any:
+    """An engine over a real mail server; what arrived is `engine.received`."""
+    async with (
+        smtp_server() as server,
+        embedded.opened(settings.model_copy(update={"smtp": server.settings}), database, clock) as opened,
+    ):
+
+        class Watched:
+            tick = opened.tick
+
+            @property
+            def subjects(self) -> list[str]:
+                parsed = [email.message_from_bytes(one.data, policy=email.policy.default) for one in server.received]
+                return [str(one["Subject"]) for one in parsed]
+
+            @property
+            def text(self) -> str:
+                last = email.message_from_bytes(server.received[-1].data, policy=email.policy.default)
+                return last.get_body(("plain",)).get_content()
+
+        yield Watched()
+
+
+async def count(database: Database, table: Any) -> int:
+    async with database.read() as connection:
+        return await connection.scalar(select(func.count()).select_from(table)) or 0
+
+
+async def test_whoever_has_not_confirmed_is_reminded_once_after_two_days(engine, ask, clock) -> None:
+    await ask()
+    await engine.tick()
+    clock.forward(days=1, hours=23)
+    await engine.tick()
+    assert len(engine.subjects) == 1
+    clock.forward(hours=1)
+    await engine.tick()
+    assert len(engine.subjects) == 2
+    assert engine.subjects[1].startswith("Still interested?")
+    assert re.search(r"https://news\.example\.org/confirm/\S+", engine.text)
+    assert re.search(r"https://news\.example\.org/refuse/[0-9a-f]{32}\.\S+", engine.text)
+    for _ in range(6):
+        clock.forward(days=1)
+        await engine.tick()
+    assert len(engine.subjects) == 2
+
+
+async def test_nobody_is_reminded_who_has_confirmed_refused_or_cannot_be_reached(
+    engine, ask, database, clock, settings
+) -> None:
+    confirmed, refused, bounced = [await ask(f"{name}@example.org") for name in ("in", "refused", "bounced")]
+    await engine.tick()
+    async with database.begin() as connection:
+        assert await signup.confirm(connection, confirmed, ip="", now=clock())
+        hashes = {number: await _hash(connection, number) for number in (refused, bounced)}
+        await refusing.refuse(connection, hashes[refused], ip="", now=clock())
+        await suppression.suppress(connection, hashes[bounced], Reason.HARD_BOUNCE, at=clock())
+    clock.forward(days=3)
+    await engine.tick()
+    assert len(engine.subjects) == 3
+
+
+async def _hash(connection: Any, number: int) -> str:
+    return str(await connection.scalar(select(subscriber.c.hash).where(subscriber.c.id == number)))
+
+
+async def test_whoever_asks_again_is_reminded_two_days_after_that(engine, ask, clock) -> None:
+    await ask()
+    await engine.tick()
+    clock.forward(days=1)
+    await ask()
+    await engine.tick()
+    clock.forward(days=1)
+    await engine.tick()
+    assert len(engine.subjects) == 2
+    clock.forward(days=1)
+    await engine.tick()
+    assert len(engine.subjects) == 3
+
+
+async def test_whoever_was_imported_is_not_reminded_of_what_they_never_asked_for(engine, database, ask, clock) -> None:
+    number = await ask()
+    async with database.begin() as connection:
+        imported = await connection.scalar(
+            insert(subscriber)
+            .values(
+                address="bo@example.org", normal="bo@example.org", hash="b" * 32, status="pending", joined_at=clock()
+            )
+            .returning(subscriber.c.id)
+        )
+        await consent.record(connection, imported, consent.Action.IMPORTED, actor=consent.Actor.STAFF, now=clock())
+        await transactional.ask(connection, [imported], now=clock())
+    assert number
+    await engine.tick()
+    clock.forward(days=3)
+    await engine.tick()
+    assert [subject.partition(" ")[0] for subject in engine.subjects].count("Still") == 1
+
+
+async def test_a_month_later_nothing_is_left_of_who_never_confirmed(engine, database, ask, clock) -> None:
+    await ask()
+    await engine.tick()
+    clock.forward(days=29)
+    await engine.tick()
+    assert await count(database, subscriber) == 1
+    clock.forward(days=1)
+    await engine.tick()
+    for table in (subscriber, choice, evidence, mails):
+        assert await count(database, table) == 0, table.name
+
+
+async def test_whoever_gives_a_sign_or_is_in_is_not_forgotten(engine, database, ask, clock) -> None:
+    member, left, waiting = [await ask(f"{name}@example.org") for name in ("in", "left", "waiting")]
+    await engine.tick()
+    async with database.begin() as connection:
+        for number in (member, left):
+            assert await signup.confirm(connection, number, ip="", now=clock())
+        assert await preferences.leave(connection, left, source="page", now=clock())
+    clock.forward(days=20)
+    await ask("waiting@example.org")
+    clock.forward(days=20)
+    await engine.tick()
+    assert await count(database, subscriber) == 3
+    clock.forward(days=10)
+    await engine.tick()
+    assert await count(database, subscriber) == 2
+    assert waiting
+
+
+async def test_both_can_be_set(database, settings, smtp_server, ask, clock) -> None:
+    from datetime import timedelta
+
+    changed = settings.joining.model_copy(update={"remind_after": timedelta(0), "forget_after": timedelta(days=3)})
+    async with smtp_server() as server:
+        own = settings.model_copy(update={"smtp": server.settings, "joining": changed})
+        async with embedded.opened(own, database, clock) as engine:
+            await ask()
+            await engine.tick()
+            clock.forward(days=2, hours=12)
+            await engine.tick()
+            assert len(server.received) == 1
+            assert await count(database, subscriber) == 1
+            clock.forward(hours=13)
+            await engine.tick()
+    assert await count(database, subscriber) == 0

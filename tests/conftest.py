@@ -22,6 +22,7 @@ pytest_plugins = [
     "tests.http_server",
     "tests.postfix",
     "tests.processes",
+    "tests.returning",
     "tests.smtp_server",
 ]
 

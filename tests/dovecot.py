@@ -5,9 +5,7 @@ import json
 import os
 import pwd
 import shutil
-import socket
 import subprocess
-import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -17,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.servers import certify, free_ports
+from tests.servers import certify, folder_for, free_ports, wait_until_up
 
 ACCESS_TOKEN = "the-access-token-of-the-moment"
 
@@ -117,13 +115,8 @@ def dovecot() -> Iterator[Dovecot]:
     """A Dovecot of this test run's own."""
     if shutil.which("dovecot") is None or not Path("/usr/lib/dovecot/pop3").exists():
         pytest.fail("Dovecot is missing; `make dovecot` installs it")
-    folder = Path(tempfile.mkdtemp(prefix="newsletter-dovecot-"))
-    folder.chmod(0o755)
-    try:
-        with _introspection() as oauth:
-            yield from _running(folder, oauth)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    with folder_for("dovecot") as folder, _introspection() as oauth:
+        yield from _running(folder, oauth)
 
 
 def _running(folder: Path, oauth: int) -> Iterator[Dovecot]:
@@ -152,23 +145,11 @@ def _running(folder: Path, oauth: int) -> Iterator[Dovecot]:
     )
     process = subprocess.Popen(["dovecot", "-F", "-c", folder / "dovecot.conf"])
     try:
-        _wait_until_up(ports["imaps"], process, folder / "log")
+        wait_until_up(ports["imaps"], process, folder / "log")
         yield Dovecot(folder, ports)
     finally:
         process.terminate()
         process.wait(20)
-
-
-def _wait_until_up(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
-    """Connect until it answers: it says nowhere that it is ready."""
-    until = time.monotonic() + 20
-    while True:
-        try:
-            with socket.create_connection(("127.0.0.1", port), timeout=20):
-                return
-        except OSError:
-            if process.poll() is not None or time.monotonic() > until:
-                pytest.fail(f"Dovecot did not start: {log.read_text() if log.exists() else ''}")
 
 
 @contextmanager

@@ -3,18 +3,18 @@
 import os
 import shutil
 import subprocess
-import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from newsletter.settings import Smtp
-from tests.servers import certify, free_ports
+from tests.servers import certify, folder_for, free_ports
 
-_MAIN = """
+_EVERY_MAIN = """
 compatibility_level = 3.6
 queue_directory = {folder}/queue
 data_directory = {folder}/data
@@ -27,6 +27,25 @@ inet_interfaces = 127.0.0.1
 inet_protocols = ipv4
 mydestination =
 alias_maps =
+"""
+
+_EVERY_MASTER = """
+postlog unix-dgram n - n - 1 postlogd
+pickup unix n - n 60 1 pickup
+cleanup unix n - n - 0 cleanup
+qmgr unix n - n 300 1 qmgr
+tlsmgr unix - - n 1000? 1 tlsmgr
+rewrite unix - - n - - trivial-rewrite
+bounce unix - - n - 0 bounce
+defer unix - - n - 0 bounce
+proxymap unix - - n - - proxymap
+error unix - - n - - error
+retry unix - - n - - error
+virtual unix - n n - - virtual
+anvil unix - - n - 1 anvil
+"""
+
+_MAIN = """
 smtputf8_enable = yes
 message_size_limit = 100000
 smtpd_tls_cert_file = {folder}/server.pem
@@ -47,18 +66,6 @@ _MASTER = """
 127.0.0.1:{steps} inet n - n - - smtpd -o smtpd_discard_ehlo_keywords=chunking,pipelining
 127.0.0.1:{implicit} inet n - n - - smtpd -o smtpd_tls_wrappermode=yes
 socket unix n - n - - smtpd
-postlog unix-dgram n - n - 1 postlogd
-pickup unix n - n 60 1 pickup
-cleanup unix n - n - 0 cleanup
-qmgr unix n - n 300 1 qmgr
-tlsmgr unix - - n 1000? 1 tlsmgr
-rewrite unix - - n - - trivial-rewrite
-bounce unix - - n - 0 bounce
-defer unix - - n - 0 bounce
-proxymap unix - - n - - proxymap
-error unix - - n - - error
-virtual unix - n n - - virtual
-anvil unix - - n - 1 anvil
 """
 
 
@@ -100,37 +107,37 @@ class Postfix:
 @pytest.fixture(scope="session")
 def postfix() -> Iterator[Postfix]:
     """A Postfix of this test run's own."""
+    ports = dict(zip(("plain", "data", "steps", "implicit"), free_ports(4), strict=True))
+    with running(_MAIN, _MASTER, **ports) as folder:
+        yield Postfix(folder, ports)
+
+
+@contextmanager
+def running(main: str, master: str, **values: object) -> Iterator[Path]:
+    """Run a Postfix with these lines in its main.cf and master.cf, `values` put into both; answers its folder."""
     if shutil.which("postfix", path=f"{os.environ.get('PATH', '')}:/usr/sbin") is None:
         pytest.fail("Postfix is missing; `make smtp-sink` installs it")
     if os.geteuid() != 0:
         pytest.fail("Postfix runs as several users, which only root may start: run these tests as root")
-    folder = Path(tempfile.mkdtemp(prefix="newsletter-postfix-"))
-    folder.chmod(0o755)
-    try:
-        yield from _running(folder)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    with folder_for("postfix") as folder:
+        for name in ("etc", "queue", "data", "mail"):
+            (folder / name).mkdir()
+        shutil.chown(folder / "data", "postfix")
+        os.chown(folder / "mail", 65534, 65534)
+        certify(folder)
+        (folder / "recipients").write_text("nobody@example.net 550 5.1.1 nobody\nlater@example.net 451 4.7.1 later\n")
+        (folder / "etc" / "main.cf").write_text((_EVERY_MAIN + main).format(folder=folder, **values))
+        (folder / "etc" / "master.cf").write_text((_EVERY_MASTER + master).format(folder=folder, **values))
+        try:
+            _postfix(folder, "start")
+        except subprocess.CalledProcessError as error:
+            log = folder / "log"
+            pytest.fail(f"Postfix did not start: {error.stderr.decode()}{log.read_text() if log.exists() else ''}")
+        try:
+            yield folder
+        finally:
+            _postfix(folder, "stop")
 
 
-def _running(folder: Path) -> Iterator[Postfix]:
-    ports = dict(zip(("plain", "data", "steps", "implicit"), free_ports(4), strict=True))
-    for name in ("etc", "queue", "data", "mail"):
-        (folder / name).mkdir()
-    shutil.chown(folder / "data", "postfix")
-    os.chown(folder / "mail", 65534, 65534)
-    certify(folder)
-    (folder / "recipients").write_text("nobody@example.net 550 5.1.1 nobody\nlater@example.net 451 4.7.1 later\n")
-    (folder / "etc" / "main.cf").write_text(_MAIN.format(folder=folder))
-    (folder / "etc" / "master.cf").write_text(_MASTER.format(**ports))
-    postfix: Callable[[str], object] = lambda verb: subprocess.run(  # noqa: E731
-        ["/usr/sbin/postfix", "-c", folder / "etc", verb], check=True, capture_output=True
-    )
-    try:
-        postfix("start")
-    except subprocess.CalledProcessError as error:
-        log = folder / "log"
-        pytest.fail(f"Postfix did not start: {error.stderr.decode()}{log.read_text() if log.exists() else ''}")
-    try:
-        yield Postfix(folder, ports)
-    finally:
-        postfix("stop")
+def _postfix(folder: Path, verb: str) -> None:
+    subprocess.run(["/usr/sbin/postfix", "-c", folder / "etc", verb], check=True, capture_output=True)

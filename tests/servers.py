@@ -1,7 +1,11 @@
 """What the servers of other makers need before they can run for a test: ports, a certificate, a name server."""
 
+import shutil
 import socket
+import subprocess
+import tempfile
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -11,6 +15,7 @@ from pathlib import Path
 import dns.message
 import dns.rcode
 import dns.rrset
+import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -24,6 +29,30 @@ def free_ports(count: int) -> list[int]:
     for one in held:
         one.close()
     return ports
+
+
+@contextmanager
+def folder_for(server: str) -> Iterator[Path]:
+    """A folder for a server's files, which other users of the system may enter; it goes with the server."""
+    folder = Path(tempfile.mkdtemp(prefix=f"newsletter-{server}-"))
+    folder.chmod(0o755)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def wait_until_up(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
+    """Connect until it answers: it says nowhere that it is ready."""
+    until = time.monotonic() + 20
+    while True:
+        try:
+            with socket.create_connection(("127.0.0.1", port), timeout=20):
+                return
+        except OSError:
+            if process.poll() is not None or time.monotonic() > until:
+                told = log.read_text() if log.exists() else ""
+                pytest.fail(f"{process.args!r} does not answer at port {port}: {told}")
 
 
 def certify(folder: Path) -> None:

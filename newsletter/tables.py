@@ -222,7 +222,7 @@ class TransactionalColumns(TypedColumns):
     """A mail to one person because of what that person just did: confirm, welcome, link, goodbye, …
 
     `to_address` is where it goes if that is not the subscriber's address: to a new one that is to say yes, or to an old
-    one that is told.
+    one that is told. `topic` is the slug of the event that it is about, if it is about one.
     """
 
     id: Named[int] = Column(BigInt, primary_key=True, autoincrement=True)
@@ -235,13 +235,16 @@ class TransactionalColumns(TypedColumns):
     at: Named[datetime | None] = Column(Instant)
     reply: Named[str | None] = Column(Text)
     to_address: Named[str | None] = Column(Text)
+    topic: Named[str | None] = Column(Text)
 
 
 transactional = Table(
     "transactional",
     metadata,
     TransactionalColumns,
-    CheckConstraint("kind IN ('confirm', 'remind', 'ask', 'welcome', 'link', 'goodbye', 'move', 'moved')", name="kind"),
+    CheckConstraint(
+        "kind IN ('confirm', 'remind', 'ask', 'welcome', 'link', 'goodbye', 'move', 'moved', 'place')", name="kind"
+    ),
     CheckConstraint(
         "state IN ('queued', 'sending', 'sent', 'deferred', 'refused', 'expired', 'suppressed')", name="state"
     ),

@@ -1,5 +1,6 @@
 """Who may be written to. This is the one place that says so; nothing else spells these conditions."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -7,7 +8,7 @@ from enum import StrEnum
 from sqlalchemy import ColumnElement, and_, exists, func, or_, select, true
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from subscribers.tables import choice, subscriber, suppression
+from subscribers.tables import choice, rsvp, subscriber, suppression
 
 EVERYTHING = "*"
 """The topic that stands for the whole constellation."""
@@ -22,11 +23,15 @@ class Rhythm(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """What a mail is about: an event (None: no one event), of a kind, and whether it is essential to know."""
+    """What a mail is about: an event (None: no one event), of a kind, and whether it is essential to know.
+
+    Where `answers` are named, it is for those alone who gave one of them when they were asked whether they come.
+    """
 
     topic: str | None
     kind: str = ""
     is_essential: bool = True
+    answers: tuple[str, ...] = ()
 
 
 def kind_topic(kind: str) -> str:
@@ -65,10 +70,24 @@ def following(topic: str | None, kind: str = "") -> ColumnElement[bool]:
 
 
 def wanting(about: About) -> ColumnElement[bool]:
-    """The condition on `subscriber` that a person wants this mail: they follow the event, and in this rhythm."""
-    if about.is_essential:
-        return following(about.topic, about.kind)
-    return and_(following(about.topic, about.kind), subscriber.c.rhythm == Rhythm.EACH)
+    """The condition on `subscriber` that a person wants this mail: they follow the event, in this rhythm, and come."""
+    conditions = [following(about.topic, about.kind)]
+    if not about.is_essential:
+        conditions.append(subscriber.c.rhythm == Rhythm.EACH)
+    if about.topic is not None and about.answers:
+        conditions.append(answered(about.topic, about.answers))
+    return and_(*conditions)
+
+
+def answered(topic: str, answers: Collection[str]) -> ColumnElement[bool]:
+    """The condition on `subscriber` that a person's answer for an event is one of these; "" is not to have answered."""
+    answer = (
+        select(rsvp.c.answer)
+        .where(rsvp.c.subscriber_id == subscriber.c.id, rsvp.c.topic == topic)
+        .correlate(subscriber)
+        .scalar_subquery()
+    )
+    return func.coalesce(answer, "").in_(sorted(answers))
 
 
 async def count(

@@ -25,6 +25,7 @@ class Purpose(StrEnum):
     forwarded. So it can leave, or change what comes, and shows no more than the mail did. UNSUBSCRIBE and PREFERENCES
     do one of the two each; what shows or moves all there is of a person is ACCOUNT: short-lived, and only ever made for
     a mail that was asked for. CALENDAR is for programs that ask again and again: it reads somebody's events, no more.
+    RSVP says whether they come to one event, and carries that event's number where others carry a campaign's.
     """
 
     MAIL = "mail"
@@ -35,6 +36,7 @@ class Purpose(StrEnum):
     MOVE = "move"
     REFUSE = "refuse"
     CALENDAR = "calendar"
+    RSVP = "rsvp"
 
 
 ACCOUNT_WITHIN = timedelta(hours=2)
@@ -61,6 +63,11 @@ class Opened:
     subscriber_id: int
     campaign_id: int
     issued_at: datetime
+
+    @property
+    def event_id(self) -> int:
+        """The event that an RSVP link asks about."""
+        return self.campaign_id
 
 
 @dataclass(frozen=True, slots=True)

@@ -106,6 +106,29 @@ consent = Table(
 )
 
 
+class RsvpColumns(TypedColumns):
+    """Whether a subscriber comes to an event, by the event's slug. `waiting` would come, and there is no place yet;
+    `answered_at` is since when, and decides whose turn it is."""
+
+    subscriber_id: Named[int] = Column(
+        BigInt, ForeignKey("subscriber.id", ondelete="CASCADE"), primary_key=True, autoincrement=False
+    )
+    topic: Named[str] = Column(Text, primary_key=True)
+    answer: Named[str] = Column(Text)
+    answered_at: Named[datetime] = Column(Instant)
+
+
+rsvp = Table(
+    "rsvp",
+    metadata,
+    RsvpColumns,
+    CheckConstraint("answer IN ('going', 'maybe', 'not', 'waiting')", name="answer"),
+    Index(None, "topic", "answer", "answered_at"),
+    sqlite_strict=True,
+    sqlite_with_rowid=False,
+)
+
+
 class AddressChangeColumns(TypedColumns):
     """Where a subscriber wants their mail to go, until that mailbox has said yes; one at a time, the newest."""
 

@@ -8,7 +8,8 @@ from sqlalchemy import literal, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from newsletter.tables import campaign, delivery, event, transactional
-from subscribers import consent, directory
+from subscribers import attending, consent, directory
+from subscribers.attending import Answer
 from subscribers.consent import Evidence
 from subscribers.directory import Entry
 from subscribers.tables import address_change, bounce_score
@@ -37,6 +38,8 @@ class Dossier:
     letters: tuple[Letter, ...]
     moving_to: str | None
     """The new address that has been asked, and has not said yes yet."""
+    answers: dict[str, Answer]
+    """What they said of coming, by the event's slug."""
 
     def document(self) -> dict[str, Any]:
         """As JSON has it: moments in ISO 8601, each text that was shown with its SHA-256."""
@@ -47,6 +50,7 @@ class Dossier:
             "evidence": [_plain({**asdict(step), "text_hash": step.text_hash}) for step in self.steps],
             "bounced_on": list(self.bounced_on),
             "moving_to": self.moving_to,
+            "answers": dict(self.answers),
             "mails": [_plain(asdict(letter)) for letter in self.letters],
         }
 
@@ -65,6 +69,7 @@ async def read(connection: AsyncConnection, subscriber_id: int) -> Dossier | Non
         await connection.scalar(
             select(address_change.c.address).where(address_change.c.subscriber_id == subscriber_id)
         ),
+        await attending.of(connection, subscriber_id),
     )
 
 

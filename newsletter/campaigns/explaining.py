@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from newsletter.campaigns.store import Campaign
 from newsletter.delivery.state import State
 from newsletter.tables import delivery
-from subscribers import audience, consent, directory, standing, suppression
+from subscribers import attending, audience, consent, directory, standing, suppression
 from subscribers.addresses import Address
 from subscribers.audience import Rhythm
 from subscribers.directory import Entry, NoSuchSubscriber
@@ -105,10 +105,11 @@ def _absence(entry: Entry, steps: list[consent.Evidence], of: Campaign, moment: 
         return "suppressed", f"their address was suppressed ({then.suppressed}) on {_day(moment)}"
     if then.paused_until is not None and then.paused_until > moment:
         return "paused", f"they were taking a pause until {_day(then.paused_until)}"
-    return _unwanted(then, of)
+    answer = attending.at(moment, of.topic or "", steps)
+    return _unwanted(then, of, answer)
 
 
-def _unwanted(then: standing.Standing, of: Campaign) -> tuple[str, str]:
+def _unwanted(then: standing.Standing, of: Campaign, answer: str) -> tuple[str, str]:
     """Why somebody who could be written to did not want this mail."""
     if of.topic is not None and of.topic in then.choices.muted:
         return "muted", f"they had asked to hear nothing more about {of.topic}"
@@ -119,6 +120,9 @@ def _unwanted(then: standing.Standing, of: Campaign) -> tuple[str, str]:
             return "muted-kind", f"they had asked to hear of no {of.about.kind} that they do not follow by name"
     if then.rhythm is Rhythm.ESSENTIALS and not of.about.is_essential:
         return "essentials-only", "they had asked for the essentials only: dates, changes and cancellations"
+    if of.about.answers and answer not in of.about.answers:
+        said = f"had answered {answer}" if answer else "had not answered"
+        return "not-coming", f"it was only for those who come ({', '.join(of.about.answers)}), and they {said}"
     if of.expression:
         return "not-meant", f"it was only for some who follow it ({of.expression}), and they were not among them"
     return "not-in-audience", "they were not in its audience, and nothing that is kept of them says why"

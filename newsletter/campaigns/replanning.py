@@ -122,7 +122,7 @@ async def _tell(
 ) -> Notice | None:
     """Start the notice to those who had been told; None where nobody was."""
     stored = await constellations.find(connection, event.slug)
-    about = planning.about(event.slug, event.kind, kind)
+    about = planning.about(event.slug, event.kind, kind, asks=event.rsvp)
     people = and_(audience.mailable(now), audience.wanting(about), told.of_event(stored.id))
     if not await told.count(connection, people):
         return None

@@ -52,6 +52,7 @@ def _select() -> Select[Any]:
         campaign.c.status,
         event.c.slug.label("topic"),
         event.c.kind.label("event_kind"),
+        event.c.document.label("event_document"),
         campaign.c.event_id,
         campaign.c.expression,
         campaign.c.document,
@@ -70,7 +71,9 @@ def _read(row: Row[Any]) -> Campaign:
         kind=row.kind,
         status=row.status,
         topic=row.topic,
-        about=planning.about(row.topic, row.event_kind or "", row.kind),
+        about=planning.about(
+            row.topic, row.event_kind or "", row.kind, asks=bool((row.event_document or {}).get("rsvp"))
+        ),
         event_id=row.event_id,
         expression=row.expression,
         facts=None if facts is None else Facts.from_document(facts),

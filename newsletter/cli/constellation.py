@@ -1,5 +1,7 @@
 """`newsletter constellation`: the file that describes the series."""
 
+import textwrap
+from collections.abc import Iterator
 from datetime import UTC
 from pathlib import Path
 from typing import Annotated
@@ -32,6 +34,8 @@ def check(file: File, as_json: AsJson = False) -> None:
         edge.emit_json({"file": file, "ok": True, "faults": [], "constellation": found.to_document()})
     else:
         edge.say(f"{file}: {_summary(found)}")
+        for note in _places(found):
+            edge.say(note)
 
 
 @app.command()
@@ -75,6 +79,18 @@ def _summary(found: Constellation) -> str:
     last = max(found.events, key=lambda event: event.ends.astimezone(UTC))
     many = f"{_count(len(found.events), 'event')}, {found.events[0].starts:%Y-%m-%d} to {last.ends:%Y-%m-%d}"
     return f"{found.name}: {many}, {_count(mails, 'mail')}."
+
+
+def _places(found: Constellation) -> Iterator[str]:
+    """What becomes of each capacity, since a number alone keeps nobody out."""
+    for event in found.events:
+        if event.rsvp and not event.cancelled:
+            room = f"{_count(event.capacity, 'place')}, then a waiting list" if event.capacity else "no limit"
+            yield f"{event.slug}: asks who comes; {room}."
+    only_told = [event.slug for event in found.events if event.capacity and not event.rsvp]
+    if only_told:
+        told = f"capacity is told and not kept, where there is no rsvp = true: {', '.join(only_told)}."
+        yield from textwrap.wrap(told, 80)
 
 
 def _count(number: int, noun: str) -> str:

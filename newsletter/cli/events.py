@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import typer
 
-from newsletter.cli import changes, edge, grouping
+from newsletter.cli import attending, changes, edge, grouping
 from newsletter.constellation import editing, planning, schedule, store, values
 from newsletter.constellation import file as files
 from newsletter.constellation.model import Event
@@ -15,6 +15,9 @@ from newsletter.constellation.schedule import DueMail
 from newsletter.constellation.store import Status, StoredEvent
 
 app = grouping.group()
+
+app.command("attendance")(attending.attendance)
+app.command("answer")(attending.answer)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Slug = Annotated[str, typer.Argument(metavar="EVENT", help="Its slug, as `events list` shows it.")]
@@ -179,6 +182,7 @@ def _facts(stored: StoredEvent) -> list[tuple[str, str]]:
         ("place", ", ".join(filter(None, (event.place.name, event.place.address)))),
         ("address", event.url),
         ("seats", "" if event.capacity is None else str(event.capacity)),
+        ("asks", "who comes" if event.rsvp else ""),
         ("summary", event.summary),
         ("status", stored.status.value),
         ("sequence", str(stored.sequence)),

@@ -82,6 +82,7 @@ _EVENT: Mapping[str, Callable[[Event], str]] = {
     "summary": lambda e: e.summary,
     "url": lambda e: e.url,
     "capacity": lambda e: "no limit" if e.capacity is None else str(e.capacity),
+    "asks who comes": lambda e: "yes" if e.rsvp else "no",
     "cancelled": lambda e: "yes" if e.cancelled else "no",
 }
 

@@ -77,7 +77,7 @@ _NOT_IN_AN_EVENT = {
     "online": 'write place = { online = "https://…" }',
 }
 _NOT_IN_A_STORY = dict.fromkeys(
-    ("starts", "ends", "capacity"), "a story has only the moment at which it is published: published = …"
+    ("starts", "ends", "capacity", "rsvp"), "a story has only the moment at which it is published: published = …"
 )
 
 
@@ -227,6 +227,7 @@ def _event(section: Section, constellation_zone: str, rules: _Rules) -> Event:
         capacity=None if is_story else section.may("capacity", values.capacity, None),
         mails=_story_mails(section) if is_story else _event_mails(section, rules),
         cancelled=section.may("cancelled", values.flag, False),
+        rsvp=False if is_story else section.may("rsvp", values.flag, False),
     )
     section.done(_NOT_IN_A_STORY if is_story else _NOT_IN_AN_EVENT)
     if times is not None:

@@ -131,7 +131,8 @@ class Event:
 
     `starts` and `ends` are aware and in `timezone`, so `event.starts.date()` is the day at the place; compare and
     subtract two of them in UTC, for within one zone Python counts by the clock on the wall. A story's are both the
-    moment it is published. `mails` are in the order of the file.
+    moment it is published. `mails` are in the order of the file. `rsvp` says whether people are asked if they
+    come; then no more than `capacity` do, and the others wait.
     """
 
     slug: str
@@ -146,6 +147,7 @@ class Event:
     capacity: int | None = None
     mails: tuple[Mail, ...] = ()
     cancelled: bool = False
+    rsvp: bool = False
 
     @property
     def is_story(self) -> bool:
@@ -177,6 +179,7 @@ class Event:
             "capacity": self.capacity,
             "mails": [mail.to_document() for mail in self.mails],
             "cancelled": self.cancelled,
+            "rsvp": self.rsvp,
         }
 
     @classmethod
@@ -196,6 +199,7 @@ class Event:
             capacity=document["capacity"],
             mails=tuple(Mail.from_document(mail) for mail in document["mails"]),
             cancelled=document["cancelled"],
+            rsvp=document.get("rsvp", False),  # loaded by an older program
         )
 
 

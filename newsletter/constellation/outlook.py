@@ -41,7 +41,7 @@ def _people(mail: DueMail, told: dict[int, int], audiences: dict[About, int]) ->
 
 
 def _about(mail: DueMail) -> About:
-    return planning.about(mail.slug, mail.event.kind, mail.kind)
+    return planning.about(mail.slug, mail.event.kind, mail.kind, asks=mail.event.rsvp)
 
 
 async def _told(connection: AsyncConnection, campaigns: set[int]) -> dict[int, int]:

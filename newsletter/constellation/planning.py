@@ -26,9 +26,14 @@ ESSENTIALS = frozenset({"save-the-date", "changed", "cancelled"})
 """The mails that say when something is, and that it is not so any more: all that some people want."""
 
 
-def about(slug: str | None, event_kind: str, mail_kind: str) -> About:
-    """What a mail of an event is about, for its audience."""
-    return About(slug, event_kind, mail_kind in ESSENTIALS)
+ANSWERS = {"reminder": ("going", "maybe"), "starting-soon": ("going",)}
+"""Where an event asks who comes, the mails that are for those alone who gave one of these answers. Whoever has not
+answered had the invitation; to remind them of what they never agreed to is what makes people leave."""
+
+
+def about(slug: str | None, event_kind: str, mail_kind: str, *, asks: bool) -> About:
+    """What a mail of an event is about, for its audience; `asks` says whether the event asks who comes."""
+    return About(slug, event_kind, mail_kind in ESSENTIALS, ANSWERS.get(mail_kind, ()) if asks else ())
 
 
 def due(event: Event, mail: Mail, reader: str = "") -> datetime:

@@ -16,6 +16,7 @@ METHODS = {
     "save-the-date": Method.PUBLISH,
     "invitation": Method.PUBLISH,
     "changed": Method.PUBLISH,
+    "place": Method.PUBLISH,
     "cancelled": Method.CANCEL,
 }
 """What a calendar does with each kind of mail; the other kinds tell it nothing new."""

@@ -6,7 +6,7 @@ from typing import Any
 from newsletter.constellation.model import Constellation, Event
 from newsletter.content.letters import Letter
 
-TRANSACTIONAL = frozenset({"confirm", "remind", "ask", "welcome", "link", "goodbye", "move", "moved"})
+TRANSACTIONAL = frozenset({"confirm", "remind", "ask", "welcome", "link", "goodbye", "move", "moved", "place"})
 """The mails to one person because of what that person just did, in that person's language; all other kinds are about
 an event, and in the language of their templates."""
 
@@ -15,7 +15,7 @@ an event, and in the language of their templates."""
 class Facts:
     """What a mailing states, the same for all its readers; frozen when a campaign starts.
 
-    `event` is what the mail is about (None for confirm, welcome, link and goodbye); `previous` is that event as
+    `event` is what the mail is about (None for what is about no event, such as confirm); `previous` is that event as
     people were told before, for a `changed` mail; `note` is what staff want said besides, in plain text.
     `letters` are the words of a Markdown file, one for each language; without any, the kind's own template speaks.
     `upcoming` are the next events (for `welcome`), `public_url` is where the join page lives, and `confirm_days`

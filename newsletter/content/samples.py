@@ -112,6 +112,7 @@ VALUES: Mapping[str, str] = {
     "confirm_url": "https://news.example.org/confirm/AQAAAAAAAAAqAAAABwAAAABgGzqA.Zm9yIHNob3csIG5vdCBmb3IgdXNl",
     "refuse_url": "https://news.example.org/refuse/Zm9yIHNob3csIG5vdCBmb3.Zm9yIHNob3csIG5vdCBmb3IgdXNlZm9yIHNob3csIG5vdCB",
     "account_url": "https://news.example.org/account/AQAAAAAAAAAqAAAABwAAAABgGzqA.Zm9yIHNob3csIG5vdCBmb3IgdXNl",
+    "rsvp_url": "https://news.example.org/rsvp/AQAAAAAAAAAqAAAABwAAAABgGzqA.Zm9yIHNob3csIG5vdCBmb3IgdXNl",
     "move_url": "https://news.example.org/move/AQAAAAAAAAAqAAAABwAAAABgGzqA.Zm9yIHNob3csIG5vdCBmb3IgdXNl",
 }
 """A person's own."""
@@ -120,6 +121,8 @@ VALUES: Mapping[str, str] = {
 def facts(kind: str) -> list[Facts]:
     """What a template of this kind might have to state: online and in a place, on one day and several, and so on."""
     base = Facts(CONSTELLATION, public_url="https://news.example.org")
+    if kind == "place":
+        return [replace(base, event=replace(event, rsvp=True)) for event in (GATHERING, WALK)]
     if kind in TRANSACTIONAL:
         return [replace(base, upcoming=(GATHERING, STORY, WALK)), replace(base, confirm_days=1)]
     if kind == "story":
@@ -132,5 +135,5 @@ def facts(kind: str) -> list[Facts]:
     return [
         replace(base, event=GATHERING, previous=replace(GATHERING, place=WALK.place), upcoming=(STORY, WALK)),
         replace(base, event=WALK, previous=GATHERING, note=note),
-        replace(base, event=both),
+        replace(base, event=replace(both, rsvp=True)),
     ]

@@ -37,6 +37,7 @@ SLOTS = {
     "refuse_url": Sort.URL,
     "account_url": Sort.URL,
     "move_url": Sort.URL,
+    "rsvp_url": Sort.URL,
 }
 """Every slot and its sort; the keys of the values that fill a skeleton."""
 
@@ -49,6 +50,7 @@ IN_TEMPLATES = {
         "refuse": "refuse_url",
         "account": "account_url",
         "move": "move_url",
+        "rsvp": "rsvp_url",
     },
 }
 """How templates name them: {{ person.first_name }}, {{ links.preferences }}."""

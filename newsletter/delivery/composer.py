@@ -45,10 +45,13 @@ class Stationery:
     provider: str = ""
     templates: Path | None = None
 
-    def values(self, reader: Reader, token: str, *, campaign_id: int, issued_at: datetime) -> dict[str, str]:
+    def values(
+        self, reader: Reader, token: str, facts: Facts, *, campaign_id: int, issued_at: datetime
+    ) -> dict[str, str]:
         """The slots of one person's mail. Links are signed for `issued_at`, so that a repeat has the same ones."""
-        own = self.links.token(Purpose.MAIL, reader.subscriber_id, campaign_id, issued_at=issued_at)
-        return {
+        sign, number = self.links.token, reader.subscriber_id
+        own = sign(Purpose.MAIL, number, campaign_id, issued_at=issued_at)
+        values = {
             "address": reader.address,
             "first_name": reader.first_name,
             "last_name": reader.last_name,
@@ -57,6 +60,10 @@ class Stationery:
             "unsubscribe_url": f"{self.public_url}/unsubscribe/{own}",
             "one_click_url": f"{self.public_url}/one-click/{own}",
         }
+        if facts.event is not None and facts.event.rsvp:
+            coming = sign(Purpose.RSVP, number, facts.event_id, issued_at=issued_at)
+            values["rsvp_url"] = f"{self.public_url}/rsvp/{coming}"
+        return values
 
     def return_path(self, token: str, sender: str) -> bytes:
         """The envelope sender of one mail: VERP where an address for bounces is configured."""
@@ -115,7 +122,9 @@ class Mailing:
     def values(self, reader: Reader) -> Mapping[str, str]:
         """The slots of one person's mail."""
         token = self._stationery.links.delivery_token(DeliveryRef("campaign", self._campaign_id, reader.subscriber_id))
-        return self._stationery.values(reader, token, campaign_id=self._campaign_id, issued_at=self._started_at)
+        return self._stationery.values(
+            reader, token, self._facts, campaign_id=self._campaign_id, issued_at=self._started_at
+        )
 
     def skeleton(self, reader: Reader) -> Skeleton:
         """The variant of the mail that this person gets."""
@@ -135,7 +144,7 @@ class Mailing:
 def transactional_item(stationery: Stationery, waiting: Waiting, facts: Facts) -> Item:
     """The message of one transactional mail. Raises ContentError for a value that no mail may carry."""
     token = stationery.links.delivery_token(DeliveryRef("transactional", 0, waiting.id))
-    values = stationery.values(waiting, token, campaign_id=0, issued_at=waiting.created_at)
+    values = stationery.values(waiting, token, facts, campaign_id=0, issued_at=waiting.created_at)
     if waiting.kind in (Kind.CONFIRM, Kind.REMIND, Kind.ASK):
         confirm = stationery.links.token(Purpose.CONFIRM, waiting.subscriber_id, issued_at=waiting.created_at)
         values["confirm_url"] = f"{stationery.public_url}/confirm/{confirm}"

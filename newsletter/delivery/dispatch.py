@@ -200,7 +200,8 @@ class Dispatcher:
             over_at = planning.over_at(facts.event, kind)
             if over_at is not None and started_at >= over_at:
                 over_at = None  # staff have started it knowing that
-            about = planning.about(topic, event_kind or "", kind)
+            asks = facts.event is not None and facts.event.rsvp
+            about = planning.about(topic, event_kind or "", kind, asks=asks)
             self._campaigns[campaign_id] = _Campaign(mailing, about, by_hours, over_at)
         return self._campaigns[campaign_id]
 

@@ -1,12 +1,14 @@
 """The sender of transactional mails: few, urgent, each one composed for its person."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 import structlog
 
 from newsletter.constellation import store
+from newsletter.constellation.store import StoredEvent
 from newsletter.content.errors import ContentError
 from newsletter.content.facts import Facts
 from newsletter.database import Database
@@ -56,13 +58,14 @@ class Messenger:
                 if not waiting:
                     break
                 constellation = await store.current(connection)
+                held = {stored.event.slug: stored for stored in await store.events(connection)}
             facts = Facts(
                 constellation=constellation,
                 upcoming=tuple(one for one in constellation.events if one.ends > self._clock())[:3],
                 public_url=self._settings.public_url,
                 confirm_days=self._settings.joining.confirm_within.days,
             )
-            outcomes = await self._offer(waiting, facts)
+            outcomes = await self._offer(waiting, facts, held)
             now = self._clock()
             settled = [self._settlement(one, outcomes.get(one.id), now) for one in waiting]
             refused = [
@@ -79,12 +82,14 @@ class Messenger:
                 break
         return done
 
-    async def _offer(self, waiting: Sequence[Waiting], facts: Facts) -> dict[int, Outcome]:
+    async def _offer(
+        self, waiting: Sequence[Waiting], facts: Facts, held: Mapping[str, StoredEvent]
+    ) -> dict[int, Outcome]:
         items: list[Item] = []
         outcomes: dict[int, Outcome] = {}
         for one in waiting:
             try:
-                items.append(composer.transactional_item(self._stationery, one, facts))
+                items.append(composer.transactional_item(self._stationery, one, _about(one, facts, held)))
             except ContentError as error:
                 outcomes[one.id] = Refused(str(error), Stage.LOCAL)
         try:
@@ -106,3 +111,13 @@ class Messenger:
             case None:
                 again = now + backoff.reconnect_after(one.attempts)
                 return Settlement(one.id, State.DEFERRED, "not offered yet", again)
+
+
+def _about(one: Waiting, facts: Facts, held: Mapping[str, StoredEvent]) -> Facts:
+    """What the mail states, with its event where it is about one. Raises ContentError when that is there no more."""
+    if one.topic is None:
+        return facts
+    stored = held.get(one.topic)
+    if stored is None:
+        raise ContentError(f"{one.topic} has left the constellation")
+    return replace(facts, event=stored.event, event_id=stored.id, sequence=stored.sequence)

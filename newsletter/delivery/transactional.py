@@ -31,6 +31,7 @@ class Kind(StrEnum):
     GOODBYE = "goodbye"
     MOVE = "move"
     MOVED = "moved"
+    PLACE = "place"
 
 
 _ASKED_FOR = tuple(kind for kind in Kind if kind is not Kind.ASK)
@@ -51,6 +52,7 @@ class Waiting:
     last_name: str
     locale: str
     timezone: str
+    topic: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +73,9 @@ async def enqueue(
     now: datetime,
     most_a_day: int,
     to_address: str | None = None,
+    topic: str | None = None,
 ) -> bool:
-    """Have a mail sent to a subscriber, at another address than theirs where one is named.
+    """Have a mail sent to a subscriber, at another address than theirs where one is named; `topic` is its event's slug.
 
     False when that person was sent `most_a_day` of this kind in 24 hours.
     The cap counts whoever asked: a stranger who types somebody's address again and again reaches it once a day.
@@ -90,7 +93,7 @@ async def enqueue(
         return False
     await connection.execute(
         insert(transactional).values(
-            subscriber_id=subscriber_id, kind=kind, created_at=now, due_at=now, to_address=to_address
+            subscriber_id=subscriber_id, kind=kind, created_at=now, due_at=now, to_address=to_address, topic=topic
         )
     )
     return True
@@ -167,6 +170,7 @@ async def claim(connection: AsyncConnection, *, limit: int, now: datetime) -> li
             subscriber.c.last_name,
             subscriber.c.locale,
             subscriber.c.timezone,
+            transactional.c.topic,
         )
         .join(subscriber, subscriber.c.id == transactional.c.subscriber_id)
         .where(transactional.c.id.in_(claimed))
@@ -186,6 +190,7 @@ async def claim(connection: AsyncConnection, *, limit: int, now: datetime) -> li
             last_name="" if row.kind == Kind.MOVE else row.last_name,
             locale=row.locale,
             timezone=row.timezone,
+            topic=row.topic,
         )
         for row in rows
     ]

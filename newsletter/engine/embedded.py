@@ -15,7 +15,7 @@ import structlog
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from newsletter import feedback
+from newsletter import attendance, feedback
 from newsletter.campaigns import hours, lifecycle
 from newsletter.campaigns import store as campaigns
 from newsletter.clock import Clock, wall_clock
@@ -35,6 +35,7 @@ from newsletter.errors import NewsletterError
 from newsletter.outgoing.notice import Notices
 from newsletter.outgoing.telling import Teller
 from newsletter.settings import Settings
+from subscribers import attending
 from subscribers.errors import SubscribersError
 from subscribers.links import Links
 from webhooks.errors import WebhookError
@@ -63,6 +64,7 @@ class Engine:
         await mailboxes.collect(self.database, self.links, self.settings, self.clock())
         await self.apply_reports()
         await self.housekeeper.round()
+        await self.fill_places()
         await self.messenger.deliver(self.stop)
         await self.fire_plan()
         await self.start_scheduled()
@@ -79,7 +81,7 @@ class Engine:
         await asyncio.gather(
             self._rounds("mailbox", self.follow_mailbox),
             self._rounds("reports", self.collect_maildir, self.apply_reports),
-            self._rounds("transactional", self.messenger_round),
+            self._rounds("transactional", self.fill_places, self.messenger_round),
             self._rounds("housekeeping", self.housekeeper.round),
             self._rounds("plan", self.fire_plan, self.start_scheduled),
             self._rounds("campaigns", self.campaign_round),
@@ -98,6 +100,14 @@ class Engine:
                 await asyncio.wait_for(self.stop.wait(), _PAUSE_SECONDS)
             except TimeoutError:
                 continue
+
+    async def fill_places(self) -> None:
+        """Give places that have become free to those who wait for them."""
+        async with self.database.read() as connection:
+            awaited = await attending.awaited(connection)
+        if awaited:
+            async with self.database.begin() as connection:
+                await attendance.fill_places(connection, self.clock())
 
     async def messenger_round(self) -> None:
         """Send the transactional mails that are due."""

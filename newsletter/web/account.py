@@ -52,7 +52,7 @@ async def _page(site: Site, opened: Opened, token: str, *, saved: str = "", wron
             errors={} if wrong is None else entries.errors(Entry(email=wrong), look, voice),
             good_until=(opened.issued_at + ACCOUNT_WITHIN).astimezone(zone),
             person=kept.person,
-            facts=account_words.facts(kept.person, look, voice),
+            facts=account_words.facts(kept.person, kept.answers, look, voice),
             steps=account_words.steps(kept.steps, zone, voice),
             letters=account_words.letters(kept.letters, zone, voice),
         )

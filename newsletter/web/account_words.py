@@ -13,6 +13,7 @@ from newsletter.content import dates
 from newsletter.web import zones
 from newsletter.web.look import Look
 from subscribers import audience
+from subscribers.attending import Answer
 from subscribers.audience import Rhythm
 from subscribers.consent import Action, Actor, Evidence
 from subscribers.directory import Entry
@@ -25,6 +26,12 @@ KINDS: Mapping[EventKind, str] = {
 _RHYTHMS: Mapping[Rhythm, str] = {
     Rhythm.EACH: N_("each mail"),
     Rhythm.ESSENTIALS: N_("the essentials only"),
+}
+_ANSWERS: Mapping[Answer, str] = {
+    Answer.GOING: N_("Is coming to"),
+    Answer.MAYBE: N_("May be coming to"),
+    Answer.NOT: N_("Is not coming to"),
+    Answer.WAITING: N_("Waits for a place at"),
 }
 _STATUS = {
     "pending": N_("asked, and not confirmed yet"),
@@ -72,7 +79,7 @@ class Step:
     fingerprint: str
 
 
-def facts(person: Entry, look: Look, voice: Voice) -> list[tuple[str, str]]:
+def facts(person: Entry, answers: Mapping[str, Answer], look: Look, voice: Voice) -> list[tuple[str, str]]:
     """What is known, each with its name; what is not known is left out."""
     here = ZoneInfo(person.timezone or look.timezone)
     known = [
@@ -83,6 +90,7 @@ def facts(person: Entry, look: Look, voice: Voice) -> list[tuple[str, str]]:
         (N_("Standing"), voice.gettext(_STATUS[person.status])),
         (N_("Follows"), _followed(person, look, voice)),
         (N_("Wants to hear nothing of"), voice.listed(_silent(person, look, voice))),
+        *((name, voice.listed(_answered(given, answers, look))) for given, name in _ANSWERS.items()),
         (N_("How often"), voice.gettext(_RHYTHMS[person.rhythm])),
         (N_("Pause until"), _day(person.paused_until, here, voice)),
         (N_("Not written to since"), _day(person.suppressed_at, here, voice)),
@@ -141,6 +149,10 @@ def _silent(person: Entry, look: Look, voice: Voice) -> list[str]:
     muted = person.choices.muted
     kinds = {audience.kind_topic(kind): voice.gettext(name) for kind, name in KINDS.items()}
     return [*(name for topic, name in kinds.items() if topic in muted), *_titles(muted - kinds.keys(), look)]
+
+
+def _answered(given: Answer, answers: Mapping[str, Answer], look: Look) -> list[str]:
+    return _titles(frozenset(slug for slug, answer in answers.items() if answer is given), look)
 
 
 def _titles(slugs: frozenset[str], look: Look) -> list[str]:

@@ -11,13 +11,17 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from newsletter import calendars
-from newsletter.calendars import Entry, Method
+from newsletter.calendars import Entry, Method, Standing
 from newsletter.constellation import store
+from newsletter.constellation.model import Event
 from newsletter.constellation.store import Status
 from newsletter.web import choosing
 from newsletter.web.look import Look
 from newsletter.web.site import Site, holder
+from subscribers import attending
+from subscribers.attending import Answer
 from subscribers.links import Purpose
+from subscribers.preferences import Preferences
 
 _PUBLIC = "public, max-age=900"
 _PRIVATE = "private, no-cache"
@@ -30,7 +34,7 @@ async def series(site: Site, request: Request) -> Response:
     return _answer(request, look, entries, cache=_PUBLIC)
 
 
-async def event(site: Site, request: Request) -> Response:
+async def single(site: Site, request: Request) -> Response:
     """One event, as a file to keep."""
     slug = request.path_params["slug"]
     async with site.read() as (connection, look):
@@ -53,8 +57,22 @@ async def own(site: Site, request: Request) -> Response:
         if person.status != "active":
             raise HTTPException(410)
         held = await store.events(connection)
-    entries = [Entry(one.event, one.sequence) for one in held if choosing.comes(person, one.event)]
+        answers = await attending.of(connection, person.subscriber_id)
+    entries = [
+        Entry(one.event, one.sequence, _standing(answers.get(one.event.slug)))
+        for one in held
+        if _is_own(one.event, person, answers.get(one.event.slug))
+    ]
     return _answer(request, look, entries, cache=_PRIVATE)
+
+
+def _standing(answer: Answer | None) -> Standing:
+    return Standing.TENTATIVE if answer in (Answer.MAYBE, Answer.WAITING) else Standing.CONFIRMED
+
+
+def _is_own(event: Event, person: Preferences, answer: Answer | None) -> bool:
+    """What somebody said they come to, or may; else what they follow, but for what they said no to."""
+    return choosing.comes(person, event) if answer is None else answer is not Answer.NOT
 
 
 def _answer(

@@ -14,15 +14,16 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from newsletter import calendars, catalogues
+from newsletter import attendance, calendars, catalogues
 from newsletter.catalogues import Voice
+from newsletter.constellation import store
 from newsletter.delivery import transactional
-from newsletter.web import choosing, forms, zones
+from newsletter.web import choosing, forms, rsvp, zones
 from newsletter.web.choosing import NotSaved
 from newsletter.web.forms import Form
 from newsletter.web.look import Look
 from newsletter.web.site import Site, holder, visitor, voice_of
-from subscribers import names, preferences
+from subscribers import attending, names, preferences
 from subscribers.audience import Rhythm
 from subscribers.links import Purpose
 from subscribers.preferences import Preferences
@@ -38,7 +39,8 @@ async def show(site: Site, request: Request) -> Response:
     async with site.read() as (connection, look):
         person = await holder(connection, subscriber_id)
         saved = request.query_params.get("saved", "")
-        return _page(site, look, person, token, saved=saved if saved in _SAVERS or saved == "address" else "")
+        saved = saved if saved in _SAVERS or saved == "address" else ""
+        return await _page(connection, site, look, person, token, saved=saved)
 
 
 async def save(site: Site, request: Request) -> Response:
@@ -59,7 +61,8 @@ async def save(site: Site, request: Request) -> Response:
                 change = _Change(connection, person, form, look, voice, visitor(request), now, most_a_day)
                 await _SAVERS[part](change)
         except NotSaved as error:
-            return _page(site, look, person, token, errors={error.field: str(error)}, status=422)
+            errors = {error.field: str(error)}
+            return await _page(connection, site, look, person, token, errors=errors, status=422)
     return site.redirect(f"/preferences/{token}?saved={part}#saved")
 
 
@@ -67,7 +70,8 @@ def _open(site: Site, token: str) -> int:
     return site.links.open(Purpose.PREFERENCES, token, now=site.clock()).subscriber_id
 
 
-def _page(
+async def _page(
+    connection: AsyncConnection,
     site: Site,
     look: Look,
     person: Preferences,
@@ -81,6 +85,7 @@ def _page(
         name = "left" if person.status == "left" else "unconfirmed"
         return site.show(name, look, voice_of(person, look), person=person)
     today = site.clock().astimezone(zone(person, look))
+    answers = await attending.of(connection, person.subscriber_id)
     return site.show(
         "preferences",
         look,
@@ -95,6 +100,7 @@ def _page(
         kinds=choosing.kinds(person, look),
         comes=partial(choosing.comes, person),
         languages=catalogues.own_names(),
+        asking=[(event, answers.get(event.slug)) for event in look.upcoming(site.clock()) if event.rsvp],
         calendar=calendars.follow(site.calendar_url(person), look.name),
         earliest=(today + timedelta(days=1)).date(),
         latest=(today + LONGEST_PAUSE).date(),
@@ -208,9 +214,20 @@ async def _leave(change: _Change) -> None:
     )
 
 
+async def _say(change: _Change) -> None:
+    """Whether they come to one of the events. What is over by now, or asks no more, is left as it is."""
+    wish = rsvp.wish(change.form)
+    held = {stored.event.slug: stored for stored in await store.events(change.connection)}
+    stored = held.get(change.form.text("event"))
+    if stored is not None and attendance.is_open(stored, change.now):
+        number, ip, now = change.person.subscriber_id, change.ip, change.now
+        await attendance.answer(change.connection, stored, number, wish, ip=ip, now=now)
+
+
 _SAVERS: dict[str, Callable[[_Change], Awaitable[None]]] = {
     "choices": _choose,
     "details": _settle,
+    "rsvp": _say,
     "pause": _pause,
     "resume": _resume,
     "link": _send_link,

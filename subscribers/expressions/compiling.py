@@ -12,6 +12,7 @@ from subscribers import addresses, audience, statements
 from subscribers.addresses import AddressError
 from subscribers.expressions.errors import ExpressionError
 from subscribers.expressions.tree import (
+    ANSWERS,
     FUNCTIONS,
     LISTS,
     MOMENTS,
@@ -120,12 +121,16 @@ class _Compiler:
             self._fail(node.function, "nothing here tracks who opens a mail or clicks in it; ask received() instead")
         if name not in FUNCTIONS:
             self._fail(node.function, f"there is no function {name}{_hint(name, FUNCTIONS)}")
+        if node.answers and name != "rsvp":
+            self._fail(node.answers[0], f"{name}(…) holds of somebody or does not; it is not compared with a text")
         if node.argument is None:
             what = "a campaign" if name == "received" else "an event"
             self._fail(node.function, f'{name} wants the name of {what}, as in {name}("…")')
         if name == "received":
             self._known(node.argument, self._vocabulary.campaigns, "campaign")
             return self._vocabulary.received(node.argument.text)
+        if name == "rsvp":
+            return self._answered(node, node.argument)
         self._known(node.argument, {*self._vocabulary.events, audience.EVERYTHING}, "event")
         kind = self._vocabulary.events.get(node.argument.text, "")
         if name == "follows":
@@ -139,6 +144,15 @@ class _Compiler:
             )
             .correlate(subscriber)
         )
+
+    def _answered(self, node: Call, event: Word) -> Condition:
+        self._known(event, self._vocabulary.events, "event")
+        if not node.answers:
+            self._fail(node.function, f'rsvp wants an answer, as in rsvp({_quoted(event.text)}) = "going"')
+        for answer in node.answers:
+            if answer.text not in ANSWERS:
+                self._fail(answer, f"there is no answer “{answer.text}”{_hint(answer.text, ANSWERS[:-1])}")
+        return audience.answered(event.text, [answer.text for answer in node.answers])
 
     def _bounds(self, day: date) -> tuple[datetime, datetime]:
         """When a day begins and ends in the constellation's zone."""

@@ -32,6 +32,10 @@ _GRAMMAR = r"""
     | NAME (_EQUAL | COMPARISON) DAY -> compares
     | NAME _UNEQUAL DAY -> another_day
     | NAME "(" TEXT? ")" -> call
+    | NAME "(" TEXT ")" _EQUAL TEXT -> answers
+    | NAME "(" TEXT ")" _UNEQUAL TEXT -> other_answers
+    | NAME "(" TEXT ")" _IN "(" TEXT ("," TEXT)* ")" -> answers
+    | NAME "(" TEXT ")" _NOT _IN "(" TEXT ("," TEXT)* ")" -> other_answers
 
 _AND.2: /and\b/i
 _OR.2: /or\b/i
@@ -88,6 +92,12 @@ class _Builder(Transformer[Token, Node]):
 
     def call(self, function: Token, argument: Token | None = None) -> Node:
         return Call(_name(function), None if argument is None else _text(argument))
+
+    def answers(self, function: Token, argument: Token, *values: Token) -> Node:
+        return Call(_name(function), _text(argument), tuple(map(_text, values)))
+
+    def other_answers(self, function: Token, argument: Token, *values: Token) -> Node:
+        return Not(self.answers(function, argument, *values))
 
 
 def parse(text: str) -> Node:

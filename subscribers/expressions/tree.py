@@ -61,10 +61,11 @@ class Compares:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A function of one text holds of the person."""
+    """A function of one text holds of the person, or what it gives is one of `answers`, where some are named."""
 
     function: Word
     argument: Word | None
+    answers: tuple[Word, ...] = ()
 
 
 Leaf = Equals | Has | Compares | Call
@@ -73,7 +74,8 @@ Node = Every | Either | Not | Leaf
 TEXTS = ("domain", "language", "role", "timezone")
 LISTS = ("tags",)
 MOMENTS = ("confirmed", "joined")
-FUNCTIONS = ("follows", "mutes", "received")
+FUNCTIONS = ("follows", "mutes", "received", "rsvp")
+ANSWERS = ("going", "maybe", "not", "waiting", "")
 
 
 def leaves(node: Node) -> Iterator[Leaf]:

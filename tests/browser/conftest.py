@@ -40,8 +40,8 @@ class Site:
     url: str
     links = Links([KEY])
 
-    def link(self, purpose: Purpose, subscriber_id: int = 1, *, age: timedelta = timedelta()) -> str:
-        token = self.links.token(purpose, subscriber_id, issued_at=NOW - age)
+    def link(self, purpose: Purpose, subscriber_id: int = 1, *, about: int = 0, age: timedelta = timedelta()) -> str:
+        token = self.links.token(purpose, subscriber_id, about, issued_at=NOW - age)
         return f"{self.url}/{purpose.value}/{token}"
 
 
@@ -83,7 +83,8 @@ async def serve(server: uvicorn.Server, listener: socket.socket, url: str, form:
     database = databases.connect(url)
     sample = file.read(assets.TEMPLATES / "init" / "constellation.toml")
     async with database.begin() as connection:
-        await store.load(connection, replace(sample, form=form), NOW)
+        events = tuple(replace(one, rsvp=True) if one.slug == "equity-lab" else one for one in sample.events)
+        await store.load(connection, replace(sample, form=form, events=events), NOW)
     await database.close()
     await server.serve([listener])
 

@@ -18,6 +18,7 @@ PAGES = {
     "unconfirmed": "unconfirmed",
     "welcome": "confirmed",
     "preferences": "preferences",
+    "rsvp": "rsvp",
     "unsubscribe": "unsubscribe",
     "left": "left",
     "link": "link",
@@ -72,6 +73,10 @@ def _open_as_member(page: Page, site: Any, name: str) -> None:
     _arrived(page, "Welcome. You are in.")
     if name == "preferences":
         page.goto(site.link(Purpose.PREFERENCES))
+    if name == "rsvp":
+        page.goto(f"{site.link(Purpose.RSVP, about=5)}?answer=going")
+        page.get_by_role("button", name="Yes, I am coming").click()
+        _arrived(page, "You are coming")
     if name in ("account", "account-expired", "erase", "move"):
         age = timedelta(days=1) if name == "account-expired" else timedelta()
         page.goto(site.link(Purpose.ACCOUNT, age=age))

@@ -16,7 +16,7 @@ from sqlalchemy import ColumnElement, insert, literal, select
 from newsletter.database import Database
 from subscribers import expressions
 from subscribers.expressions import ExpressionError, Vocabulary
-from subscribers.tables import choice, subscriber
+from subscribers.tables import choice, rsvp, subscriber
 
 ZONE = ZoneInfo("America/New_York")
 EVENTS = {"opening": "event", "closing": "story"}
@@ -26,6 +26,7 @@ TAGS = ("vip", "press", "o'brien", "50%")
 SCHOOLS = ("north", "south", "")
 ZONES = ("", "America/New_York", "Europe/Berlin")
 DOMAINS = ("example.org", "sub.example.org", "xn--grnewald-95a.example")
+ANSWERS = ("going", "maybe", "not", "waiting", "")
 DAYS = tuple(date(2021, 1, 1) + timedelta(days=number) for number in range(6))
 RECEIVED = frozenset({2, 3, 5, 7, 11, 13, 17, 19, 23, 29})
 
@@ -42,6 +43,7 @@ class Person:
     joined: datetime
     confirmed: datetime | None
     stances: dict[str, str]
+    answers: dict[str, str]
 
 
 Reading = Callable[[Person], bool]
@@ -73,6 +75,7 @@ def crowd() -> list[Person]:
                     for topic in dice.sample(["*", *EVENTS], dice.randint(0, 3))
                 }
                 | dict.fromkeys(dice.sample(KINDS, dice.randint(0, 1)), "mute"),
+                {event: dice.choice(ANSWERS[:-1]) for event in dice.sample([*EVENTS], dice.randint(0, 2))},
             )
         )
     return people
@@ -111,6 +114,12 @@ async def crowded(database: Database) -> Database:
                 for topic, stance in one.stances.items()
             ],
         )
+        rows = [
+            {"subscriber_id": one.id, "topic": topic, "answer": answer, "answered_at": one.joined}
+            for one in CROWD
+            for topic, answer in one.answers.items()
+        ]
+        await connection.execute(insert(rsvp), rows)
     return database
 
 
@@ -172,6 +181,10 @@ def silent(one: Person, event: str) -> bool:
     return "mute" in (one.stances.get(event), one.stances.get(f"kind:{EVENTS[event]}"))
 
 
+def rsvps(event: str, values: list[str], how: str) -> tuple[str, Reading]:
+    return equals(f'rsvp("{event}")', lambda one: one.answers.get(event, ""), values, how)
+
+
 def texts(name: str, read: Callable[[Person], str], values: tuple[str, ...]) -> st.SearchStrategy[tuple[str, Reading]]:
     some = st.lists(st.sampled_from(values), min_size=1, max_size=3)
     return st.builds(equals, st.just(name), st.just(read), some, st.sampled_from(["=", "!=", "in", "not in"]))
@@ -193,6 +206,12 @@ LEAVES = st.one_of(
     st.sampled_from(TAGS).map(lambda tag: (f"tags has {quoted(tag)}", lambda one: tag in one.fields.get("tags", []))),
     st.sampled_from(sorted(EVENTS)).map(follows),
     st.sampled_from(sorted(EVENTS)).map(lambda event: (f'mutes("{event}")', lambda one: silent(one, event))),
+    st.builds(
+        rsvps,
+        st.sampled_from(sorted(EVENTS)),
+        st.lists(st.sampled_from(ANSWERS), min_size=1, max_size=3),
+        st.sampled_from(["=", "!=", "in", "not in"]),
+    ),
     st.just(('received("opening/thanks")', lambda one: one.id in RECEIVED)),
 )
 
@@ -264,6 +283,11 @@ async def test_a_hostile_text_is_compared_and_never_part_of_the_statement(crowde
         ('follows("closng")', 9, "there is no event closng; did you mean closing?"),
         ('received("opening/thank")', 10, "there is no campaign opening/thank; did you mean opening/thanks?"),
         ('opened("opening/thanks")', 1, "nothing here tracks who opens a mail"),
+        ('rsvp("closing") = "yes"', 19, "there is no answer “yes”; known: going, maybe, not, waiting"),
+        ('rsvp("closing") in ("going", "mayb")', 30, "there is no answer “mayb”; did you mean maybe?"),
+        ('rsvp("closing")', 1, 'rsvp wants an answer, as in rsvp("closing") = "going"'),
+        ('rsvp("closng") = "going"', 6, "there is no event closng; did you mean closing?"),
+        ('follows("closing") = "yes"', 22, "follows(…) holds of somebody or does not"),
         ("follows()", 1, 'follows wants the name of an event, as in follows("…")'),
         ('tags = "vip"', 1, 'tags holds several texts; ask tags has "vip"'),
         ('role has "vip"', 1, "role holds one value, not several"),

@@ -4,7 +4,7 @@ import asyncio
 import fcntl
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, closing, contextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, closing, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -16,9 +16,11 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import URL, Connection, create_engine, event, make_url, text
 from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.pool import NullPool
 
 from alembic import command
 from newsletter import assets, sqlite
+from newsletter.connections import Connections
 from newsletter.errors import NewsletterError
 
 Result = TypeVar("Result")
@@ -48,19 +50,17 @@ class Database:
     """
 
     url: URL
-    writer: AsyncEngine
-    reader: AsyncEngine
+    writer: AsyncEngine | Connections
+    reader: AsyncEngine | Connections
 
     @property
     def is_sqlite(self) -> bool:
         """Whether this is SQLite, whose engine is one process."""
         return self.url.get_backend_name() == "sqlite"
 
-    @asynccontextmanager
-    async def begin(self) -> AsyncIterator[AsyncConnection]:
+    def begin(self) -> AbstractAsyncContextManager[AsyncConnection]:
         """A transaction that writes: committed at the end, rolled back by an exception."""
-        async with self.writer.begin() as connection:
-            yield connection
+        return self.writer.begin()
 
     @asynccontextmanager
     async def briefly(self) -> AsyncIterator[AsyncConnection]:
@@ -71,16 +71,12 @@ class Database:
         """
         async with self.writer.begin() as connection:
             if self.is_sqlite:
-                driver = (await connection.get_raw_connection()).driver_connection
-                assert isinstance(driver, sqlite.Connection)  # noqa: S101 - `connect` made it
-                driver.be_brief()
+                _driver(connection.sync_connection).be_brief()
             yield connection
 
-    @asynccontextmanager
-    async def read(self) -> AsyncIterator[AsyncConnection]:
+    def read(self) -> AbstractAsyncContextManager[AsyncConnection]:
         """A consistent view to read from; SQLite refuses to write through it."""
-        async with self.reader.begin() as connection:
-            yield connection
+        return self.reader.begin()
 
     @asynccontextmanager
     async def engine_lock(self) -> AsyncIterator[None]:
@@ -92,6 +88,7 @@ class Database:
             with _locked_file(Path(f"{self.url.database}.lock")):
                 yield
             return
+        assert isinstance(self.writer, AsyncEngine)  # noqa: S101 - `connect` made it
         async with self.writer.connect() as connection:
             held = await connection.scalar(text("SELECT pg_try_advisory_lock(:n)"), {"n": _LOCK_NUMBER})
             await connection.commit()  # the lock is the session's; no transaction need stay open for it
@@ -143,16 +140,16 @@ def connect(url: str, *, pool: int = 8) -> Database:
         )
         return Database(parsed, engine, engine)
     driver = parsed.set(drivername="sqlite+aiosqlite")
-    options: dict[str, Any] = {
-        "max_overflow": 0,
-        "pool_timeout": _BUSY_SECONDS,
-    }
     opened = partial(sqlite.connect, Path(str(parsed.database)), patience=_BUSY_SECONDS)
-    writer = create_async_engine(driver, pool_size=1, async_creator=partial(opened, only_reads=False), **options)
-    reader = create_async_engine(driver, pool_size=pool, async_creator=partial(opened, only_reads=True), **options)
+    writer = create_async_engine(driver, poolclass=NullPool, async_creator=partial(opened, only_reads=False))
+    reader = create_async_engine(driver, poolclass=NullPool, async_creator=partial(opened, only_reads=True))
     _prepare_sqlite(writer, begin="BEGIN IMMEDIATE", query_only=False)
     _prepare_sqlite(reader, begin="BEGIN", query_only=True)
-    return Database(parsed, writer, reader)
+    return Database(
+        parsed,
+        Connections(writer, most=1, patience=_BUSY_SECONDS),
+        Connections(reader, most=pool, patience=_BUSY_SECONDS),
+    )
 
 
 def _prepare_sqlite(engine: AsyncEngine, *, begin: str, query_only: bool) -> None:
@@ -165,7 +162,15 @@ def _prepare_sqlite(engine: AsyncEngine, *, begin: str, query_only: bool) -> Non
 
     @event.listens_for(engine.sync_engine, "begin")
     def on_begin(connection: Connection) -> None:
-        connection.exec_driver_sql(begin)
+        _driver(connection).postpone(begin)
+
+
+def _driver(connection: Connection | None) -> sqlite.Connection:
+    """The driver's own connection to SQLite under SQLAlchemy's."""
+    assert connection is not None  # noqa: S101 - a transaction runs on it
+    driver = connection.connection.driver_connection
+    assert isinstance(driver, sqlite.Connection)  # noqa: S101 - `connect` made it
+    return driver
 
 
 def _pragmas(*, query_only: bool) -> list[str]:

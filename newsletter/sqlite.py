@@ -182,9 +182,6 @@ class Cursor:
 
     async def execute(self, sql: str, parameters: Sequence[Any] = ()) -> "Cursor":
         """Run a statement and fetch its first rows."""
-        if sql.startswith("BEGIN"):
-            self._connection.postpone(sql)
-            return self
 
         def work(connection: sqlite3.Connection) -> tuple[sqlite3.Cursor, list[Any]]:
             cursor = connection.execute(sql, parameters)

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import bindparam, delete, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from subscribers.audience import EVERYTHING
@@ -51,11 +51,15 @@ def of_stances(stances: Mapping[str, str]) -> Choices:
     )
 
 
+# Built once, here and wherever every page passes: SQLAlchemy takes longer to build a statement than SQLite to run it.
+_OF = select(choice.c.topic, choice.c.stance).where(choice.c.subscriber_id == bindparam("number"))
+_FORGET = delete(choice).where(choice.c.subscriber_id == bindparam("number"))
+_ADD = insert(choice)
+
+
 async def read(connection: AsyncConnection, subscriber_id: int) -> Choices:
     """What a subscriber chose."""
-    rows = await connection.execute(
-        select(choice.c.topic, choice.c.stance).where(choice.c.subscriber_id == subscriber_id)
-    )
+    rows = await connection.execute(_OF, {"number": subscriber_id})
     return of_stances({row.topic: row.stance for row in rows})
 
 
@@ -64,7 +68,7 @@ async def replace(connection: AsyncConnection, subscriber_id: int, chosen: Choic
     stances = dict.fromkeys(chosen.followed, "follow") | dict.fromkeys(chosen.muted, "mute")
     if chosen.everything:
         stances[EVERYTHING] = "follow"
-    await connection.execute(delete(choice).where(choice.c.subscriber_id == subscriber_id))
+    await connection.execute(_FORGET, {"number": subscriber_id})
     if stances:
         rows = [{"subscriber_id": subscriber_id, "topic": topic, "stance": stances[topic]} for topic in sorted(stances)]
-        await connection.execute(insert(choice), rows)
+        await connection.execute(_ADD, rows)

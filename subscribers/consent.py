@@ -54,6 +54,9 @@ class Evidence:
         return hashlib.sha256(self.text_shown.encode()).hexdigest() if self.text_shown else ""
 
 
+_ADD = insert(consent)
+
+
 async def record(
     connection: AsyncConnection,
     subscriber_id: int,
@@ -68,19 +71,18 @@ async def record(
     detail: Mapping[str, Any] | None = None,
 ) -> None:
     """Add a step. Raises ValueError for an action or an actor there is not."""
-    await connection.execute(
-        insert(consent).values(
-            subscriber_id=subscriber_id,
-            at=now,
-            action=Action(action),
-            actor=Actor(actor),
-            source=source,
-            text_version=text_version,
-            text_shown=text_shown,
-            ip=ip,
-            detail=dict(detail or {}),
-        )
-    )
+    step = {
+        "subscriber_id": subscriber_id,
+        "at": now,
+        "action": Action(action),
+        "actor": Actor(actor),
+        "source": source,
+        "text_version": text_version,
+        "text_shown": text_shown,
+        "ip": ip,
+        "detail": dict(detail or {}),
+    }
+    await connection.execute(_ADD, step)
 
 
 async def record_suppressions(
@@ -96,7 +98,7 @@ async def record_suppressions(
         rows = [
             {**step, "subscriber_id": number, "source": source, "detail": detail} for number, source, detail in found
         ]
-        await connection.execute(insert(consent), rows)
+        await connection.execute(_ADD, rows)
 
 
 async def evidence(connection: AsyncConnection, subscriber_id: int) -> list[Evidence]:

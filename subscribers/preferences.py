@@ -4,7 +4,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import select, update
+from sqlalchemy import BindParameter, bindparam, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from subscribers import choices, consent
@@ -33,21 +33,30 @@ class Preferences:
     rhythm: Rhythm
 
 
+# Built once: every page and every click on “unsubscribe” passes here.
+_NUMBER: BindParameter[int] = bindparam("number")
+_READ = select(
+    subscriber.c.id,
+    subscriber.c.address,
+    subscriber.c.first_name,
+    subscriber.c.last_name,
+    subscriber.c.locale,
+    subscriber.c.timezone,
+    subscriber.c.status,
+    subscriber.c.paused_until,
+    subscriber.c.rhythm,
+).where(subscriber.c.id == _NUMBER)
+_LOCK = select(subscriber.c.id).where(subscriber.c.id == _NUMBER).with_for_update()
+_LEAVE = (
+    update(subscriber)
+    .where(subscriber.c.id == _NUMBER, subscriber.c.status != "left")
+    .values(status="left", left_at=bindparam("now"))
+)
+
+
 async def read(connection: AsyncConnection, subscriber_id: int) -> Preferences | None:
     """Everything the preference page shows, or None for someone who is not there (any more)."""
-    found = await connection.execute(
-        select(
-            subscriber.c.id,
-            subscriber.c.address,
-            subscriber.c.first_name,
-            subscriber.c.last_name,
-            subscriber.c.locale,
-            subscriber.c.timezone,
-            subscriber.c.status,
-            subscriber.c.paused_until,
-            subscriber.c.rhythm,
-        ).where(subscriber.c.id == subscriber_id)
-    )
+    found = await connection.execute(_READ, {"number": subscriber_id})
     if (row := found.one_or_none()) is None:
         return None
     chosen = await choices.read(connection, subscriber_id)
@@ -163,11 +172,7 @@ async def leave(
 
     What they had chosen is kept: it is theirs, should they come back.
     """
-    left = await connection.execute(
-        update(subscriber)
-        .where(subscriber.c.id == subscriber_id, subscriber.c.status != "left")
-        .values(status="left", left_at=now)
-    )
+    left = await connection.execute(_LEAVE, {"number": subscriber_id, "now": now})
     if left.rowcount != 1:
         return False
     detail = {"reason": reason} if reason else {}
@@ -179,5 +184,4 @@ async def leave(
 
 async def _lock(connection: AsyncConnection, subscriber_id: int) -> bool:
     """Hold the subscriber's row, so that two changes come one after the other; False if there is none."""
-    statement = select(subscriber.c.id).where(subscriber.c.id == subscriber_id).with_for_update()
-    return await connection.scalar(statement) is not None
+    return await connection.scalar(_LOCK, {"number": subscriber_id}) is not None

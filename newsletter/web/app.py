@@ -154,6 +154,9 @@ def _routes(site: Site) -> list[Route]:
         return answered
 
     return [
+        # Looked through from the top: these are asked for by the thousand, in the minutes after a campaign.
+        route("/one-click/{token}", GET=unsubscribe.show, POST=unsubscribe.one_click),
+        route("/preferences/{token}", GET=preferences.show, POST=preferences.save),
         route("/", GET=join.enter),
         route("/join", GET=join.show, POST=join.join, shared=True),
         route("/join/challenge", GET=join.challenge, shared=True),
@@ -161,7 +164,6 @@ def _routes(site: Site) -> list[Route]:
         route("/form.js", GET=files.form_script, also=[packed]),
         route("/form.json", GET=embed.describe, shared=True, also=[packed]),
         route("/confirm/{token}", GET=confirm.show, POST=confirm.confirm),
-        route("/preferences/{token}", GET=preferences.show, POST=preferences.save),
         route("/link", GET=link.show, POST=link.ask),
         route("/link/sent", GET=link.sent),
         route("/account/{token}", GET=account.show, POST=account.save),
@@ -176,7 +178,6 @@ def _routes(site: Site) -> list[Route]:
         route("/refuse/{token}", GET=refuse.show, POST=refuse.act),
         route("/refused", GET=refuse.refused),
         route("/unsubscribe/{token}", GET=unsubscribe.show, POST=unsubscribe.act),
-        route("/one-click/{token}", GET=unsubscribe.show, POST=unsubscribe.one_click),
         route("/webhooks/{provider}", HEAD=webhooks.probe, POST=webhooks.receive),
         route("/media/{name}", GET=media.show),
         route("/health", GET=health.show),

@@ -1,8 +1,9 @@
 """What was sent to a page, urlencoded, multipart or JSON, as one kind of value."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from urllib.parse import parse_qsl
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -37,14 +38,27 @@ def kind(request: Request) -> str:
 
 async def read(request: Request) -> Form:
     """Read the body; one of another kind counts as empty. Raises HTTPException 400 for one that is broken."""
-    if kind(request) == "application/json":
-        return _of_json(await request.body())
+    match kind(request):
+        case "application/json":
+            return _of_json(await request.body())
+        case "application/x-www-form-urlencoded":
+            return _of_pairs(await request.body())
     # Files are never wanted; a part that claims to be one is refused before it is kept.
     async with request.form(max_files=0, max_fields=_MOST_FIELDS) as form:
-        fields: dict[str, tuple[str, ...]] = {}
-        for name, value in form.multi_items():
-            if isinstance(value, str):
-                fields[name] = (*fields.get(name, ()), value)
+        return _of((name, value) for name, value in form.multi_items() if isinstance(value, str))
+
+
+def _of_pairs(body: bytes) -> Form:
+    try:
+        return _of(parse_qsl(body.decode(errors="replace"), keep_blank_values=True, max_num_fields=_MOST_FIELDS))
+    except ValueError as error:
+        raise HTTPException(400, f"A form here has at most {_MOST_FIELDS} fields.") from error
+
+
+def _of(pairs: Iterable[tuple[str, str]]) -> Form:
+    fields: dict[str, tuple[str, ...]] = {}
+    for name, value in pairs:
+        fields[name] = (*fields.get(name, ()), value)
     return Form(fields)
 
 

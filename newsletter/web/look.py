@@ -69,6 +69,9 @@ class Look:
         return tuple(event for event in self.events if event.ends.astimezone(UTC) > now)
 
 
+_LOADED_AT = select(tables.constellation.c.loaded_at)  # built once: each page asks it
+
+
 class Looks:
     """Gives the look of the moment; reads the constellation again only after it was loaded again."""
 
@@ -78,7 +81,7 @@ class Looks:
 
     async def current(self, connection: AsyncConnection) -> Look:
         """The look of the constellation that is loaded, or a plain one before there is any."""
-        loaded_at = await connection.scalar(select(tables.constellation.c.loaded_at))
+        loaded_at = await connection.scalar(_LOADED_AT)
         if self._known is None or self._known[0] != loaded_at:
             constellation = None if loaded_at is None else await store.current(connection)
             self._known = loaded_at, look(constellation, self._stylesheet, loaded_at)

@@ -4,7 +4,7 @@ import ipaddress
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -38,7 +38,8 @@ class SecurityHeaders:
 
     def __init__(self, app: ASGIApp, *, https: bool) -> None:
         self._app = app
-        self._headers = {**_HEADERS, "Strict-Transport-Security": _HSTS} if https else _HEADERS
+        headers = {**_HEADERS, "Cache-Control": "no-store"} | ({"Strict-Transport-Security": _HSTS} if https else {})
+        self._headers = [(name.lower().encode("ascii"), value.encode("ascii")) for name, value in headers.items()]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve, and set what the endpoint has not set itself."""
@@ -48,10 +49,10 @@ class SecurityHeaders:
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                for name, value in self._headers.items():
-                    headers.setdefault(name, value)
-                headers.setdefault("Cache-Control", "no-store")
+                own = message.get("headers", [])
+                names = {name.lower() for name, _ in own}
+                ours = [header for header in self._headers if header[0] not in names]
+                message = {**message, "headers": [*own, *ours]}
             await send(message)
 
         await self._app(scope, receive, send_with_headers)

@@ -21,8 +21,11 @@ from subscribers.consent import Action, Actor
 from subscribers.suppression import Reason
 from subscribers.tables import consent, subscriber
 
-_ROWS = 256
-"""Of one statement on SQLite; times the columns it must stay below the 32,766 values SQLite takes."""
+_ROWS = 2048
+"""Of one statement on SQLite; times the columns it must stay below the 32,766 values SQLite takes.
+
+The longer a statement runs, the less often its thread has to wait for the interpreter, in which the next rows are read.
+"""
 
 _CONFLICTS = frozenset({"23505", "23503", "40P01", "40001"})
 """PostgreSQL's codes: unique or foreign key violated, deadlock, serialization."""

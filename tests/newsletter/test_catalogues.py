@@ -6,6 +6,7 @@ import sys
 from collections import Counter
 from pathlib import Path
 
+import jinja2
 import pytest
 from babel.messages.catalog import Catalog, Message
 from babel.messages.pofile import read_po
@@ -94,3 +95,10 @@ def test_the_settings_know_the_same_languages() -> None:
 
 def test_a_region_nobody_heard_of_does_not_cost_the_language() -> None:
     assert catalogues.voice("fr-XX").language == "fr"
+
+
+def test_a_text_with_nothing_to_fill_in_is_translated_where_it_stands_percent_signs_and_all() -> None:
+    environment = jinja2.Environment(autoescape=True)
+    catalogues.speak(environment, catalogues.voice("de"))
+    template = "{% trans %}Your choices{% endtrans %}, {% trans %}100% <b>sure</b>{% endtrans %}"
+    assert environment.from_string(template).render() == "Ihre Auswahl, 100% <b>sure</b>"

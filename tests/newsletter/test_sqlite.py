@@ -159,8 +159,8 @@ async def test_patience_with_a_locked_file_has_an_end(tmp_path):
     other = sqlite3.connect(tmp_path / "a.sqlite3", isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     connection = await sqlite.connect(tmp_path / "a.sqlite3", only_reads=False, patience=0.05)
-    cursor = await connection.cursor().execute("BEGIN IMMEDIATE")
+    connection.postpone("BEGIN IMMEDIATE")
     with pytest.raises(sqlite3.OperationalError, match="locked"):
-        await cursor.execute("SELECT 1")
+        await connection.cursor().execute("SELECT 1")
     await connection.close()
     other.close()

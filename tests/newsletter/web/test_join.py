@@ -227,3 +227,8 @@ async def test_a_constellation_that_is_loaded_again_shows_at_once(client, desk, 
     async with desk.database.begin() as connection:
         await store.load(connection, replace(constellation, name="Candles"), clock())
     assert "Candles" in text(await client.get("/join"))
+
+
+async def test_a_form_of_more_fields_than_any_of_ours_is_refused(client) -> None:
+    refused = await client.post("/join", data={f"field{number}": "" for number in range(401)})
+    assert refused.status_code == 400

@@ -1,0 +1,64 @@
+"""Connections that stay open between transactions: handed on when all is well with them, and closed when it is not."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
+
+from newsletter.connections import Connections
+
+
+@pytest.fixture
+async def one(tmp_path: Path) -> AsyncIterator[Connections]:
+    """One connection, for which one waits hardly at all."""
+    engine = create_async_engine(f"sqlite+aiosqlite:///{tmp_path}/a.sqlite3")
+    connections = Connections(engine, most=1, patience=0.01)
+    async with connections.begin() as connection:
+        await connection.execute(text("CREATE TABLE thing (name TEXT)"))
+    yield connections
+    await connections.dispose()
+
+
+async def use(connections: Connections, *, then: BaseException | None = None) -> AsyncConnection:
+    async with connections.begin() as connection:
+        await connection.execute(text("INSERT INTO thing VALUES ('a')"))
+        if then is not None:
+            raise then
+    return connection
+
+
+async def count(connections: Connections) -> int | None:
+    async with connections.begin() as connection:
+        return await connection.scalar(text("SELECT count(*) FROM thing"))
+
+
+async def test_the_next_transaction_gets_the_same_connection_and_what_the_last_one_wrote(one):
+    assert await use(one) is await use(one)
+    assert await count(one) == 2
+
+
+async def test_an_error_undoes_its_transaction_and_costs_no_connection(one):
+    before = await use(one)
+    with pytest.raises(ZeroDivisionError):
+        await use(one, then=ZeroDivisionError())
+    assert await use(one) is before
+    assert await count(one) == 2
+
+
+async def test_who_is_cancelled_leaves_nothing_behind_and_the_next_gets_another_connection(one):
+    before = await use(one)
+    with pytest.raises(asyncio.CancelledError):
+        await use(one, then=asyncio.CancelledError())
+    assert before.closed
+    assert await use(one) is not before
+    assert await count(one) == 2
+
+
+async def test_whoever_waits_too_long_is_told_and_takes_nobodys_place(one):
+    async with one.begin():
+        with pytest.raises(TimeoutError):
+            await use(one)
+    assert await count(one) == 0

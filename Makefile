@@ -12,7 +12,7 @@ export PATH := $(PATH):/usr/local/sbin:/usr/sbin:/sbin
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test serve check catalogues bench browser dovecot exim smtp-sink
+.PHONY: help setup demo test serve check catalogues bench browser dovecot exim smtp-sink spamassassin
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -22,7 +22,7 @@ setup: $(SYNCED) ## Build .venv with the locked dependencies and the newsletter 
 demo: setup ## Play a whole season on this machine and check it
 	$(BIN)/newsletter demo
 
-test: setup browser dovecot exim smtp-sink check ## Run every check and every test
+test: setup browser dovecot exim smtp-sink spamassassin check ## Run every check and every test
 	$(BIN)/python -m pytest -n 2 --dist worksteal
 
 serve: setup ## Serve a site of your own from this folder

@@ -199,6 +199,14 @@ class Joining(Section):
     most_an_hour_without_proof_from_network: int = Field(5, ge=1)
 
 
+class Preflight(Section):
+    """What is looked at before a campaign is sent, beyond the mail itself."""
+
+    network: bool = True
+    patience: timedelta = Field(timedelta(seconds=8), gt=timedelta(0), le=timedelta(minutes=1))
+    spamassassin: bool = True
+
+
 class Settings(BaseSettings):
     """Everything in force. Secrets are kept out of its repr."""
 
@@ -213,6 +221,7 @@ class Settings(BaseSettings):
     smtp: Smtp = Smtp()
     dkim: tuple[Dkim, ...] = ()
     delivery: Delivery = Delivery()
+    preflight: Preflight = Preflight()
     bounces: Bounces = Bounces()
     mailbox: Mailbox = Mailbox()
     webhooks: Webhooks = Webhooks()

@@ -118,6 +118,7 @@ def make_settings(database_url: str, *, joining: Mapping[str, object] | None = N
             "database": database_url,
             "public_url": "https://news.example.org",
             "secrets": {"signing_keys": ["k" * 40], "hash_key": "h" * 40},
+            "preflight": {"network": False, "spamassassin": False},
             "bounces": {"address": "bounce@bounces.example.org"},
             "webhooks": {
                 "generic_secret": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",

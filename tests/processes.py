@@ -61,6 +61,9 @@ def prepare(database_url: str, tmp_path: Path, add_people: Any) -> Callable[...,
             window = {window}
             shard = 100
             retry_first = {retry_first}
+            [preflight]
+            network = false
+            spamassassin = false
             [bounces]
             address = "bounce@bounces.example.org"
             """

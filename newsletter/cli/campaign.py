@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from newsletter.campaigns import audiences, lifecycle, previewing, report, store, writing
 from newsletter.campaigns.store import Campaign
-from newsletter.cli import campaign_sending, edge, grouping, reported
+from newsletter.cli import campaign_checking, campaign_sending, edge, grouping, reported
 from newsletter.constellation import store as constellations
 from newsletter.constellation.model import MailKind
 from newsletter.delivery import ledger
@@ -185,6 +185,23 @@ def test(
 
 
 @app.command()
+def check(slug: Slug, as_json: AsJson = False) -> None:
+    """Look for what would go wrong: in what each reader gets, its links, dates and size, and in the sender's records.
+
+    Ends with status 1 if there is an error. Links and DNS are asked unless `preflight.network` is off.
+
+    Example: newsletter campaign check opening/invitation --json
+    """
+    found = edge.run(campaign_checking.check(edge.settings(), slug))
+    if as_json:
+        edge.emit_json(found)
+    else:
+        campaign_checking.say(found)
+    if not found.is_clear:
+        raise typer.Exit(1)
+
+
+@app.command()
 def send(
     slug: Slug,
     at: Annotated[
@@ -194,18 +211,26 @@ def send(
         ),
     ] = None,
     to: To = None,
+    force: Annotated[
+        str,
+        typer.Option(
+            metavar="REASON", help="Send in spite of the errors that `campaign check` finds; it is written down."
+        ),
+    ] = "",
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Send a campaign, or go on with one; Ctrl-C stops after what is in flight, and `send` again goes on.
 
+    It is checked first (see `campaign check`), and not sent where there is an error.
+
     Example: newsletter campaign send opening/invitation --yes
     """
     settings = edge.settings()
     if at is not None:
-        edge.run(campaign_sending.schedule(settings, slug, at.replace(tzinfo=UTC), to))
+        edge.run(campaign_sending.schedule(settings, slug, at.replace(tzinfo=UTC), to, force=force))
         return
-    result = edge.run(campaign_sending.send(settings, slug, to, agreed=yes or as_json))
+    result = edge.run(campaign_sending.send(settings, slug, to, agreed=yes or as_json, force=force))
     if as_json:
         edge.emit_json(result)
     else:

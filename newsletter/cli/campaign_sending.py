@@ -9,30 +9,33 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from newsletter.campaigns import audiences, lifecycle, previewing, store
 from newsletter.campaigns.store import Campaign
-from newsletter.cli import edge, progress
+from newsletter.cli import campaign_checking, edge, progress
 from newsletter.database import Database
 from newsletter.delivery.ledger import State
 from newsletter.engine import embedded, sending
 from newsletter.settings import Settings
 
 
-async def schedule(settings: Settings, slug: str, at: datetime, wanted: str | None) -> None:
-    """Have the engine start it at a moment, to whom `wanted` says if it says anything."""
-    async with edge.opened(settings.database) as database, database.begin() as connection:
-        found = await _addressed(connection, slug, wanted)
-        await lifecycle.schedule(connection, found, at)
-        await edge.audit(connection, "campaign.scheduled", slug, at=at.isoformat())
+async def schedule(settings: Settings, slug: str, at: datetime, wanted: str | None, *, force: str) -> None:
+    """Have the engine start it at a moment, to whom `wanted` says if it says anything; it is checked for then."""
+    async with edge.opened(settings.database) as database:
+        async with database.begin() as connection:
+            await _addressed(connection, slug, wanted)
+        checked = await campaign_checking.required(settings, database, slug, at, force=force)
+        async with database.begin() as connection:
+            await lifecycle.schedule(connection, await store.find(connection, slug), at)
+            await edge.audit(connection, "campaign.scheduled", slug, at=at.isoformat(), **checked)
     edge.say(f"{slug} will start at {edge.moment(at)} UTC, by the `newsletter serve` that runs then.")
 
 
-async def send(settings: Settings, slug: str, wanted: str | None, *, agreed: bool) -> sending.Result:
-    """Start it, if it has not started, and work on it until nothing more can be done or somebody stops us."""
+async def send(settings: Settings, slug: str, wanted: str | None, *, agreed: bool, force: str) -> sending.Result:
+    """Check and start it, if it has not started, and work on it until nothing is left to do or somebody stops us."""
     async with edge.opened(settings.database) as database:
         await sending.probe(settings)
         if wanted is not None:
             async with database.begin() as connection:
                 await _addressed(connection, slug, wanted)
-        await _start_if_draft(settings, database, slug, agreed=agreed)
+        await _start_if_draft(settings, database, slug, agreed=agreed, force=force)
         stop = asyncio.Event()
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
@@ -41,20 +44,22 @@ async def send(settings: Settings, slug: str, wanted: str | None, *, agreed: boo
             return await sending.send(settings, database, slug, stop, on_progress=on_progress, on_watch=edge.warn)
 
 
-async def _start_if_draft(settings: Settings, database: Database, slug: str, *, agreed: bool) -> None:
+async def _start_if_draft(settings: Settings, database: Database, slug: str, *, agreed: bool, force: str) -> None:
     async with database.read() as connection:
         found = await store.find(connection, slug)
         paper = embedded.stationery(settings)
         seen = await previewing.overview(connection, settings, paper, found, edge.now())
     if found.status == "sending":
         return
+    waits = found.status in ("draft", "scheduled")
+    checked = await campaign_checking.required(settings, database, slug, edge.now(), force=force) if waits else {}
     question = f"Send “{seen.subject}” to {seen.people:,} people now?"
-    if found.status in ("draft", "scheduled") and not agreed and not edge.confirm(question):
+    if waits and not agreed and not edge.confirm(question):
         edge.warn("Nothing was sent. Without a terminal, say --yes.")
         raise typer.Exit(1)
     async with database.begin() as connection:
         people = await lifecycle.start(connection, settings, found, now=edge.now())
-        await edge.audit(connection, "campaign.started", slug, people=people)
+        await edge.audit(connection, "campaign.started", slug, people=people, **checked)
 
 
 async def _addressed(connection: AsyncConnection, slug: str, wanted: str | None) -> Campaign:

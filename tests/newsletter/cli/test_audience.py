@@ -21,6 +21,8 @@ TEACHERS = 'role = "teacher"'
 def desk(newsletter, tmp_path, monkeypatch) -> Path:
     """A folder with settings, a constellation, and four people, of whom Dia has not confirmed."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("NEWSLETTER_PREFLIGHT__NETWORK", "false")
+    monkeypatch.setenv("NEWSLETTER_PREFLIGHT__SPAMASSASSIN", "false")
     (tmp_path / "people.csv").write_text(PEOPLE)
     for step in (
         ("init",),

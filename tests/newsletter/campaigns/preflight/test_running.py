@@ -1,0 +1,108 @@
+"""A campaign's preflight, from the people in the database to the list of findings."""
+
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import update
+
+from newsletter.campaigns import store, writing
+from newsletter.campaigns.preflight import gathering, running
+from newsletter.campaigns.preflight.findings import Rule, Severity
+from newsletter.constellation import store as constellations
+from newsletter.constellation.model import Constellation
+from newsletter.database import Database
+from newsletter.engine import embedded
+from newsletter.settings import Settings
+from subscribers.tables import subscriber
+
+
+@pytest.fixture
+async def crowd(database: Database, constellation: Constellation, add_people: Any, now: datetime) -> list[int]:
+    """Nine people: six in English, three without a name; two in German, one of them far away; one in Spanish."""
+    async with database.begin() as connection:
+        await constellations.load(connection, constellation, now)
+        numbers = await add_people(connection, 9, now)
+        for some, values in (
+            (numbers[:3], {"first_name": ""}),
+            (numbers[6:8], {"locale": "de"}),
+            (numbers[7:8], {"timezone": "Asia/Tokyo", "last_name": "x" * 60}),
+            (numbers[8:], {"locale": "es-MX"}),
+        ):
+            await connection.execute(update(subscriber).where(subscriber.c.id.in_(some)).values(**values))
+    return numbers
+
+
+async def test_each_mail_that_differs_is_looked_at_once_as_its_longest_reader_gets_it(
+    database: Database, settings: Settings, crowd: list[int], now: datetime
+) -> None:
+    async with database.begin() as connection:
+        made = await store.draft(connection, "opening", "invitation", now=now)
+        seen = await running.gather(connection, settings, embedded.stationery(settings), made, now)
+    assert seen.people == 9
+    assert [(mail.reader, mail.people) for mail in seen.mails] == [
+        ("en, without a name", 3),
+        ("en", 3),
+        ("de, Asia/Tokyo", 1),
+    ]
+    assert str(seen.mails[2].message["To"]).count("Ŵ") == len("Zoë") + 60
+    assert [finding.text for finding in seen.findings] == [
+        "2 people read de, and would get it in en",
+        "one person reads es, and would get it in en",
+    ]
+    checked = await running.check(seen, settings, [])
+    assert checked.is_clear, checked.findings
+    assert (checked.people, checked.mails) == (9, 3)
+    assert checked.findings[-1].text == "links and the sender's records were not looked up: no network"
+
+
+async def test_a_translation_that_is_there_is_used_and_what_it_lacks_is_said(
+    database: Database, settings: Settings, crowd: list[int], now: datetime, tmp_path: Path
+) -> None:
+    own = tmp_path / "own" / "mail" / "invitation"
+    own.mkdir(parents=True)
+    ours = Path(__file__).parents[4] / "templates" / "mail" / "invitation" / "body.mjml"
+    (own / "body.de.mjml").write_text(ours.read_text(encoding="utf-8"), encoding="utf-8")
+    settings = settings.model_copy(update={"templates": tmp_path / "own"})
+    async with database.begin() as connection:
+        made = await store.draft(connection, "opening", "invitation", now=now)
+        seen = await running.gather(connection, settings, embedded.stationery(settings), made, now)
+    assert [finding.text for finding in seen.findings] == [
+        "one person reads es, and would get it in en",
+        "invitation: there is no subject.de.txt; readers of de get subject.txt",
+        "invitation: there is no body.de.txt; readers of de get body.txt",
+    ]
+
+
+async def test_a_template_that_is_wrong_is_an_error_with_its_place(
+    database: Database, settings: Settings, crowd: list[int], now: datetime, tmp_path: Path
+) -> None:
+    own = tmp_path / "own" / "mail" / "invitation"
+    own.mkdir(parents=True)
+    (own / "body.txt").write_text("{{ evnt }}", encoding="utf-8")
+    settings = settings.model_copy(update={"templates": tmp_path / "own"})
+    async with database.begin() as connection:
+        made = await store.draft(connection, "opening", "invitation", now=now)
+        seen = await running.gather(connection, settings, embedded.stationery(settings), made, now)
+    checked = await running.check(seen, settings, [])
+    assert [(one.severity, one.rule) for one in checked.findings][:1] == [(Severity.ERROR, Rule.TEMPLATE)]
+    assert "body.txt:1:4: evnt is undefined; did you mean event?" in checked.findings[0].text
+
+
+async def test_an_audience_of_nobody_is_looked_at_for_somebody(
+    database: Database, settings: Settings, constellation: Constellation, now: datetime, tmp_path: Path
+) -> None:
+    (tmp_path / "word.md").write_text(
+        "---\nsubject: A word\npreheader: One word before the holidays.\n---\nSee [it](x).\n"
+    )
+    async with database.begin() as connection:
+        await constellations.load(connection, constellation, now)
+        made = await writing.draft(connection, writing.read(tmp_path / "word.md", constellation, ""), now=now)
+        assert await gathering.readers(connection, subscriber.c.id > 0) == []
+        seen = await running.gather(connection, settings, embedded.stationery(settings), made, now)
+    checked = await running.check(seen, settings, [])
+    assert [(one.severity, one.rule) for one in checked.findings[:2]] == [
+        (Severity.ERROR, Rule.LINK_RELATIVE),
+        (Severity.WARNING, Rule.AUDIENCE),
+    ]

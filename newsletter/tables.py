@@ -184,8 +184,7 @@ shard = Table(
 class DeliveryColumns(TypedColumns):
     """The ledger: one row for each person of a campaign's audience. Only newsletter.delivery.ledger writes it.
 
-    No foreign key to `subscriber`: the count of a campaign stays true when one of its people is erased. `digest_items`
-    says, a bit for each, which items of a digest are in this person's (see subscribers.audience.wanted_items).
+    No foreign key to `subscriber`: the count of a campaign stays true when one of its people is erased.
     """
 
     campaign_id: Named[int] = Column(
@@ -198,7 +197,6 @@ class DeliveryColumns(TypedColumns):
     due_at: Named[datetime | None] = Column(Instant)
     reply: Named[str | None] = Column(Text)
     feedback: Named[str | None] = Column(Text)
-    digest_items: Named[int | None] = Column(BigInt)
 
 
 delivery = Table(
@@ -472,4 +470,18 @@ spent_challenge = Table(
     Index(None, "at"),
     sqlite_strict=True,
     sqlite_with_rowid=False,
+)
+
+
+class ArrivalColumns(TypedColumns):
+    """A request by a form that was answered and is yet to be carried out; gone when it is."""
+
+    id: Named[int] = Column(BigInt, primary_key=True, autoincrement=True)
+    at: Named[datetime] = Column(Instant)
+    wants: Named[str] = Column(Text)
+    document: Named[dict[str, Any]] = Column(Json)
+
+
+arrival = Table(
+    "arrival", metadata, ArrivalColumns, CheckConstraint("wants IN ('join', 'link')", name="wants"), sqlite_strict=True
 )

@@ -6,7 +6,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from newsletter.delivery import transactional
-from newsletter.web import agreement, forms, join, languages
+from newsletter.web import agreement, forms, languages, reception
 from newsletter.web.look import Look
 from newsletter.web.site import Site, holder, visitor, voice_of
 from subscribers import preferences, signup
@@ -80,5 +80,5 @@ async def _renew(site: Site, request: Request, expired: LinkExpired) -> Response
         text_version=joining.consent_version,
         text_shown=agreement.text(joining, voice),
     )
-    await join.admit(site, wanted)
-    return site.redirect(f"/join/sent?lang={voice.language}")
+    await reception.let_in(site, wanted, ip=wanted.ip)
+    return site.redirect(f"/join/sent?lang={voice.language}", background=reception.afterwards(site))

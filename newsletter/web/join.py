@@ -1,23 +1,20 @@
 """Joining: the form, what it refuses, and an answer that is the same for everyone."""
 
 from collections.abc import Mapping
-from datetime import datetime
 
-from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from newsletter import catalogues
 from newsletter.catalogues import N_
-from newsletter.delivery import transactional
-from newsletter.web import agreement, fields, forms, languages, limits, once_more, proof, security
+from newsletter.web import agreement, fields, forms, languages, once_more, proof, reception, security
 from newsletter.web import entry as entries
 from newsletter.web.entry import Entry, Errors
 from newsletter.web.forms import Form
 from newsletter.web.look import Look
 from newsletter.web.site import Site, visitor
-from subscribers import addresses, names, signup, suppression
+from subscribers import addresses, names, signup
 
 _ACCEPTED = ("application/x-www-form-urlencoded", "multipart/form-data", "application/json")
 _LONGEST_VERSION = 40
@@ -59,46 +56,18 @@ async def join(site: Site, request: Request) -> Response:
     shown = site.proofs.read(form.text(proof.FIELD), now=site.clock())
     if not once_more.is_enough(site.settings.joining, shown, is_json=form.is_json):
         return once_more.ask(site, look, locale, form, shown)
-    if not form.text(entries.TRAP) and not await admit(site, _request(site, request, look, form, entry, locale), shown):
-        return once_more.ask(site, look, locale, form, proof.Nothing())
-    if form.is_json:
-        return JSONResponse({"status": "check-your-mail"}, 202)
-    return site.redirect(f"/join/sent?lang={locale}" if named else "/join/sent")
+    if not form.text(entries.TRAP):
+        wanted = _request(site, request, look, form, entry, locale)
+        if not await reception.let_in(site, wanted, ip=wanted.ip, shown=shown):
+            return once_more.ask(site, look, locale, form, proof.Nothing())
+    return _answer(site, f"?lang={locale}" if named else "", is_json=form.is_json)
 
 
-async def admit(site: Site, wanted: signup.Request, shown: proof.Verdict | None = None) -> bool:
-    """Join, and have the mail sent that is due; nobody but that mailbox learns which, or whether any is.
-
-    False when what was `shown` has been spent before. Raises HTTPException 429 when too many ask, from this network or
-    in all.
-    """
-    now, settings = site.clock(), site.settings
-    hash_key = settings.secrets.hash_key.get_secret_value()
-    hashed = suppression.address_hash(wanted.address.normal, hash_key)
-    without_proof = isinstance(shown, proof.Shown) and not shown.is_solved
-    async with site.database.briefly() as connection:
-        if isinstance(shown, proof.Shown) and not await proof.spend(connection, shown.nonce, now):
-            return False
-        room = await limits.take(
-            connection,
-            address_hash=hashed,
-            ip=wanted.ip,
-            limits=settings.joining,
-            now=now,
-            without_proof=without_proof,
-        )
-        if room is limits.Room.FREE:
-            await _join(site, connection, wanted, now)
-    if room is limits.Room.FULL:
-        retry = {"Retry-After": str(int(limits.WINDOW.total_seconds()))}
-        raise HTTPException(429, "Too many requests to join; please try again in an hour.", retry)
-    return True
-
-
-async def _join(site: Site, connection: AsyncConnection, wanted: signup.Request, now: datetime) -> None:
-    hash_key = site.settings.secrets.hash_key.get_secret_value()
-    due = await signup.join(connection, wanted, hash_key=hash_key, now=now)
-    await transactional.answer(connection, due, now=now, most_a_day=site.settings.joining.confirmations_a_day)
+def _answer(site: Site, query: str, *, is_json: bool) -> Response:
+    """The same for everyone."""
+    if not is_json:
+        return site.redirect(f"/join/sent{query}", background=reception.afterwards(site))
+    return JSONResponse({"status": "check-your-mail"}, 202, background=reception.afterwards(site))
 
 
 def _form(site: Site, look: Look, locale: str, entry: Entry, errors: Mapping[str, str], status: int = 200) -> Response:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from sqlalchemy.ext.asyncio import AsyncConnection
+from starlette.background import BackgroundTask
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse
 
@@ -40,9 +41,9 @@ class Site:
         """A page, now, in the reader's language."""
         return self.pages.show(name, look, voice, now=self.clock(), status=status, **values)
 
-    def redirect(self, path: str) -> RedirectResponse:
+    def redirect(self, path: str, *, background: BackgroundTask | None = None) -> RedirectResponse:
         """Go on to another page of ours by GET, so that reloading it sends nothing again."""
-        return RedirectResponse(f"{self.pages.base}{path}", status_code=303)
+        return RedirectResponse(f"{self.pages.base}{path}", status_code=303, background=background)
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[tuple[AsyncConnection, Look]]:

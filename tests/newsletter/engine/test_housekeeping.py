@@ -9,12 +9,14 @@ from typing import Any
 import pytest
 from sqlalchemy import func, insert, select
 
+from newsletter import arrivals
 from newsletter.constellation import store
 from newsletter.constellation.model import Constellation
 from newsletter.database import Database
 from newsletter.delivery import transactional
 from newsletter.engine import embedded
 from newsletter.settings import Settings
+from newsletter.tables import arrival
 from newsletter.tables import transactional as mails
 from subscribers import consent, preferences, refusing, signup, suppression
 from subscribers.addresses import parse
@@ -171,6 +173,23 @@ async def test_whoever_gives_a_sign_or_is_in_is_not_forgotten(engine, database, 
     await engine.tick()
     assert await count(database, subscriber) == 2
     assert waiting
+
+
+async def test_what_a_process_answered_and_did_not_come_to_is_carried_out_once(engine, ask, database, clock) -> None:
+    await ask("known@example.org")
+    await engine.tick()
+    async with database.begin() as connection:
+        wanted = signup.Request(parse("ana@example.org"), "form", topics=("opening",), fields={"role": "teacher"})
+        await arrivals.keep(connection, wanted, now=clock())
+        await arrivals.keep(connection, parse("known@example.org"), now=clock())
+    await engine.tick()
+    await engine.tick()
+    assert len(engine.subjects) == 3
+    assert await count(database, arrival) == 0
+    async with database.read() as connection:
+        person = (await connection.execute(select(subscriber).where(subscriber.c.address == "ana@example.org"))).one()
+        assert (person.status, person.fields) == ("pending", {"role": "teacher"})
+        assert (await preferences.read(connection, person.id)).followed == {"opening"}
 
 
 async def test_both_can_be_set(database, settings, smtp_server, ask, clock) -> None:

@@ -1,0 +1,51 @@
+"""Where requests by a form are let in: counted, kept, answered, and only then carried out."""
+
+import structlog
+from sqlalchemy.exc import DBAPIError
+from starlette.background import BackgroundTask
+from starlette.exceptions import HTTPException
+
+from newsletter import arrivals
+from newsletter.arrivals import Asked
+from newsletter.web import limits, proof
+from newsletter.web.site import Site
+from subscribers import suppression
+from subscribers.addresses import Address
+
+log = structlog.get_logger(__name__)
+
+
+async def let_in(site: Site, asked: Asked, *, ip: str, shown: proof.Verdict | None = None) -> bool:
+    """Count a request and keep it; what it comes to, nobody learns but that mailbox. It is for `afterwards`.
+
+    False when what was `shown` has been spent before. Raises HTTPException 429 when too many ask, from this network or
+    in all.
+    """
+    now, settings = site.clock(), site.settings
+    address = asked if isinstance(asked, Address) else asked.address
+    hashed = suppression.address_hash(address.normal, settings.secrets.hash_key.get_secret_value())
+    without_proof = isinstance(shown, proof.Shown) and not shown.is_solved
+    async with site.database.briefly() as connection:
+        if isinstance(shown, proof.Shown) and not await proof.spend(connection, shown.nonce, now):
+            return False
+        room = await limits.take(
+            connection, address_hash=hashed, ip=ip, limits=settings.joining, now=now, without_proof=without_proof
+        )
+        if room is limits.Room.FREE:
+            await arrivals.keep(connection, asked, now=now)
+    if room is limits.Room.FULL:
+        retry = {"Retry-After": str(int(limits.WINDOW.total_seconds()))}
+        raise HTTPException(429, "Too many requests; please try again in an hour.", retry)
+    return True
+
+
+def afterwards(site: Site) -> BackgroundTask:
+    """What a response brings along that is sent before the request is carried out."""
+    return BackgroundTask(_carry_out, site)
+
+
+async def _carry_out(site: Site) -> None:
+    try:
+        await arrivals.carry_out(site.database, site.settings)
+    except DBAPIError as error:  # the answer is out already; the engine tries again
+        log.error("request not carried out yet", reason=" ".join(str(error).split())[:300])

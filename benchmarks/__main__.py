@@ -10,7 +10,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks import campaigns, growth, imports, rows, scale, startup, web
+from benchmarks import campaigns, crowd, growth, imports, rows, scale, startup, web
 from benchmarks.rows import Row
 from benchmarks.scale import Scale
 
@@ -20,6 +20,7 @@ MEASUREMENTS: dict[str, Callable[[Scale], Iterator[Row]]] = {
     "start": growth.start,
     "import": imports.measure,
     "web": web.measure,
+    "crowd": crowd.measure,
     "help": startup.measure,
 }
 RESULTS = Path(__file__).parent / "results.json"
@@ -30,15 +31,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measure the speed against yardsticks.")
     size = parser.add_mutually_exclusive_group()
     size.add_argument("--quick", action="store_true", help="small numbers: to see that everything runs")
-    size.add_argument("--full", action="store_true", help="a million recipients and a million imported: a long while")
+    size.add_argument(
+        "--full", action="store_true", help="a million recipients, imported, and in the database: a long while"
+    )
     parser.add_argument("--only", action="append", choices=list(MEASUREMENTS), metavar="NAME", help="only this one")
     asked = parser.parse_args()
     chosen = scale.QUICK if asked.quick else scale.FULL if asked.full else scale.DEFAULT
     console = Console(highlight=False, width=None if sys.stdout.isatty() else 120)
     if chosen is scale.DEFAULT:
         console.print(
-            f"The memory is measured up to {chosen.growth[-1]:,} recipients and the import with {chosen.imported:,}"
-            " people, to be done in minutes; --full takes a million for both."
+            f"The memory is measured up to {chosen.growth[-1]:,} recipients, the import with {chosen.imported:,} people"
+            f" and the pages beside one among {chosen.crowd:,}, to be done in minutes; --full takes a million for each."
         )
     found: list[Row] = []
     for name in asked.only or MEASUREMENTS:

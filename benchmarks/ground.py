@@ -46,6 +46,10 @@ port = {port}
 tls = "none"
 [bounces]
 address = "bounce@bounces.example.org"
+[joining]
+proof_of_work = "off"
+most_an_hour = 1000000
+most_an_hour_from_network = 1000000
 """
 
 _PEOPLE = """

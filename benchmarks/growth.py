@@ -9,7 +9,7 @@ from benchmarks.rows import Row, row
 from benchmarks.scale import Scale
 
 _MEGABYTES = 150
-_SECONDS_TO_FIRST = 10
+_SECONDS_TO_FIRST = 3
 
 
 def memory(scale: Scale) -> Iterator[Row]:

@@ -1,6 +1,7 @@
-"""A client that asks as fast as it is answered, over some kept connections, each with one request under way.
+"""A client that asks over some kept connections, each with one request under way: at once, or after a pause.
 
-python -m benchmarks.load PORT FILE     FILE: a JSON list of requests, "HEAD\\n\\nBODY" without the Host line
+python -m benchmarks.load PORT FILE [CONNECTIONS PAUSE]     FILE: a JSON list of requests, "HEAD\\n\\nBODY" without the
+Host line; PAUSE: seconds between an answer and the next request
 """
 
 import asyncio
@@ -17,8 +18,9 @@ _CONNECTIONS = 16
 _LENGTH = re.compile(rb"content-length: *(\d+)", re.IGNORECASE)
 
 
-async def ask(port: int, requests: list[bytes]) -> dict[str, Any]:
-    """Requests a second and the 99th percentile in milliseconds. Any answer but a success or a redirect ends it."""
+async def ask(port: int, requests: list[bytes], *, connections: int, pause: float) -> dict[str, Any]:
+    """Requests a second, the 95th and the 99th percentile in milliseconds. Any answer but a success or a redirect ends
+    it."""
     waiting = iter(requests)
     taken: list[float] = []
 
@@ -33,12 +35,16 @@ async def ask(port: int, requests: list[bytes]) -> dict[str, Any]:
             taken.append(time.perf_counter() - begun)
             if head[9:10] not in b"23":
                 raise RuntimeError(f"the server answered {head.splitlines()[0].decode()} to {request[:60]!r}")
+            if pause:
+                await asyncio.sleep(pause)
         writer.close()
 
     begun = time.perf_counter()
-    await asyncio.gather(*[connection() for _ in range(_CONNECTIONS)])
+    await asyncio.gather(*[connection() for _ in range(connections)])
     seconds = time.perf_counter() - begun
-    return {"rate": len(requests) / seconds, "p99_ms": sorted(taken)[len(taken) * 99 // 100] * 1000}
+    taken.sort()
+    slow = {f"p{share}_ms": taken[len(taken) * share // 100] * 1000 for share in (95, 99)}
+    return {"rate": len(requests) / seconds, **slow}
 
 
 def _on_the_wire(request: str) -> bytes:
@@ -48,4 +54,6 @@ def _on_the_wire(request: str) -> bytes:
 
 if __name__ == "__main__":
     read = [_on_the_wire(one) for one in json.loads(Path(sys.argv[2]).read_text())]
-    print(json.dumps(edge.run(ask(int(sys.argv[1]), read))))
+    told = sys.argv[3:]
+    number, seconds = (int(told[0]), float(told[1])) if told else (_CONNECTIONS, 0.0)
+    print(json.dumps(edge.run(ask(int(sys.argv[1]), read, connections=number, pause=seconds))))

@@ -11,7 +11,7 @@ from benchmarks import processes
 from benchmarks.rows import Row, row
 from benchmarks.scale import Scale
 
-_SECONDS = 0.5
+_SECONDS = 0.25
 
 
 def measure(scale: Scale) -> Iterator[Row]:

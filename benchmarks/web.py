@@ -19,7 +19,7 @@ from benchmarks.scale import Scale
 from newsletter.engine import embedded
 from subscribers.links import Purpose
 
-_REQUESTS_A_SECOND = 500
+_REQUESTS_A_SECOND = 3_000
 _FORM = "application/x-www-form-urlencoded"
 _CHOICES = "part=choices&scope=some&events=opening"
 
@@ -32,15 +32,15 @@ def measure(scale: Scale) -> Iterator[Row]:
         now = datetime.now(UTC)
         leaving = [links.token(Purpose.UNSUBSCRIBE, n, issued_at=now) for n in range(1, scale.requests + 1)]
         choosing = [links.token(Purpose.PREFERENCES, n, issued_at=now) for n in range(1, scale.requests + 1)]
-        with _serving([sys.executable, "-m", "benchmarks.bare"]) as port:
-            bare = _asked(at, port, [_post(f"/{token}", "List-Unsubscribe=One-Click") for token in leaving])
-        with _serving([sys.executable, "-m", "newsletter", "--settings", str(made.settings_path), "serve"]) as port:
+        with serving([sys.executable, "-m", "benchmarks.bare"]) as port:
+            bare = asked(at, port, [post(f"/{token}", "List-Unsubscribe=One-Click") for token in leaving])
+        with serving([sys.executable, "-m", "newsletter", "--settings", str(made.settings_path), "serve"]) as port:
             for name, requests in (
                 ("preference pages", [f"GET /preferences/{token} HTTP/1.1" for token in choosing]),
-                ("preferences saved", [_post(f"/preferences/{token}", _CHOICES) for token in choosing]),
-                ("one-click", [_post(f"/one-click/{token}", "List-Unsubscribe=One-Click") for token in leaving]),
+                ("preferences saved", [post(f"/preferences/{token}", _CHOICES) for token in choosing]),
+                ("one-click", [post(f"/one-click/{token}", "List-Unsubscribe=One-Click") for token in leaving]),
             ):
-                told = _asked(at, port, requests)
+                told = asked(at, port, requests)
                 yield row(
                     f"{name}, one core, SQLite, against a bare route",
                     told["rate"],
@@ -51,12 +51,13 @@ def measure(scale: Scale) -> Iterator[Row]:
                 yield row(f"{name}: the slowest in a hundred", told["p99_ms"], "ms", baseline=bare["p99_ms"])
 
 
-def _post(path: str, body: str) -> str:
+def post(path: str, body: str) -> str:
+    """A form, sent to a path, as the load wants it."""
     return f"POST {path} HTTP/1.1\r\nContent-Type: {_FORM}\r\nContent-Length: {len(body)}\n\n{body}"
 
 
 @contextmanager
-def _serving(command: list[str]) -> Iterator[int]:
+def serving(command: list[str]) -> Iterator[int]:
     """A server on one core; it says in its first line where it serves. Answers the port."""
     with processes.running([*command, "--port", "0"], core=0, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
@@ -66,9 +67,9 @@ def _serving(command: list[str]) -> Iterator[int]:
         yield int(line.split("http://127.0.0.1:")[1].split(",")[0])
 
 
-def _asked(at: Path, port: int, requests: list[str]) -> dict[str, Any]:
-    """What the load told: `rate` in requests a second, `p99_ms`."""
+def asked(at: Path, port: int, requests: list[str], *how: object) -> dict[str, Any]:
+    """What the load told: requests a second as `rate`, `p95_ms`, `p99_ms`. `how`: how many connections, the pause."""
     path = at / "requests.json"
     path.write_text(json.dumps(requests))
-    told: dict[str, Any] = processes.ask("benchmarks.load", port, path, core=1)
+    told: dict[str, Any] = processes.ask("benchmarks.load", port, path, *how, core=1)
     return told

@@ -26,7 +26,7 @@ _AHEAD = 1000
 _STEPS = 20_000
 """Of SQLite's virtual machine, about a millisecond: what a reader may take before it must go to the thread."""
 
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.001, 0.025
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.001, 0.004
 """Seconds between two looks at a lock."""
 
 

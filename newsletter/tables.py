@@ -184,7 +184,8 @@ shard = Table(
 class DeliveryColumns(TypedColumns):
     """The ledger: one row for each person of a campaign's audience. Only newsletter.delivery.ledger writes it.
 
-    No foreign key to `subscriber`: the count of a campaign stays true when one of its people is erased.
+    No foreign key to `subscriber`: the count of a campaign stays true when one of its people is erased. `digest_items`
+    says, a bit for each, which items of a digest are in this person's (see subscribers.audience.wanted_items).
     """
 
     campaign_id: Named[int] = Column(
@@ -197,6 +198,7 @@ class DeliveryColumns(TypedColumns):
     due_at: Named[datetime | None] = Column(Instant)
     reply: Named[str | None] = Column(Text)
     feedback: Named[str | None] = Column(Text)
+    digest_items: Named[int | None] = Column(BigInt)
 
 
 delivery = Table(

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import ColumnElement, and_, exists, func, or_, select, true
+from sqlalchemy import ColumnElement, and_, case, exists, false, func, literal, or_, select, true
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from subscribers.tables import choice, rsvp, subscriber, suppression
@@ -15,15 +15,18 @@ EVERYTHING = "*"
 
 
 class Rhythm(StrEnum):
-    """How much of what they follow somebody wants: each mail, or only those that say when, and that it is not so."""
+    """How much of what they follow somebody wants: each mail, one a week that gathers them, or only those that say when
+    something is, and that it is not so."""
 
     EACH = "each"
+    WEEKLY = "weekly"
     ESSENTIALS = "essentials"
 
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """What a mail is about: an event (None: no one event), of a kind, and whether it is essential to know.
+    """What a mail is about: an event (None: no one event), of a kind, whether it is essential to know, and whether it
+    can wait for the weekly digest of those who chose that. A digest is about `items`: the slugs and kinds of events.
 
     Where `answers` are named, it is for those alone who gave one of them when they were asked whether they come.
     """
@@ -32,6 +35,8 @@ class About:
     kind: str = ""
     is_essential: bool = True
     answers: tuple[str, ...] = ()
+    can_wait: bool = False
+    items: tuple[tuple[str, str], ...] | None = None
 
 
 def kind_topic(kind: str) -> str:
@@ -71,12 +76,21 @@ def following(topic: str | None, kind: str = "") -> ColumnElement[bool]:
 
 def wanting(about: About) -> ColumnElement[bool]:
     """The condition on `subscriber` that a person wants this mail: they follow the event, in this rhythm, and come."""
+    if about.items is not None:
+        followed = (following(topic, kind) for topic, kind in about.items)
+        return and_(subscriber.c.rhythm == Rhythm.WEEKLY, or_(false(), *followed))
     conditions = [following(about.topic, about.kind)]
-    if not about.is_essential:
-        conditions.append(subscriber.c.rhythm == Rhythm.EACH)
+    if others := [Rhythm.ESSENTIALS] * (not about.is_essential) + [Rhythm.WEEKLY] * about.can_wait:
+        conditions.append(subscriber.c.rhythm.not_in(others))
     if about.topic is not None and about.answers:
         conditions.append(answered(about.topic, about.answers))
     return and_(*conditions)
+
+
+def wanted_items(about: About) -> ColumnElement[int]:
+    """Which items of a digest a person follows, a bit for each: 1 for the first, 2 for the second, 4, 8, …"""
+    bits = (case((following(*item), 1 << place), else_=0) for place, item in enumerate(about.items or ()))
+    return sum(bits, start=literal(0))
 
 
 def answered(topic: str, answers: Collection[str]) -> ColumnElement[bool]:

@@ -49,7 +49,7 @@ subscriber = Table(
     CheckConstraint("status IN ('pending', 'active', 'left')", name="status"),
     CheckConstraint("status <> 'active' OR confirmed_at IS NOT NULL", name="active_is_confirmed"),
     CheckConstraint("status <> 'left' OR left_at IS NOT NULL", name="left_has_time"),
-    CheckConstraint("rhythm IN ('each', 'essentials')", name="rhythm"),
+    CheckConstraint("rhythm IN ('each', 'weekly', 'essentials')", name="rhythm"),
     Index(None, "joined_at", sqlite_where=text("status = 'pending'"), postgresql_where=text("status = 'pending'")),
     sqlite_strict=True,
     sqlite_autoincrement=True,  # a link to an erased person must never open the next one's door

@@ -118,14 +118,27 @@ def _unwanted(then: standing.Standing, of: Campaign, answer: str) -> tuple[str, 
             return "not-following", f"they did not follow {of.topic}"
         if audience.kind_topic(of.about.kind) in then.choices.muted:
             return "muted-kind", f"they had asked to hear of no {of.about.kind} that they do not follow by name"
-    if then.rhythm is Rhythm.ESSENTIALS and not of.about.is_essential:
-        return "essentials-only", "they had asked for the essentials only: dates, changes and cancellations"
+    if (slower := _by_rhythm(then, of)) is not None:
+        return slower
     if of.about.answers and answer not in of.about.answers:
         said = f"had answered {answer}" if answer else "had not answered"
         return "not-coming", f"it was only for those who come ({', '.join(of.about.answers)}), and they {said}"
     if of.expression:
         return "not-meant", f"it was only for some who follow it ({of.expression}), and they were not among them"
     return "not-in-audience", "they were not in its audience, and nothing that is kept of them says why"
+
+
+def _by_rhythm(then: standing.Standing, of: Campaign) -> tuple[str, str] | None:
+    """Why somebody's rhythm leaves this mail out, if it does."""
+    if of.about.items is not None:
+        if then.rhythm is not Rhythm.WEEKLY:
+            return "no-digest", "they had not asked for a weekly digest"
+        return "nothing-due", "nothing that they follow was due in that week, or they had been told of it"
+    if then.rhythm is Rhythm.ESSENTIALS and not of.about.is_essential:
+        return "essentials-only", "they had asked for the essentials only: dates, changes and cancellations"
+    if then.rhythm is Rhythm.WEEKLY and of.about.can_wait:
+        return "weekly", "they had asked for a weekly digest, which tells of it in its place"
+    return None
 
 
 def _fate(mail: _Mail, entry: Entry, steps: list[consent.Evidence], of: Campaign) -> str:

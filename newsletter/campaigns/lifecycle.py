@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
-from sqlalchemy import ColumnElement, and_, select, update
+from sqlalchemy import ColumnElement, and_, not_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from newsletter.campaigns import audiences, hours, store, told
@@ -68,18 +68,10 @@ async def start(
     CampaignError when its audience names what there is no more.
     """
     stated = await facts(connection, settings, draft)
-    document = await connection.scalar(select(campaign.c.document).where(campaign.c.id == draft.id))
-    by_hours = by_hours or bool((document or {}).get("by_hours"))
+    document = await connection.scalar(select(campaign.c.document).where(campaign.c.id == draft.id)) or {}
+    by_hours = by_hours or bool(document.get("by_hours"))
     check(stated, draft, now, settings.bounces.address, settings.templates)
-    await _step(
-        connection,
-        draft,
-        ("draft", "scheduled"),
-        "sending",
-        started_at=now,
-        scheduled_at=None,
-        document={"facts": stated.to_document(), "by_hours": by_hours},
-    )
+    await begin(connection, draft, {**document, "facts": stated.to_document(), "by_hours": by_hours}, now)
     whom = await readers(connection, draft, now)
     due_at = [await hours.due_at(connection, stated.event, draft.kind, whom)] if by_hours and stated.event else []
     people = select(subscriber.c.id, *due_at).where(whom)
@@ -87,6 +79,19 @@ async def start(
     if not added:
         await ledger.finish(connection, now, draft.id)
     return added
+
+
+async def begin(
+    connection: AsyncConnection,
+    draft: Campaign,
+    document: dict[str, object],
+    now: datetime,
+    *,
+    scheduled_at: datetime | None = None,
+) -> None:
+    """Have a draft be sending from now on, what it states frozen in `document`."""
+    values = {"started_at": now, "scheduled_at": scheduled_at, "document": document}
+    await _step(connection, draft, ("draft", "scheduled"), "sending", **values)
 
 
 async def readers(connection: AsyncConnection, draft: Campaign, now: datetime) -> ColumnElement[bool]:
@@ -99,8 +104,11 @@ async def readers(connection: AsyncConnection, draft: Campaign, now: datetime) -
     except ExpressionError as error:  # it was right when it was written: a field may have gone with its last bearer
         raise CampaignError(f"{draft.slug}: whom it goes to, “{draft.expression}”: {error.reason}") from error
     conditions = [audience.mailable(now), audience.wanting(draft.about), only]
-    if draft.kind in planning.NOTICES and draft.event_id is not None:
-        conditions.append(told.of_event(draft.event_id))
+    if draft.event_id is not None and draft.topic is not None:
+        if draft.kind in planning.NOTICES:
+            conditions.append(await told.of_event(connection, draft.event_id, draft.topic))
+        elif draft.about.can_wait:  # who has changed from a digest to each mail has been told by the digest
+            conditions.append(not_(await told.by_digest(connection, draft.topic, draft.kind)))
     return and_(*conditions)
 
 

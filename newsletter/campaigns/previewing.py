@@ -28,6 +28,7 @@ class Sample:
     locale: str = "en"
     timezone: str = ""
     subscriber_id: int = 0
+    items: int = -1
 
 
 @dataclass(frozen=True, slots=True)

@@ -123,7 +123,9 @@ async def _tell(
     """Start the notice to those who had been told; None where nobody was."""
     stored = await constellations.find(connection, event.slug)
     about = planning.about(event.slug, event.kind, kind, asks=event.rsvp)
-    people = and_(audience.mailable(now), audience.wanting(about), told.of_event(stored.id))
+    people = and_(
+        audience.mailable(now), audience.wanting(about), await told.of_event(connection, stored.id, event.slug)
+    )
     if not await told.count(connection, people):
         return None
     number = await _number(connection, event.slug, kind)
@@ -143,7 +145,7 @@ async def _under_way(connection: AsyncConnection, event_id: int, *, is_off: bool
             campaign.c.event_id == event_id, campaign.c.status == "scheduled"
         )
     )
-    anew = {slug for slug, document in scheduled if is_off or "by_hours" in document}
+    anew = {slug for slug, document in scheduled if is_off or "is_planned" in document}
     return [
         one
         for one in await store.listed(connection)
@@ -172,7 +174,7 @@ async def _again(connection: AsyncConnection, stopped: Campaign, event: Event, n
     only = f"({stopped.expression}) and {missing}" if stopped.expression else missing
     suffix = await _number(connection, event.slug, stopped.kind)
     draft = await store.draft(connection, event.slug, stopped.kind, now=now, suffix=suffix, expression=only)
-    await _prepare(connection, draft, by_hours=mail.local)
+    await _prepare(connection, draft, is_planned=True, by_hours=mail.local)
     await lifecycle.schedule(connection, draft, moment)
     return moment
 

@@ -7,10 +7,10 @@ from typing import Any
 from sqlalchemy import Row, Select, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from newsletter.constellation import planning
 from newsletter.constellation import store as constellations
 from newsletter.content.facts import Facts
 from newsletter.content.letters import Letter
+from newsletter.delivery import purpose
 from newsletter.errors import NewsletterError
 from newsletter.suggest import hint
 from newsletter.tables import campaign, event
@@ -71,8 +71,13 @@ def _read(row: Row[Any]) -> Campaign:
         kind=row.kind,
         status=row.status,
         topic=row.topic,
-        about=planning.about(
-            row.topic, row.event_kind or "", row.kind, asks=bool((row.event_document or {}).get("rsvp"))
+        about=purpose.about(
+            row.slug,
+            row.topic,
+            row.event_kind or "",
+            row.kind,
+            row.document,
+            asks=bool((row.event_document or {}).get("rsvp")),
         ),
         event_id=row.event_id,
         expression=row.expression,

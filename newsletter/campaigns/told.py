@@ -1,10 +1,13 @@
 """Who has been told of an event, as the ledger knows: only they need to hear that it is not so any more."""
 
-from sqlalchemy import ColumnElement, exists, func, or_, select
+from collections.abc import Iterator
+
+from sqlalchemy import ColumnElement, exists, false, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from newsletter.constellation import planning
 from newsletter.delivery.state import State
-from newsletter.tables import campaign, delivery, event
+from newsletter.tables import campaign, delivery
 from subscribers.attending import Answer
 from subscribers.tables import rsvp, subscriber
 
@@ -12,21 +15,63 @@ _TOLD = (State.SENT, State.SENDING, State.UNCERTAIN)
 """What is on its way, or may have arrived, counts: nobody is left with a date that has changed."""
 
 
-def of_event(event_id: int) -> ColumnElement[bool]:
-    """The condition on `subscriber` that a mail of the event has gone to them, or that they have said they may come."""
-    slug = select(event.c.slug).where(event.c.id == event_id).scalar_subquery()
+async def of_event(connection: AsyncConnection, event_id: int, slug: str) -> ColumnElement[bool]:
+    """The condition on `subscriber` that a mail of the event has gone to them, or a digest that tells of it, or that
+    they have said that they may come."""
     comes = exists().where(rsvp.c.subscriber_id == subscriber.c.id, rsvp.c.topic == slug, rsvp.c.answer != Answer.NOT)
-    mailed = (
+    mailed = exists().where(
+        campaign.c.event_id == event_id,
+        delivery.c.campaign_id == campaign.c.id,
+        delivery.c.subscriber_id == subscriber.c.id,
+        delivery.c.state.in_(_TOLD),
+    )
+    by = await by_digest(connection, slug)
+    return or_(mailed.correlate(subscriber), comes.correlate(subscriber), by)
+
+
+def by_mail(slug: str, kind: str) -> ColumnElement[bool]:
+    """The condition on `subscriber` that the plan's mail of that kind about the event has gone to them."""
+    return (
         exists()
         .where(
-            campaign.c.event_id == event_id,
+            campaign.c.slug == f"{slug}/{kind}",
             delivery.c.campaign_id == campaign.c.id,
             delivery.c.subscriber_id == subscriber.c.id,
             delivery.c.state.in_(_TOLD),
         )
         .correlate(subscriber)
     )
-    return or_(mailed, comes.correlate(subscriber))
+
+
+async def by_digest(connection: AsyncConnection, slug: str, kind: str = "") -> ColumnElement[bool]:
+    """The condition on `subscriber` that a digest has told them of the event, if `kind` is given by that mail of it."""
+    rows = await connection.execute(
+        select(campaign.c.id, campaign.c.document).where(
+            campaign.c.kind == planning.DIGEST, campaign.c.started_at.is_not(None)
+        )
+    )
+    found = [
+        exists()
+        .where(
+            delivery.c.campaign_id == number,
+            delivery.c.subscriber_id == subscriber.c.id,
+            delivery.c.state.in_(_TOLD),
+            delivery.c.digest_items.bitwise_and(bit) != 0,
+        )
+        .correlate(subscriber)
+        for number, document in rows
+        for bit in _bits(document["facts"]["items"], slug, kind)
+    ]
+    return or_(false(), *found)
+
+
+def _bits(items: list[dict[str, object]], slug: str, kind: str) -> Iterator[int]:
+    for place, item in enumerate(items):
+        event, kinds = item["event"], item["kinds"]
+        assert isinstance(event, dict)  # noqa: S101 - as content.facts.DigestItem writes it
+        assert isinstance(kinds, list)  # noqa: S101
+        if event["slug"] == slug and (not kind or kind in kinds):
+            yield 1 << place
 
 
 async def count(connection: AsyncConnection, people: ColumnElement[bool]) -> int:

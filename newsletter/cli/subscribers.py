@@ -18,6 +18,8 @@ from subscribers.suppression import Reason
 
 app = grouping.group()
 
+_RHYTHMS = {Rhythm.EACH: "", Rhythm.WEEKLY: "a digest once a week", Rhythm.ESSENTIALS: "the essentials only"}
+
 Email = Annotated[str, typer.Argument(help="The address.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Note = Annotated[str, typer.Option(help="Why, for the record.")]
@@ -251,7 +253,7 @@ def _facts(entry: Entry) -> list[tuple[str, str]]:
         ("suppressed", "" if entry.suppressed is None else f"{entry.suppressed}, {edge.moment(entry.suppressed_at)}"),
         ("follows", ", ".join([*follows, *sorted(chosen.followed)]) or "nothing"),
         ("mutes", ", ".join(sorted(chosen.muted))),
-        ("rhythm", "" if entry.rhythm is Rhythm.EACH else "the essentials only"),
+        ("rhythm", _RHYTHMS[entry.rhythm]),
         ("paused until", edge.moment(entry.paused_until)),
         ("language", entry.locale),
         ("time zone", entry.timezone or "the constellation's"),

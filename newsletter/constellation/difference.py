@@ -70,6 +70,7 @@ _CONSTELLATION: Mapping[str, Callable[[Constellation], str]] = {
     "colour": lambda c: c.brand.color,
     "accent": lambda c: c.brand.accent,
     "form": lambda c: str(c.form),
+    "digest": lambda c: str(c.digest),
 }
 
 _EVENT: Mapping[str, Callable[[Event], str]] = {

@@ -3,6 +3,7 @@
     [constellation]     its name, zone and language, who sends its mail, its colours
     [form]              what the form asks beside the address; may be left out
     [mails]             when each mail of an event goes out
+    [digest]            when the weekly digest does; may be left out
     [[event]]           one for each event, experience or story
 
 Times without an offset are in the event's zone (its `timezone`, or the constellation's); of an hour that a clock
@@ -13,7 +14,7 @@ its own `mails` names some of them; a story has one, when it is published.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from functools import partial
 from pathlib import Path
 
@@ -24,6 +25,7 @@ from newsletter.constellation.model import (
     Anchor,
     Brand,
     Constellation,
+    Digest,
     Event,
     EventKind,
     Mail,
@@ -41,8 +43,10 @@ DEFAULT_BRAND = Brand(color="#2b4a6f", accent="#d98e04")
 _FILE = {
     "constellation": "a table [constellation] with its name, zone and sender",
     "form": 'a table [form], as in name = "first"',
+    "digest": '[digest] with day = "monday" and at = "09:00"',
     "mails": '[mails] with a line for each mail, as in reminder = { offset = "-1d", at = "15:00" }',
 }
+_DIGEST = {"day": 'write day = "monday"', "at": 'write at = "09:00"'}
 _CONSTELLATION = {
     "slug": 'write a short name for commands and addresses, as in slug = "afl-2021"',
     "name": "write what readers call the series",
@@ -130,6 +134,7 @@ def _constellation(root: Section) -> Constellation:
         brand=_brand(section.table("brand", "constellation.brand", {}, needed=False)),
         events=_events(root, timezone),
         form=form_table.read(root, language),
+        digest=_digest(root.table("digest", "digest", _DIGEST, needed=False)),
     )
     section.done()
     root.done(dict.fromkeys(("events", "event"), "write [[event]] for each, in double brackets"))
@@ -153,6 +158,15 @@ def _brand(section: Section) -> Brand:
     )
     section.done({"colour": "write color"})
     return brand
+
+
+def _digest(section: Section) -> Digest:
+    weekday = section.may("day", values.weekday, 0)
+    at, local = section.may("at", values.hour, (time(9), False))
+    if local:
+        section.fault("a digest goes out by the constellation's clock; leave `local` out", "at")
+    section.done({"weekday": 'write day = "monday"', "hour": 'write at = "09:00"'})
+    return Digest(weekday, at)
 
 
 def _events(root: Section, timezone: str) -> tuple[Event, ...]:

@@ -204,6 +204,30 @@ class Event:
 
 
 @dataclass(frozen=True, slots=True)
+class Digest:
+    """When the weekly digest goes out, by the constellation's clock; `weekday` counts from Monday, 0."""
+
+    weekday: int = 0
+    at: time = time(9)
+
+    def __str__(self) -> str:
+        """For people: `monday at 09:00`."""
+        return f"{WEEKDAYS[self.weekday]} at {self.at:%H:%M}"
+
+    def to_document(self) -> Document:
+        """What JSON can hold."""
+        return {"weekday": self.weekday, "at": self.at.isoformat()}
+
+    @classmethod
+    def from_document(cls, document: Document) -> Self:
+        """The value that `to_document` wrote."""
+        return cls(document["weekday"], time.fromisoformat(document["at"]))
+
+
+WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+
+
+@dataclass(frozen=True, slots=True)
 class Constellation:
     """A series of events and who sends its mail. `events` are in the order in which they start."""
 
@@ -220,6 +244,7 @@ class Constellation:
     brand: Brand
     events: tuple[Event, ...]
     form: Form = field(default_factory=Form)
+    digest: Digest = field(default_factory=Digest)
 
     def event(self, slug: str) -> Event | None:
         """The event of that slug, or None."""
@@ -241,6 +266,7 @@ class Constellation:
             "brand": {"color": self.brand.color, "accent": self.brand.accent},
             "events": [event.to_document() for event in self.events],
             "form": self.form.to_document(),
+            "digest": self.digest.to_document(),
         }
 
     @classmethod
@@ -253,8 +279,10 @@ class Constellation:
             sender=Sender(**document["sender"]),
             brand=Brand(**document["brand"]),
             events=tuple(Event.from_document(event) for event in document["events"]),
-            form=Form.from_document(document["form"]) if "form" in document else Form(),  # loaded by an older program
+            # These may have been loaded by an older program, which knew of neither.
+            form=Form.from_document(document["form"]) if "form" in document else Form(),
+            digest=Digest.from_document(document["digest"]) if "digest" in document else Digest(),
         )
 
 
-_NESTED = {"organisers", "sender", "brand", "events", "form"}
+_NESTED = {"organisers", "sender", "brand", "events", "form", "digest"}

@@ -9,10 +9,11 @@
   is meant.
 """
 
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from newsletter.constellation.model import Anchor, Event, Mail, MailKind
+from newsletter.constellation.model import Anchor, Digest, Event, Mail, MailKind
 from subscribers.audience import About
 
 AFTERWARDS = frozenset({MailKind.THANKS, MailKind.STORY})
@@ -31,9 +32,46 @@ ANSWERS = {"reminder": ("going", "maybe"), "starting-soon": ("going",)}
 answered had the invitation; to remind them of what they never agreed to is what makes people leave."""
 
 
-def about(slug: str | None, event_kind: str, mail_kind: str, *, asks: bool) -> About:
-    """What a mail of an event is about, for its audience; `asks` says whether the event asks who comes."""
-    return About(slug, event_kind, mail_kind in ESSENTIALS, ANSWERS.get(mail_kind, ()) if asks else ())
+DIGEST = "digest"
+"""The mail that gathers a week for those who chose that."""
+
+
+def about(slug: str | None, event_kind: str, mail_kind: str, *, asks: bool, is_planned: bool = True) -> About:
+    """What a mail of an event is about, for its audience; `asks` says whether the event asks who comes.
+
+    What the plan holds of an event can wait for a digest; what staff send besides is in no plan, and cannot.
+    """
+    return About(
+        slug,
+        event_kind,
+        mail_kind in ESSENTIALS,
+        answers=ANSWERS.get(mail_kind, ()) if asks else (),
+        can_wait=is_planned and mail_kind in set(MailKind),
+    )
+
+
+def about_items(events: Iterable[Event]) -> About:
+    """What a digest of these events is about."""
+    return About(None, DIGEST, is_essential=False, items=tuple((event.slug, event.kind.value) for event in events))
+
+
+def next_digest(digest: Digest, zone: ZoneInfo, after: datetime) -> datetime:
+    """The first moment (UTC) after `after` at which a digest is due."""
+    day = after.astimezone(zone).date()
+    for days in range(9):
+        wanted = day + timedelta(days=days)
+        moment = instant(datetime.combine(wanted, digest.at), zone)
+        if wanted.weekday() == digest.weekday and moment > after:
+            return moment
+    raise AssertionError("every weekday comes within nine days")
+
+
+def last_digest(digest: Digest, zone: ZoneInfo, until: datetime) -> datetime:
+    """The last moment (UTC) up to `until` at which a digest was due."""
+    moment = next_digest(digest, zone, until - timedelta(days=9))
+    while (following := next_digest(digest, zone, moment)) <= until:
+        moment = following
+    return moment
 
 
 def due(event: Event, mail: Mail, reader: str = "") -> datetime:

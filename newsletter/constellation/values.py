@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo, available_timezones
 from babel import localedata
 
 from newsletter.constellation import planning
-from newsletter.constellation.model import EventKind, MailKind
+from newsletter.constellation.model import WEEKDAYS, EventKind, MailKind
 from newsletter.suggest import hint, nearest
 from subscribers import addresses
 
@@ -175,6 +175,14 @@ def kind(value: Any) -> EventKind:
     if text not in set(EventKind):
         raise Wrong(f"there is no kind {shown(text)}{hint(text, [k.value for k in EventKind])}")
     return EventKind(text)
+
+
+def weekday(value: Any) -> int:
+    """A day of the week by its English name; Monday is 0."""
+    text = line(value).lower()
+    if text not in WEEKDAYS:
+        raise Wrong(f"there is no day {shown(text)}{hint(text, WEEKDAYS)}")
+    return WEEKDAYS.index(text)
 
 
 def mail_kind(text: str) -> MailKind:

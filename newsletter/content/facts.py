@@ -12,6 +12,23 @@ an event, and in the language of their templates."""
 
 
 @dataclass(frozen=True, slots=True)
+class DigestItem:
+    """What a digest tells of an event: the kinds of the mails that are due of it."""
+
+    event: Event
+    kinds: tuple[str, ...]
+
+    def to_document(self) -> dict[str, Any]:
+        """What JSON can hold."""
+        return {"event": self.event.to_document(), "kinds": list(self.kinds)}
+
+    @classmethod
+    def from_document(cls, document: dict[str, Any]) -> "DigestItem":
+        """The value that `to_document` wrote."""
+        return cls(Event.from_document(document["event"]), tuple(document["kinds"]))
+
+
+@dataclass(frozen=True, slots=True)
 class Facts:
     """What a mailing states, the same for all its readers; frozen when a campaign starts.
 
@@ -33,6 +50,7 @@ class Facts:
     event_id: int = 0
     sequence: int = 0
     archive_url: str = ""
+    items: tuple[DigestItem, ...] = ()
     letters: tuple[Letter, ...] = ()
 
     def to_document(self) -> dict[str, Any]:
@@ -48,6 +66,7 @@ class Facts:
             "event_id": self.event_id,
             "sequence": self.sequence,
             "archive_url": self.archive_url,
+            "items": [item.to_document() for item in self.items],
             "letters": [letter.to_document() for letter in self.letters],
         }
 
@@ -66,6 +85,7 @@ class Facts:
             event_id=document.get("event_id", 0),  # campaigns that an older program started
             sequence=document.get("sequence", 0),
             archive_url=document.get("archive_url", ""),
+            items=tuple(DigestItem.from_document(item) for item in document.get("items", [])),
             letters=tuple(Letter.from_document(one) for one in document.get("letters", [])),  # none in older ones
         )
 
@@ -76,9 +96,11 @@ class Facets:
 
     `locale` and `timezone` are as the subscriber has them ("en-GB", "Europe/Berlin"; "" = the constellation's, as is
     a language that we do not speak);
-    `named` says whether there is a first name to greet with.
+    `named` says whether there is a first name to greet with. `items` are those of a digest that the reader gets, a bit
+    for each; all of them, unless somebody is known.
     """
 
     locale: str = "en"
     timezone: str = ""
     named: bool = False
+    items: int = -1

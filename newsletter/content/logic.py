@@ -30,7 +30,7 @@ NAMES: dict[str, frozenset[str] | None] = {
     "person": frozenset({"named", *IN_TEMPLATES["person"]}),
     "links": frozenset({"join", *IN_TEMPLATES["links"]}),
     "letter": _members(Letter),
-    **dict.fromkeys(["upcoming", "note", "public_url", "confirm_days", "locale", "language", "timezone"]),
+    **dict.fromkeys(["upcoming", "items", "note", "public_url", "confirm_days", "locale", "language", "timezone"]),
 }
 """Everything a template is given, and what each of it has, where that is known beforehand."""
 

@@ -88,6 +88,7 @@ def _context(facts: Facts, facets: Facets, slot: Callable[[str], Any], voice: ca
         "event": facts.event,
         "previous": facts.previous,
         "upcoming": facts.upcoming,
+        "items": [item for place, item in enumerate(facts.items) if facets.items >> place & 1],
         "note": facts.note,
         "public_url": facts.public_url,
         "confirm_days": facts.confirm_days,

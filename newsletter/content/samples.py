@@ -6,7 +6,7 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from newsletter.constellation.model import Brand, Constellation, Event, EventKind, Place, Sender
-from newsletter.content.facts import TRANSACTIONAL, Facets, Facts
+from newsletter.content.facts import TRANSACTIONAL, DigestItem, Facets, Facts
 from newsletter.content.letters import Letter
 
 _LONDON, _TOKYO = "Europe/London", "Asia/Tokyo"
@@ -130,6 +130,9 @@ def facts(kind: str) -> list[Facts]:
     if kind == "letter":
         whole = replace(base, event=STORY, letters=(LETTER,))
         return [whole, replace(whole, event=GATHERING), replace(whole, event=None, letters=(SHORT_LETTER,))]
+    if kind == "digest":
+        walk, story = DigestItem(WALK, ("invitation", "reminder")), DigestItem(STORY, ("story",))
+        return [replace(base, items=(walk, story, DigestItem(GATHERING, ("thanks",)))), replace(base, items=(story,))]
     both = replace(WALK, place=replace(WALK.place, online="https://meet.example.org/walk"))
     note = "It is the weather, and nothing else.\n\nThank you for your patience."
     return [

@@ -1,7 +1,7 @@
 """From a person and a mailing to one message on the wire: the links, the envelope and the skeleton come together."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Protocol
@@ -32,6 +32,13 @@ class Reader(Protocol):
     def locale(self) -> str: ...
     @property
     def timezone(self) -> str: ...
+
+
+class Receiver(Reader, Protocol):
+    """Somebody whom a campaign's mail goes to; `items` are those of a digest that are theirs, a bit for each."""
+
+    @property
+    def items(self) -> int: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,11 +133,12 @@ class Mailing:
             reader, token, self._facts, campaign_id=self._campaign_id, issued_at=self._started_at
         )
 
-    def skeleton(self, reader: Reader) -> Skeleton:
+    def skeleton(self, reader: Receiver) -> Skeleton:
         """The variant of the mail that this person gets."""
-        return self._dated(self.dated(reader)).skeleton(facets_of(reader))
+        facets = replace(facets_of(reader), items=reader.items)
+        return self._dated(self.dated(reader)).skeleton(facets)
 
-    def item(self, reader: Reader) -> Item:
+    def item(self, reader: Receiver) -> Item:
         """One person's message and its envelope. Raises ContentError for a value that no mail may carry."""
         values = self.values(reader)
         return Item(

@@ -15,7 +15,7 @@ from newsletter.constellation import planning, schedule
 from newsletter.content.errors import ContentError
 from newsletter.content.facts import Facts
 from newsletter.database import Database
-from newsletter.delivery import backoff, ledger, signed
+from newsletter.delivery import backoff, ledger, purpose, signed
 from newsletter.delivery.composer import Mailing, Stationery
 from newsletter.delivery.ledger import Due, Hold, Settlement, State, Window
 from newsletter.delivery.offer import Item
@@ -201,7 +201,7 @@ class Dispatcher:
             if over_at is not None and started_at >= over_at:
                 over_at = None  # staff have started it knowing that
             asks = facts.event is not None and facts.event.rsvp
-            about = planning.about(topic, event_kind or "", kind, asks=asks)
+            about = purpose.about(slug, topic, event_kind or "", kind, document, asks=asks)
             self._campaigns[campaign_id] = _Campaign(mailing, about, by_hours, over_at)
         return self._campaigns[campaign_id]
 

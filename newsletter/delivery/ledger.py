@@ -72,6 +72,7 @@ class Due(NamedTuple):
     last_name: str
     locale: str
     timezone: str
+    items: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +94,7 @@ class Settlement(NamedTuple):
 
 
 async def enrol(
-    connection: AsyncConnection, campaign_id: int, people: Select[Any], *, shard_size: int, now: datetime
+    connection: AsyncConnection, campaign_id: int, people: Select[*tuple[Any, ...]], *, shard_size: int, now: datetime
 ) -> int:
     """Write the audience into the ledger; answer how many are new.
 

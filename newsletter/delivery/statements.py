@@ -8,7 +8,20 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Select, and_, bindparam, case, exists, func, or_, select, text, update
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    and_,
+    bindparam,
+    case,
+    exists,
+    func,
+    literal,
+    or_,
+    select,
+    text,
+    update,
+)
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -55,7 +68,11 @@ def claimable(about: About) -> Select[Any]:
 
     Nothing of a campaign that is no longer `sending`.
     """
-    wanted = func.coalesce(and_(audience.mailable(_NOW), audience.wanting(about)), False)
+    wanted: ColumnElement[bool] = func.coalesce(and_(audience.mailable(_NOW), audience.wanting(about)), False)
+    items: ColumnElement[int] = literal(0)
+    if about.items is not None:  # of what was in it when the audience was written down, what is still followed
+        items = func.coalesce(delivery.c.digest_items.bitwise_and(audience.wanted_items(about)), 0)
+        wanted = and_(wanted, items != 0)
     return (
         select(
             delivery.c.subscriber_id,
@@ -65,6 +82,7 @@ def claimable(about: About) -> Select[Any]:
             subscriber.c.last_name,
             subscriber.c.locale,
             subscriber.c.timezone,
+            items,
             case((wanted, 1), else_=0),
         )
         .select_from(delivery)

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
+from newsletter.campaigns import digests
 from newsletter.constellation import schedule
 from newsletter.delivery import ledger, transactional
 from newsletter.demo import roster, visitors
@@ -55,10 +56,10 @@ async def _next(stage: Stage, agenda: Agenda) -> datetime | None:
     go together.
     """
     async with stage.database.read() as connection:
-        planned = await schedule.next_due(connection)
+        planned = [await schedule.next_due(connection), await digests.next_due(connection, stage.clock())]
         again = [await ledger.next_due(connection), await transactional.next_due(connection)]
     moments = [_full_minute(moment) for moment in again if moment is not None]
-    moments += [moment for moment in (planned, agenda.next_at) if moment is not None]
+    moments += [moment for moment in (*planned, agenda.next_at) if moment is not None]
     if not moments:
         return None
     soonest = min(moments)

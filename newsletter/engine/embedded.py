@@ -16,7 +16,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from newsletter import arrivals, attendance, feedback
-from newsletter.campaigns import hours, lifecycle
+from newsletter.campaigns import digests, hours, lifecycle
 from newsletter.campaigns import store as campaigns
 from newsletter.clock import Clock, wall_clock
 from newsletter.constellation import schedule
@@ -68,6 +68,7 @@ class Engine:
         await self.fill_places()
         await self.messenger.deliver(self.stop)
         await self.fire_plan()
+        await self.fire_digest()
         await self.start_scheduled()
         await self.dispatcher.deliver(self.stop)
         await self.apply_reports()
@@ -84,7 +85,7 @@ class Engine:
             self._rounds("reports", self.collect_maildir, self.apply_reports),
             self._rounds("transactional", self.carry_out_requests, self.fill_places, self.messenger_round),
             self._rounds("housekeeping", self.housekeeper.round),
-            self._rounds("plan", self.fire_plan, self.start_scheduled),
+            self._rounds("plan", self.fire_plan, self.fire_digest, self.start_scheduled),
             self._rounds("campaigns", self.campaign_round),
             self._rounds("webhooks", self.tell_others),
         )
@@ -189,6 +190,23 @@ class Engine:
         if planned.status in ("draft", "scheduled"):  # else staff have sent it by hand before its time
             people = await lifecycle.start(connection, self.settings, planned, now=now, by_hours=mail.is_local)
             log.info("campaign started", campaign=planned.slug, people=people)
+
+    async def fire_digest(self) -> None:
+        """Start the weekly digest when its moment has come; one that is too late is said and left out."""
+        async with self.database.read() as connection:
+            due_at = await digests.next_due(connection, self.clock())
+        if due_at is None or due_at > self.clock():
+            return
+        try:
+            async with self.database.begin() as connection:
+                fired = await digests.fire(connection, self.settings, self.clock())
+        except NewsletterError as error:
+            log.error("digest not sent", due_at=due_at.isoformat(), reason=str(error))
+            return
+        if fired is not None and fired.people is None:
+            log.warning("digest skipped", campaign=fired.slug, reason="it would come too late")
+        elif fired is not None:
+            log.info("campaign started", campaign=fired.slug, people=fired.people)
 
     async def start_scheduled(self) -> None:
         """Start the campaigns that staff scheduled for a moment that has come."""

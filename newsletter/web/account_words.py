@@ -25,6 +25,7 @@ KINDS: Mapping[EventKind, str] = {
 }
 _RHYTHMS: Mapping[Rhythm, str] = {
     Rhythm.EACH: N_("each mail"),
+    Rhythm.WEEKLY: N_("a digest once a week"),
     Rhythm.ESSENTIALS: N_("the essentials only"),
 }
 _ANSWERS: Mapping[Answer, str] = {

@@ -150,7 +150,8 @@ async def _choose(change: _Change) -> None:
         ip=ip,
         now=now,
     )
-    rhythm = Rhythm.ESSENTIALS if change.form.text("rhythm") == Rhythm.ESSENTIALS else Rhythm.EACH
+    chosen_rhythm = change.form.text("rhythm")
+    rhythm = Rhythm(chosen_rhythm) if chosen_rhythm in set(Rhythm) else Rhythm.EACH
     if rhythm != change.person.rhythm:
         await preferences.settle(change.connection, number, rhythm=rhythm, ip=ip, now=now)
 

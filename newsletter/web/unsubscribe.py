@@ -45,6 +45,7 @@ async def show(site: Site, request: Request) -> Response:
             about=about,
             is_muted=about is not None and about.slug in person.muted,
             is_essentials=person.rhythm is Rhythm.ESSENTIALS,
+            is_weekly=person.rhythm is Rhythm.WEEKLY,
             paused_until=pausing(person, look, site.clock()),
         )
 
@@ -64,9 +65,9 @@ async def act(site: Site, request: Request) -> Response:
                 await _leave(connection, opened, source="page", reason=reason, ip=ip, now=now)
             case "mute":
                 await _mute(connection, person, await _about(connection, opened, look), ip, now)
-            case "essentials":
+            case Rhythm.ESSENTIALS | Rhythm.WEEKLY as rhythm:
                 number = person.subscriber_id
-                await preferences.settle(connection, number, rhythm=Rhythm.ESSENTIALS, ip=ip, now=now)
+                await preferences.settle(connection, number, rhythm=Rhythm(rhythm), ip=ip, now=now)
             case "pause":
                 clock = zone(person, look)
                 until = pause_end((now + PAUSE).astimezone(clock).date(), clock)

@@ -29,8 +29,9 @@ from subscribers.importing.report import Rejected, Report
 from subscribers.suppression import address_hash
 from subscribers.tables import choice, consent, subscriber, suppression
 
-BATCH = 5000
-"""Rows of a transaction: few enough that on SQLite, where it holds the one write lock, nobody waits for long."""
+BATCH = 1024
+"""Rows of a transaction: few enough that on SQLite, where it holds the one write lock, whoever joins meanwhile waits
+for some milliseconds. The lock is free again while the rest of the next batch is read."""
 
 _PIECE = 100
 """Rows read before whatever else is ready gets its turn: two milliseconds."""

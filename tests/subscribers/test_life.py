@@ -30,7 +30,7 @@ from subscribers.suppression import Reason
 from subscribers.tables import subscriber
 
 KEY = "h" * 40
-INVITATION = audience.About("opening", "event", is_essential=False)
+INVITATION = audience.About("opening", "event", is_essential=False, can_wait=True)
 STRENGTH = list(Reason)
 BOUNCES = (Reason.SOFT_BOUNCE, Reason.HARD_BOUNCE)
 WHO = st.sampled_from(["ana", "bo"])

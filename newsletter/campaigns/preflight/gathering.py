@@ -19,7 +19,10 @@ from subscribers.tables import subscriber
 
 @dataclass(frozen=True, slots=True)
 class Readers:
-    """People who get the same, as one made-up reader with the longest name and address among them."""
+    """People who get the same, as one made-up reader with the longest name and address among them.
+
+    Of a digest, whose items differ from person to person, they get the longest: all of it.
+    """
 
     locale: str
     timezone: str
@@ -29,6 +32,7 @@ class Readers:
     last_name: str
     address: str
     subscriber_id: int = 0
+    items: int = -1
 
     @property
     def label(self) -> str:

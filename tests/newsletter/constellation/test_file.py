@@ -75,6 +75,13 @@ def test_an_hour_may_be_by_each_reader_s_own_clock(read: Read, content: str) -> 
     assert not opening.mails[0].local
 
 
+def test_a_digest_has_a_day_and_an_hour_monday_at_nine_unless_the_file_says_otherwise(read: Read, content: str) -> None:
+    assert str(read(content).digest) == "monday at 09:00"
+    assert str(read(content.replace("[mails]", '[digest]\nday = "Friday"\nat = "17:30"\n[mails]')).digest) == (
+        "friday at 17:30"
+    )
+
+
 def test_a_season_may_begin_without_events(read: Read, content: str) -> None:
     assert read(content.split("[mails]")[0]).events == ()
 
@@ -173,6 +180,16 @@ def test_an_end_within_the_repeated_hour_is_after_a_start_within_the_first(read:
         ("published", "starts", "31: event a-story: starts: …; a story has only the moment at which it is published"),
         ("published", 'mails = ["reminder"]\npublished', '31: event a-story: mails: a story has no "reminder"; leave'),
         ('[[event]]\nslug = "opening"', '[[events]]\nslug = "opening"', "19: the file: events: …write …event"),
+        (
+            "[mails]\n",
+            '[digest]\nday = "mon"\n[mails]\n',
+            '14: digest: day: there is no day "mon"; did you mean monday?',
+        ),
+        (
+            "[mails]\n",
+            '[digest]\nat = "09:00 local"\n[mails]\n',
+            "14: digest: at: a digest goes out by the constellation",
+        ),
         ("[constellation]", "[constelation]", "1: the file: constelation: …; did you mean constellation?"),
         ("[constellation.sender]", "[constellation.sendr]", "1: constellation: sender is missing; write …sender"),
     ],

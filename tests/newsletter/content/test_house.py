@@ -12,7 +12,7 @@ from newsletter.content.facts import TRANSACTIONAL
 
 KINDS = {
     "save-the-date", "invitation", "reminder", "starting-soon", "thanks", "story", "letter", "changed", "cancelled",
-    "confirm", "remind", "ask", "welcome", "link", "goodbye", "move", "moved", "place",
+    "digest", "confirm", "remind", "ask", "welcome", "link", "goodbye", "move", "moved", "place",
 }  # fmt: skip
 
 

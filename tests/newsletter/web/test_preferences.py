@@ -214,6 +214,13 @@ async def test_a_language_is_kept_and_spoken_and_the_region_is_not_lost(client, 
     assert (await desk.person(ana.address)).locale == "de"
 
 
+async def test_one_mail_a_week_is_chosen_on_the_page(client, desk, member) -> None:
+    ana = await member()
+    page = await save(client, ana, "choices", scope="everything", events=["opening", "closing"], rhythm="weekly")
+    assert 'value="weekly" checked' in page.text
+    assert (await desk.evidence(ana.id))[-1].detail["after"] == {"rhythm": "weekly"}
+
+
 async def test_a_rhythm_is_saved_shown_and_leaves_evidence(client, desk, member) -> None:
     ana = await member()
     page = await save(client, ana, "choices", scope="everything", events=["opening", "closing"], rhythm="essentials")

@@ -31,6 +31,13 @@ def origin(value: str) -> str:
     return f"{scheme}://{host}{'' if port == _USUAL_PORTS[scheme] else port or ''}"
 
 
+def name_server(value: str) -> str:
+    """A name server and its port, or nothing. Raises ValueError."""
+    if value and re.fullmatch(r"\d{1,3}(\.\d{1,3}){3}:\d{1,5}|[0-9a-f:]+:\d{1,5}", value) is None:
+        raise ValueError(f"{value} is no name server; write its address and port, as in 127.0.0.1:53")
+    return value
+
+
 def network(value: str) -> str:
     """A network, or one address. Raises ValueError."""
     try:

@@ -189,6 +189,12 @@ class Joining(Section):
     remind_after: timedelta = Field(timedelta(days=2), ge=timedelta(0))
     forget_after: timedelta = Field(timedelta(days=30), ge=timedelta(days=1))
     confirmations_a_day: int = Field(3, ge=1, le=20)
+    role_accounts: tuple[str, ...] = (
+        "abuse", "hostmaster", "mailer-daemon", "no-reply", "noreply", "postmaster", "root", "webmaster",
+    )  # fmt: skip
+    refused_domains: tuple[str, ...] = ()
+    check_domains: bool = True
+    name_server: Annotated[str, AfterValidator(setting_values.name_server)] = ""
     most_an_hour: int = Field(2000, ge=1)
     most_an_hour_from_network: int = Field(60, ge=1)
     most_an_hour_for_address: int = Field(10, ge=1)

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import dns.message
 import dns.rcode
+import dns.rdatatype
 import dns.rrset
 import pytest
 from cryptography import x509
@@ -83,7 +84,9 @@ def certify(folder: Path) -> None:
 
 @contextmanager
 def dns_server(records: Mapping[str, str]) -> Iterator[int]:
-    """A name server that knows these TXT records, as they are when it is asked; answers its port."""
+    """A name server that knows these TXT records, and by `NAME TYPE` others, as they are when asked; answers its port.
+
+    The word SERVFAIL for a record is that answer."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as listening:
         listening.bind(("127.0.0.1", 0))
 
@@ -108,8 +111,15 @@ def _answer(asked: bytes, records: Mapping[str, str]) -> bytes:
     query = dns.message.from_wire(asked)
     answer = dns.message.make_response(query)
     name = query.question[0].name
-    text = records.get(name.to_text(omit_final_dot=True))
-    if text is None:
+    plain, kind = name.to_text(omit_final_dot=True), dns.rdatatype.to_text(query.question[0].rdtype)
+    text = records.get(plain)
+    if (record := records.get(f"{plain} {kind}")) == "SERVFAIL":
+        answer.set_rcode(dns.rcode.SERVFAIL)
+    elif record is not None:
+        answer.answer.append(dns.rrset.from_text(name, 1, "IN", kind, record))
+    elif any(known.startswith(f"{plain} ") for known in records):
+        pass  # the name is there, and has no such record
+    elif text is None:
         answer.set_rcode(dns.rcode.NXDOMAIN)
     else:
         strings = " ".join(f'"{text[start : start + 255]}"' for start in range(0, len(text), 255))

@@ -41,6 +41,7 @@ from newsletter.web import (
     webhooks,
 )
 from newsletter.web.look import Looks
+from newsletter.web.mail_domains import MailDomains
 from newsletter.web.pages import FOLDER, Pages
 from newsletter.web.proof import Proofs
 from newsletter.web.site import Site
@@ -78,6 +79,7 @@ def create_app(
         pages=Pages.open(settings.templates, base=base),
         looks=Looks(FOLDER / "style.css"),
         proofs=Proofs(keys),
+        mail_domains=MailDomains(settings.joining.name_server),
         clock=clock,
         providers=webhooks.open_all(settings.webhooks),
     )

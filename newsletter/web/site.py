@@ -16,6 +16,7 @@ from newsletter.clock import Clock
 from newsletter.database import Database
 from newsletter.settings import Settings
 from newsletter.web.look import Look, Looks
+from newsletter.web.mail_domains import MailDomains
 from newsletter.web.pages import Pages
 from newsletter.web.proof import Proofs
 from subscribers import preferences
@@ -34,6 +35,7 @@ class Site:
     pages: Pages
     looks: Looks
     proofs: Proofs
+    mail_domains: MailDomains
     clock: Clock
     providers: Mapping[str, Provider]
 

@@ -114,6 +114,7 @@ class CampaignColumns(TypedColumns):
     """One mailing to an audience. `document` holds the facts its mails state, frozen when it starts.
 
     `expression` says who of the event's followers is meant (see subscribers.expressions); empty, it is all of them.
+    `archived` is whether staff let everybody read it (1) or nobody (0); else newsletter.campaigns.visibility says.
     """
 
     id: Named[int] = Column(Integer, primary_key=True, autoincrement=True)
@@ -124,6 +125,7 @@ class CampaignColumns(TypedColumns):
     document: Named[dict[str, Any]] = Column(Json, server_default="{}")
     note: Named[str] = Column(Text, server_default="")
     expression: Named[str] = Column(Text, server_default="")
+    archived: Named[int | None] = Column(Integer)
     created_at: Named[datetime] = Column(Instant)
     scheduled_at: Named[datetime | None] = Column(Instant)
     started_at: Named[datetime | None] = Column(Instant)
@@ -136,6 +138,7 @@ campaign = Table(
     CampaignColumns,
     CheckConstraint("status IN ('draft', 'scheduled', 'sending', 'paused', 'cancelled', 'finished')", name="status"),
     CheckConstraint("status <> 'sending' OR started_at IS NOT NULL", name="sending_has_started"),
+    CheckConstraint("archived IN (0, 1)", name="archived"),
     sqlite_strict=True,
 )
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from sqlalchemy import ColumnElement, and_, not_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from newsletter.campaigns import audiences, hours, store, told
+from newsletter.campaigns import audiences, hours, store, told, visibility
 from newsletter.campaigns.store import Campaign, CampaignError
 from newsletter.constellation import planning
 from newsletter.constellation import store as constellations
@@ -39,6 +39,8 @@ async def facts(connection: AsyncConnection, settings: Settings, draft: Campaign
     row = await connection.execute(select(campaign.c.note, campaign.c.document).where(campaign.c.id == draft.id))
     note, document = row.one()
     stated = Facts(constellation=constellation, note=note, public_url=settings.public_url, letters=draft.letters)
+    if draft.is_public:
+        stated = replace(stated, archive_url=f"{settings.public_url}{visibility.path(draft.slug)}")
     if about is None:
         return stated
     previous = document.get("previous")

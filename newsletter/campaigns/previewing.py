@@ -7,7 +7,7 @@ from pathlib import Path
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from newsletter.campaigns import lifecycle, told
+from newsletter.campaigns import lifecycle, told, visibility
 from newsletter.campaigns.store import Campaign
 from newsletter.content.skeleton import Skeleton
 from newsletter.delivery import ledger
@@ -43,6 +43,7 @@ class Overview:
     subject: str
     size: int
     people: int
+    archive_url: str
     created_at: datetime
     scheduled_at: datetime | None
     started_at: datetime | None
@@ -77,6 +78,7 @@ async def overview(
         subject=skeleton.subject(values),
         size=skeleton.size(values),
         people=people,
+        archive_url=f"{settings.public_url}{visibility.path(of.slug)}" if of.is_public else "",
         created_at=of.created_at,
         scheduled_at=of.scheduled_at,
         started_at=of.started_at,

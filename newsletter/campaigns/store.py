@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import Row, Select, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from newsletter.campaigns import visibility
 from newsletter.constellation import store as constellations
 from newsletter.content.facts import Facts
 from newsletter.content.letters import Letter
@@ -25,7 +26,8 @@ class CampaignError(NewsletterError):
 class Campaign:
     """One mailing. `topic` is the slug of its event, whose followers are its audience (None: everyone); `about` says
     what they must want besides, and `expression` narrows them further, unless it is empty. `letters` are the words of a
-    draft that was written in Markdown, and `source` is that file."""
+    draft that was written in Markdown, and `source` is that file. Everybody may read one that
+    `is_public`, once it is sent."""
 
     id: int
     slug: str
@@ -38,6 +40,7 @@ class Campaign:
     facts: Facts | None
     letters: tuple[Letter, ...]
     source: str
+    is_public: bool
     created_at: datetime
     scheduled_at: datetime | None
     started_at: datetime | None
@@ -55,6 +58,7 @@ def _select() -> Select[Any]:
         event.c.document.label("event_document"),
         campaign.c.event_id,
         campaign.c.expression,
+        visibility.public().label("is_public"),
         campaign.c.document,
         campaign.c.created_at,
         campaign.c.scheduled_at,
@@ -84,6 +88,7 @@ def _read(row: Row[Any]) -> Campaign:
         facts=None if facts is None else Facts.from_document(facts),
         letters=tuple(Letter.from_document(letter) for letter in row.document.get("letters", [])),
         source=row.document.get("source", ""),
+        is_public=bool(row.is_public),
         created_at=row.created_at,
         scheduled_at=row.scheduled_at,
         started_at=row.started_at,

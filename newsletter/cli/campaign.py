@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from newsletter.campaigns import audiences, lifecycle, previewing, report, store, writing
+from newsletter.campaigns import audiences, lifecycle, previewing, report, store, visibility, writing
 from newsletter.campaigns.store import Campaign
 from newsletter.cli import campaign_checking, campaign_sending, edge, grouping, reported
 from newsletter.constellation import store as constellations
@@ -46,6 +46,10 @@ def draft(
     note: Annotated[str, typer.Option(help="What you want to say besides, in plain text.")] = "",
     suffix: Annotated[str, typer.Option("--as", metavar="NAME", help="A name for a second one of its kind.")] = "",
     to: To = None,
+    archived: Annotated[
+        bool | None,
+        typer.Option("--archive/--no-archive", help="Let everybody read it once it is sent, or nobody."),
+    ] = None,
 ) -> None:
     """Write a draft about an event, or from a Markdown file; nothing is sent.
 
@@ -71,6 +75,9 @@ def draft(
     async def work() -> None:
         async with edge.opened(settings.database) as database, database.begin() as connection:
             made = await write(connection)
+            if archived is not None:
+                await visibility.choose(connection, made.id, is_public=archived)
+                made = await store.find(connection, made.slug)
             stated = await lifecycle.facts(connection, settings, made)
             lifecycle.check(stated, made, edge.now(), settings.bounces.address, settings.templates)
         edge.say(f"{made.slug} is a draft. Look at it: newsletter campaign preview {made.slug}")
@@ -123,10 +130,42 @@ def show(slug: Slug, as_json: AsJson = False) -> None:
             ("size", f"{seen.size / 1024:.0f} KB, as one reader gets it"),
             ("audience", f"{seen.people:,} people" + (f" who follow {seen.topic}" if seen.topic else "")),
             *([("of whom", seen.expression)] if seen.expression else []),
+            ("archive", seen.archive_url or "not for everybody"),
             ("scheduled", edge.moment(seen.scheduled_at) or "no"),
             ("started", edge.moment(seen.started_at) or "no"),
         ],
     )
+
+
+@app.command()
+def archive(
+    slug: Slug,
+    is_public: Annotated[bool, typer.Option("--show/--hide", help="Let everybody read it, or nobody.")] = True,
+    as_json: AsJson = False,
+) -> None:
+    """Let everybody read a campaign's mail on the web, or nobody; links in mails that are out lead to it or nowhere.
+
+    Unless you say so, what went to some people only is not read by all, nor are reminders.
+
+    Example: newsletter campaign archive opening/thanks --hide
+    """
+    settings = edge.settings()
+
+    async def work() -> Campaign:
+        async with edge.opened(settings.database) as database, database.begin() as connection:
+            found = await store.find(connection, slug)
+            await visibility.choose(connection, found.id, is_public=is_public)
+            await edge.audit(connection, "campaign.archived" if is_public else "campaign.hidden", slug)
+            return found
+
+    found = edge.run(work())
+    url = f"{settings.public_url}{visibility.path(found.slug)}" if is_public else ""
+    if as_json:
+        edge.emit_json({"campaign": found.slug, "public": is_public, "url": url})
+    elif not is_public:
+        edge.say(f"{found.slug} is read by nobody on the web.")
+    else:
+        edge.say(f"{found.slug} is read by everybody{'' if found.started_at else ', once it is sent'}: {url}")
 
 
 @app.command()

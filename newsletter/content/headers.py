@@ -39,7 +39,7 @@ class Envelope:
     `campaign` is the campaign's slug; "" makes the mail transactional (RFC 3834: Auto-Submitted, no List-*).
     `bounce` is the address that takes returned mail ("bounce@bounces.example.org"); unsubscribing by mail and
     complaint reports use its domain. "" leaves both out. `date` is aware. `provider` is who relays the mail: see
-    TOKEN_LINES.
+    TOKEN_LINES. `archive` is where everybody may read what was sent, and `archived_at` this very mail; "" for nowhere.
     """
 
     sender_name: str
@@ -52,10 +52,20 @@ class Envelope:
     campaign: str = ""
     bounce: str = ""
     provider: str = ""
+    archive: str = ""
+    archived_at: str = ""
 
     @classmethod
     def of(
-        cls, constellation: Constellation, *, date: datetime, campaign: str = "", bounce: str = "", provider: str = ""
+        cls,
+        constellation: Constellation,
+        *,
+        date: datetime,
+        campaign: str = "",
+        bounce: str = "",
+        provider: str = "",
+        archive: str = "",
+        archived_at: str = "",
     ) -> "Envelope":
         """The envelope of a constellation's mails: `settings.bounces.address` and `settings.smtp.provider`."""
         return cls(
@@ -69,6 +79,8 @@ class Envelope:
             campaign=campaign,
             bounce=bounce,
             provider=provider,
+            archive=archive,
+            archived_at=archived_at,
         )
 
     @property
@@ -93,6 +105,9 @@ def fixed(envelope: Envelope, kind: str) -> bytes:
         lines.append(quoting.header("CFBL-Address", f"{slots.address(envelope.bounce)}; report=arf"))
     if not envelope.campaign:
         return b"".join([*lines, quoting.header("Auto-Submitted", "auto-generated")])
+    if envelope.archived_at:  # RFC 2369, section 3.6, and RFC 5064
+        lines.append(quoting.header("List-Archive", f"<{slots.url(envelope.archive)}>"))
+        lines.append(quoting.header("Archived-At", f"<{slots.url(envelope.archived_at)}>"))
     list_id = f"<{_word(envelope.list_slug)}.{envelope.domain}>"
     return b"".join(
         [

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import css_inline
@@ -19,7 +19,7 @@ from newsletter.content.environment import environment
 from newsletter.content.errors import ContentError, shown
 from newsletter.content.facts import Facets, Facts
 from newsletter.content.languages import HTML, SUBJECT, TEXT
-from newsletter.content.letters import Picture
+from newsletter.content.letters import Letter, Picture
 from newsletter.suggest import hint
 
 LETTER = "letter"
@@ -38,29 +38,70 @@ class Rendering:
 
 
 def render(
-    kind: str, facts: Facts, facets: Facets, *, slot: Callable[[str], Any], templates: Path | None = None
+    kind: str,
+    facts: Facts,
+    facets: Facets,
+    *,
+    slot: Callable[[str], Any],
+    templates: Path | None = None,
+    is_public: bool = False,
 ) -> Rendering:
     """Render a template. `slot` gives what to write for a slot: a word that stands for it, or a sample value.
 
-    Raises ContentError, one line for each fault, with file and line.
+    `is_public` is for the copy that everybody may read. Raises ContentError, one line for each fault, with file and
+    line.
     """
-    series = facts.constellation.language
-    letter = letters.for_reader(facts.letters, facets.locale, series)
-    if letter is not None:
-        kind = LETTER
-    language = languages.chosen(kind, facets.locale, series, templates)
-    files = {file: languages.file(kind, file, language, templates) for file in (SUBJECT, TEXT, HTML)}
-    written = language or (letter.language if letter else languages.base(kind, series, templates))
-    voice = languages.voice(kind, written, facets.locale, series)
-    context = {**_context(facts, facets, slot, voice), "letter": letter}
-    source = _rendered(kind, files[HTML], context, templates)
+    made = _Prepared.of(kind, facts, facets, slot, templates, is_public=is_public)
+    source = _rendered(made.kind, made.files[HTML], made.context, templates)
     return Rendering(
-        subject=" ".join(_rendered(kind, files[SUBJECT], context, templates).split()),
-        text=plain.tidy(_rendered(kind, files[TEXT], context, templates)),
-        html=_inlined(source, path(kind, files[HTML], templates)),
-        files={file: path(kind, own, templates) for file, own in files.items()},
-        pictures=letter.embedded if letter else (),
+        subject=made.subject(templates),
+        text=plain.tidy(_rendered(made.kind, made.files[TEXT], made.context, templates)),
+        html=_inlined(source, path(made.kind, made.files[HTML], templates)),
+        files={file: path(made.kind, own, templates) for file, own in made.files.items()},
+        pictures=made.letter.embedded if made.letter else (),
     )
+
+
+def subject(
+    kind: str, facts: Facts, facets: Facets, *, slot: Callable[[str], Any], templates: Path | None, is_public: bool
+) -> str:
+    """The subject alone; as for `render`."""
+    return _Prepared.of(kind, facts, facets, slot, templates, is_public=is_public).subject(templates)
+
+
+@dataclass(frozen=True, slots=True)
+class _Prepared:
+    """What is rendered, by which files, with what to say."""
+
+    kind: str
+    files: Mapping[str, str]
+    context: dict[str, Any]
+    letter: Letter | None
+
+    @classmethod
+    def of(
+        cls,
+        kind: str,
+        facts: Facts,
+        facets: Facets,
+        slot: Callable[[str], Any],
+        templates: Path | None,
+        *,
+        is_public: bool,
+    ) -> Self:
+        series = facts.constellation.language
+        letter = letters.for_reader(facts.letters, facets.locale, series)
+        if letter is not None:
+            kind = LETTER
+        language = languages.chosen(kind, facets.locale, series, templates)
+        files = {file: languages.file(kind, file, language, templates) for file in (SUBJECT, TEXT, HTML)}
+        written = language or (letter.language if letter else languages.base(kind, series, templates))
+        voice = languages.voice(kind, written, facets.locale, series)
+        context = {**_context(facts, facets, slot, voice), "letter": letter, "is_public": is_public}
+        return cls(kind, files, context, letter)
+
+    def subject(self, templates: Path | None) -> str:
+        return " ".join(_rendered(self.kind, self.files[SUBJECT], self.context, templates).split())
 
 
 def path(kind: str, file: str, templates: Path | None) -> str:

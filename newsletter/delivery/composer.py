@@ -120,6 +120,8 @@ class Mailing:
                 campaign=self._slug,
                 bounce=paper.bounce_address,
                 provider=paper.provider,
+                archive=f"{self._facts.public_url}/events",
+                archived_at=self._facts.archive_url,
             )
             self._variants[date] = compiler.Variants(
                 self._kind, self._facts, envelope=envelope, templates=paper.templates

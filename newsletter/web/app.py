@@ -18,11 +18,13 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from newsletter import database as databases
+from newsletter.campaigns.archive import Shelf
 from newsletter.clock import Clock, wall_clock
 from newsletter.database import Database
 from newsletter.settings import Settings
 from newsletter.web import (
     account,
+    archive,
     calendars,
     confirm,
     embed,
@@ -82,6 +84,7 @@ def create_app(
         mail_domains=MailDomains(settings.joining.name_server),
         clock=clock,
         providers=webhooks.open_all(settings.webhooks),
+        shelf=Shelf(settings.templates),
     )
 
     @asynccontextmanager
@@ -171,6 +174,9 @@ def _routes(site: Site) -> list[Route]:
         route("/account/{token}", GET=account.show, POST=account.save),
         route("/account/{token}/data.json", GET=account.data),
         route("/account/{token}/erase", GET=account.ask_to_erase, POST=account.erase),
+        route("/events", GET=archive.series),
+        route("/archive/{slug:path}", GET=archive.mail),
+        route("/feed.atom", GET=archive.feed, also=[packed]),
         route("/calendar.ics", GET=calendars.series, also=[packed]),
         route("/events/{slug}.ics", GET=calendars.single),
         route("/calendar/{token}/events.ics", GET=calendars.own, also=[packed]),

@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse
 
 from newsletter import catalogues
+from newsletter.campaigns.archive import Shelf
 from newsletter.catalogues import Voice
 from newsletter.clock import Clock
 from newsletter.database import Database
@@ -38,6 +39,7 @@ class Site:
     mail_domains: MailDomains
     clock: Clock
     providers: Mapping[str, Provider]
+    shelf: Shelf
 
     def show(self, name: str, look: Look, voice: Voice, *, status: int = 200, **values: object) -> HTMLResponse:
         """A page, now, in the reader's language."""

@@ -11,12 +11,15 @@ from pathlib import Path
 import pytest
 import uvicorn
 from playwright.sync_api import Browser, BrowserContext, sync_playwright
+from sqlalchemy import insert
 
 from newsletter import assets
 from newsletter import database as databases
 from newsletter.constellation import file, store
 from newsletter.constellation.form import Form
+from newsletter.content.facts import Facts
 from newsletter.settings import Settings
+from newsletter.tables import campaign
 from newsletter.web.app import create_app
 from subscribers.links import Links, Purpose
 
@@ -84,7 +87,11 @@ async def serve(server: uvicorn.Server, listener: socket.socket, url: str, form:
     sample = file.read(assets.TEMPLATES / "init" / "constellation.toml")
     async with database.begin() as connection:
         events = tuple(replace(one, rsvp=True) if one.slug == "equity-lab" else one for one in sample.events)
-        await store.load(connection, replace(sample, form=form, events=events), NOW)
+        season = replace(sample, form=form, events=events)
+        await store.load(connection, season, NOW)
+        facts = Facts(season, event=season.event("opening"), public_url="https://news.example.org").to_document()
+        sent = {"slug": "opening/save-the-date", "kind": "save-the-date", "status": "finished", "started_at": NOW}
+        await connection.execute(insert(campaign).values(**sent, created_at=NOW, document={"facts": facts}))
     await database.close()
     await server.serve([listener])
 

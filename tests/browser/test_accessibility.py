@@ -49,6 +49,14 @@ def test_nothing_is_found_on_a_page(site, visit, amiss: Amiss, name: str) -> Non
     assert amiss(page) == []
 
 
+def test_nothing_is_found_on_a_mail_in_the_archive(site, visit, amiss: Amiss) -> None:
+    page = visit(scripts=True, width=360).new_page()
+    page.goto(f"{site.url}/events")
+    page.get_by_role("link", name=re.compile("^Save the date")).click()
+    expect(page.get_by_text("Save the date", exact=True)).to_be_visible()
+    assert amiss(page) == []
+
+
 @pytest.mark.parametrize("lang", ["es", "de", "fr"])
 def test_nothing_is_found_on_the_form_in_another_language(site, visit, amiss: Amiss, lang: str) -> None:
     page = visit(scripts=True, width=360).new_page()

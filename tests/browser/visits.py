@@ -13,6 +13,7 @@ PAGES = {
     "mistake": "join",
     "once-more": "join-once-more",
     "join/sent": "join-sent",
+    "events": "events",
     "confirm": "confirm",
     "expired": "confirm-expired",
     "unconfirmed": "unconfirmed",
@@ -43,7 +44,7 @@ _ADDRESS = "a.rather.long.address.of.somebody@a-rather-long-domain.example.org"
 def open_page(page: Page, site: Any, name: str) -> None:
     """Go to one of the pages as somebody who needed the ones before it."""
     match name:
-        case "join" | "join/sent" | "link" | "link/sent" | "erased" | "refused" | "nothing-here":
+        case "join" | "join/sent" | "events" | "link" | "link/sent" | "erased" | "refused" | "nothing-here":
             page.goto(f"{site.url}/{name}")
         case "mistake":
             _fill_in(page, site, "ana@")

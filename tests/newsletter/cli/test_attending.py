@@ -99,3 +99,18 @@ def test_a_check_says_what_becomes_of_each_capacity(newsletter, folder) -> None:
     )
     wrong = newsletter("constellation", "check", "c.toml")
     assert (wrong.code, "story-first-draft: rsvp" in wrong.err) == (1, True)
+
+
+def test_what_staff_hide_is_read_by_nobody_and_the_campaign_says_so(newsletter, folder) -> None:
+    assert newsletter("campaign", "draft", "opening", "invitation", "--no-archive").code == 0
+    assert "not for everybody" in newsletter("campaign", "show", "opening/invitation").out
+    said = newsletter("campaign", "archive", "opening/invitation", "--show").out
+    assert said == (
+        "opening/invitation is read by everybody, once it is sent: http://127.0.0.1:8025/archive/opening/invitation\n"
+    )
+    shown = json.loads(newsletter("campaign", "show", "opening/invitation", "--json").out)
+    assert shown["archive_url"] == "http://127.0.0.1:8025/archive/opening/invitation"
+    hidden = json.loads(newsletter("campaign", "archive", "opening/invitation", "--hide", "--json").out)
+    assert hidden == {"campaign": "opening/invitation", "public": False, "url": ""}
+    wrong = newsletter("campaign", "archive", "opening/invitatin")
+    assert (wrong.code, "did you mean opening/invitation?" in wrong.err) == (1, True)

@@ -103,3 +103,19 @@ def test_a_date_without_a_zone_is_refused(facts: content.Facts, envelope: conten
     naive = replace(envelope, date=datetime(2031, 1, 1))  # noqa: DTZ001 # the very mistake
     with pytest.raises(content.ContentError, match="time zone"):
         content.compile("invitation", facts, content.Facets(), envelope=naive)
+
+
+def test_a_mail_that_all_may_read_says_where_and_another_says_nothing(
+    facts: content.Facts, envelope: content.Envelope, values: dict[str, str]
+) -> None:
+    url = "https://news.example.org/archive/lanterns/invitation"
+    archived = replace(envelope, archive="https://news.example.org/events", archived_at=url)
+    mail = sent("invitation", replace(facts, archive_url=url), archived, values)
+    assert mail["List-Archive"] == "<https://news.example.org/events>"  # RFC 2369
+    assert mail["Archived-At"] == f"<{url}>"  # RFC 5064
+    for kind in ("plain", "html"):
+        assert url in mail.get_body((kind,)).get_content()
+    mail = sent("invitation", facts, envelope, values)
+    assert mail["List-Archive"] is None
+    assert mail["Archived-At"] is None
+    assert "View in the browser" not in mail.get_body(("plain",)).get_content()

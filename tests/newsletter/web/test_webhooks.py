@@ -13,6 +13,7 @@ from sqlalchemy import select
 from starlette.applications import Starlette
 from starlette.routing import Route
 
+from newsletter.campaigns.archive import Shelf
 from newsletter.tables import inbox
 from newsletter.web import webhooks
 from newsletter.web.look import Looks
@@ -127,7 +128,8 @@ class Handshake:
 
 async def test_what_a_report_says_is_stored_before_its_answer_is_tried(settings, database, clock, desk) -> None:
     pages = Pages.open(settings.templates, base="")
-    site = Site(settings, database, desk.links, pages, Looks(FOLDER / "style.css"), clock, {"handshake": Handshake()})
+    looks, providers = Looks(FOLDER / "style.css"), {"handshake": Handshake()}
+    site = Site(settings, database, desk.links, pages, looks, clock, providers, Shelf(None))
     app = Starlette(routes=[Route("/webhooks/{provider}", partial(webhooks.receive, site), methods=["POST"])])
     transport = httpx2.ASGITransport(app=app)
     async with httpx2.AsyncClient(transport=transport, base_url="https://news.example.org") as client:

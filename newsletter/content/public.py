@@ -1,0 +1,57 @@
+"""A mail as everybody may read it: in the series' language and zone, to nobody, with nobody's links."""
+
+import base64
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from newsletter.content import renderer
+from newsletter.content.facts import Facets, Facts
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """The subject and the HTML; pictures that travelled in the mail are in the HTML itself."""
+
+    subject: str
+    html: str
+
+
+def render(kind: str, facts: Facts, *, templates: Path | None) -> Copy:
+    """The copy of a mail. Raises ContentError where its template is there no more, or wrong by now."""
+    made = renderer.render(
+        kind, facts, _nobody(facts), slot=_Shared(facts.public_url), templates=templates, is_public=True
+    )
+    html = made.html
+    for picture in made.pictures:
+        content = base64.b64encode(picture.content).decode()
+        html = html.replace(f"cid:{picture.name}", f"data:{picture.media_type};base64,{content}")
+    # A page has a main part, which readers by ear can go to; a mail is one as a whole.
+    return Copy(made.subject, _BODY.sub(r"\1<main>\2</main>\3", html))
+
+
+_BODY = re.compile(r"(<body\b[^>]*>)(.*)(</body>)", re.DOTALL)
+
+
+def subject(kind: str, facts: Facts, *, templates: Path | None) -> str:
+    """The subject alone, which takes far less time. Raises ContentError likewise."""
+    return renderer.subject(
+        kind, facts, _nobody(facts), slot=_Shared(facts.public_url), templates=templates, is_public=True
+    )
+
+
+def _nobody(facts: Facts) -> Facets:
+    return Facets(locale=facts.constellation.language, timezone=facts.constellation.timezone, named=False)
+
+
+@dataclass(frozen=True, slots=True)
+class _Shared:
+    """What stands in each slot's place: no name, no address, and pages that are the same for all."""
+
+    public_url: str
+
+    def __call__(self, name: str) -> str:
+        """The value for a slot."""
+        if name in ("preferences_url", "unsubscribe_url", "one_click_url", "account_url"):
+            return f"{self.public_url}/link"  # where people have their own links sent to them
+        return f"{self.public_url}/join" if name.endswith("_url") else ""

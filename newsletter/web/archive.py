@@ -1,0 +1,99 @@
+"""What everybody may look at: the series' page with its events and past mails, each mail, and the feed of them."""
+
+from datetime import UTC, datetime
+from xml.etree import ElementTree as Xml
+from zoneinfo import ZoneInfo
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+
+from newsletter import calendars
+from newsletter.campaigns import visibility
+from newsletter.campaigns.archive import Issue
+from newsletter.constellation.model import Constellation
+from newsletter.content import dates
+from newsletter.web import languages
+from newsletter.web.calendars import unless_known
+from newsletter.web.site import Site
+
+_ATOM = "http://www.w3.org/2005/Atom"
+_IN_FEED = 50
+_PUBLIC = "public, max-age=900"
+
+# A mail's styles stand in it. Nothing else is allowed to it than on our pages: no script, nothing from elsewhere.
+_MAIL_POLICY = (
+    "default-src 'none'; style-src 'unsafe-inline'; img-src 'self' data:; base-uri 'none'; form-action 'none'; "
+    "frame-ancestors 'none'"
+)
+
+
+async def series(site: Site, request: Request) -> Response:
+    """The series, its events, and what has been written about them."""
+    async with site.read() as (connection, look):
+        issues = await site.shelf.issues(connection)
+    now, voice = site.clock(), languages.voice(request, look)
+    held = look.constellation.events if look.constellation else ()
+    zone = ZoneInfo(look.timezone)
+    return site.show(
+        "events",
+        look,
+        voice,
+        ahead=[event for event in held if event.ends.astimezone(UTC) > now],
+        past=[event for event in reversed(held) if event.ends.astimezone(UTC) <= now],
+        mails=[
+            (one, visibility.path(one.slug), dates.full_day(one.sent_at.astimezone(zone), voice.locale))
+            for one in issues
+        ],
+        calendar=calendars.follow(f"{site.settings.public_url}/calendar.ics", look.name),
+    )
+
+
+async def mail(site: Site, request: Request) -> Response:
+    """A mail as it was sent, but to nobody in particular."""
+    async with site.read() as (connection, _):
+        copy = await site.shelf.copy(connection, request.path_params["slug"])
+    if copy is None:
+        raise HTTPException(404)
+    return HTMLResponse(copy.html, headers={"Content-Security-Policy": _MAIL_POLICY, "Cache-Control": _PUBLIC})
+
+
+async def feed(site: Site, request: Request) -> Response:
+    """The latest mails as a feed (RFC 4287)."""
+    async with site.read() as (connection, look):
+        issues = (await site.shelf.issues(connection))[:_IN_FEED]
+    if look.constellation is None:
+        raise HTTPException(404)
+    since = look.loaded_at or site.clock()
+    body = _atom(look.constellation, issues, site.settings.public_url, since)
+    return unless_known(request, body, "application/atom+xml; charset=utf-8", cache=_PUBLIC)
+
+
+def _atom(constellation: Constellation, issues: list[Issue], site: str, since: datetime) -> bytes:
+    feed = Xml.Element("feed", {"xmlns": _ATOM, "xml:lang": constellation.language})
+    _add(feed, "id", f"{site}/events")
+    _add(feed, "title", constellation.name)
+    if constellation.tagline:
+        _add(feed, "subtitle", constellation.tagline)
+    _add(feed, "updated", _moment(issues[0].sent_at if issues else since))
+    Xml.SubElement(feed, "link", {"rel": "self", "type": "application/atom+xml", "href": f"{site}/feed.atom"})
+    Xml.SubElement(feed, "link", {"rel": "alternate", "type": "text/html", "href": f"{site}/events"})
+    _add(Xml.SubElement(feed, "author"), "name", constellation.sender.name)
+    for one in issues:
+        entry, where = Xml.SubElement(feed, "entry"), f"{site}{visibility.path(one.slug)}"
+        _add(entry, "id", where)
+        _add(entry, "title", one.subject)
+        _add(entry, "published", _moment(one.sent_at))
+        _add(entry, "updated", _moment(one.sent_at))
+        Xml.SubElement(entry, "link", {"rel": "alternate", "type": "text/html", "href": where})
+        _add(entry, "summary", one.about or one.subject)
+    written: bytes = Xml.tostring(feed, encoding="utf-8", xml_declaration=True)
+    return written
+
+
+def _add(parent: Xml.Element, name: str, text: str) -> None:
+    Xml.SubElement(parent, name).text = text
+
+
+def _moment(at: datetime) -> str:
+    return f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"

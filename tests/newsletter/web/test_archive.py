@@ -1,0 +1,124 @@
+"""What everybody may read: the series' page, each mail to nobody in particular, and the feed; and what nobody may."""
+
+import re
+from dataclasses import replace
+from datetime import timedelta
+from xml.etree import ElementTree as Xml
+
+import pytest
+
+from newsletter.campaigns import lifecycle, store, visibility
+from newsletter.constellation import store as constellations
+
+ATOM = {"a": "http://www.w3.org/2005/Atom"}
+
+
+@pytest.fixture
+def send(database, settings, clock):
+    """Starts a campaign about an event, and answers the path of its mail."""
+
+    async def started(slug: str, kind: str, *, expression: str = "", archived: bool | None = None) -> str:
+        async with database.begin() as connection:
+            draft = await store.draft(connection, slug, kind, now=clock(), expression=expression)
+            if archived is not None:
+                await visibility.choose(connection, draft.id, is_public=archived)
+                draft = await store.find(connection, draft.slug)
+            await lifecycle.start(connection, settings, draft, now=clock())
+        clock.forward(timedelta(minutes=1))
+        return f"/archive/{draft.slug}"
+
+    return started
+
+
+async def test_a_mail_is_read_without_anybodys_name_address_or_links(client, member, send) -> None:
+    await member("ana@example.org", first_name="Ana")
+    response = await client.get(await send("opening", "invitation"))
+    assert response.status_code == 200
+    assert "You are invited" in response.text
+    assert "Ana" not in response.text
+    assert "ana@example.org" not in response.text
+    assert not re.search(r"/(preferences|unsubscribe|one-click|rsvp|account|confirm)/", response.text)
+    assert "This is what Lanterns &amp; Lamps wrote" in response.text
+    assert "script" not in response.headers["content-security-policy"]
+
+
+async def test_the_page_of_the_series_has_its_events_and_its_mails(client, send, text) -> None:
+    assert "What we have written" not in text(await client.get("/events"))
+    await send("opening", "save-the-date")
+    await send("opening", "invitation")
+    page = await client.get("/events")
+    said = text(page)
+    assert said.index("Coming up") < said.index("Closing <in> light") < said.index("What has been")
+    assert said.index("What has been") < said.index("Prelude")
+    assert "Lost evening Cancelled" in said
+    assert said.index("You are invited: Opening") < said.index("Save the date: Opening"), "the latest first"
+    assert "calendar.google.com" in page.text
+    assert "webcal://news.example.org/calendar.ics" in page.text
+
+
+async def test_the_feed_names_each_mail_once_and_is_not_sent_again_to_who_has_it(client, send) -> None:
+    await send("opening", "save-the-date")
+    latest = await send("opening", "invitation")
+    response = await client.get("/feed.atom")
+    assert response.headers["content-type"] == "application/atom+xml; charset=utf-8"
+    feed = Xml.fromstring(response.content)
+    entries = feed.findall("a:entry", ATOM)
+    assert [entry.findtext("a:title", namespaces=ATOM) for entry in entries] == [
+        "You are invited: Opening",
+        "Save the date: Opening, Wednesday, February 3",
+    ]
+    assert entries[0].findtext("a:id", namespaces=ATOM) == f"https://news.example.org{latest}"
+    assert feed.findtext("a:updated", namespaces=ATOM) == entries[0].findtext("a:updated", namespaces=ATOM)
+    again = await client.get("/feed.atom", headers={"If-None-Match": response.headers["etag"]})
+    assert again.status_code == 304
+    await send("closing", "invitation")
+    assert (await client.get("/feed.atom", headers={"If-None-Match": response.headers["etag"]})).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("kind", "options", "is_public"),
+    [
+        ("invitation", {}, True),
+        ("invitation", {"archived": False}, False),
+        ("invitation", {"expression": 'role = "teacher"'}, False),
+        ("invitation", {"expression": 'role = "teacher"', "archived": True}, True),
+        ("reminder", {}, False),
+        ("starting-soon", {}, False),
+        ("starting-soon", {"archived": True}, True),
+    ],
+)
+async def test_what_all_may_read_says_so_in_the_mail_and_nothing_else_is_there(
+    client, database, send, kind, options, is_public
+) -> None:
+    path = await send("opening", kind, **options)
+    assert (await client.get(path)).status_code == (200 if is_public else 404)
+    assert (path in (await client.get("/events")).text) is is_public
+    assert (path in (await client.get("/feed.atom")).text) is is_public
+    async with database.read() as connection:
+        facts = (await store.find(connection, f"opening/{kind}")).facts
+    assert facts.archive_url == (f"https://news.example.org{path}" if is_public else "")
+
+
+async def test_a_draft_is_nobodys_business(client, database, clock) -> None:
+    async with database.begin() as connection:
+        await store.draft(connection, "opening", "invitation", now=clock())
+    assert (await client.get("/archive/opening/invitation")).status_code == 404
+
+
+async def test_hidden_afterwards_it_is_gone_and_shown_again_it_is_back(client, database, send) -> None:
+    path = await send("opening", "invitation")
+    for is_public, status in ((False, 404), (True, 200)):
+        async with database.begin() as connection:
+            found = await store.find(connection, "opening/invitation")
+            await visibility.choose(connection, found.id, is_public=is_public)
+        assert (await client.get(path)).status_code == status
+
+
+async def test_the_archive_shows_what_was_said_then(client, database, loaded, clock, send) -> None:
+    path = await send("opening", "invitation")
+    renamed = [replace(one, title="Another name") if one.slug == "opening" else one for one in loaded.events]
+    async with database.begin() as connection:
+        await constellations.load(connection, replace(loaded, events=tuple(renamed)), clock())
+    response = await client.get(path)
+    assert "Opening" in response.text
+    assert "Another name" not in response.text

@@ -26,6 +26,8 @@ from newsletter.content.facts import Facts
 from newsletter.database import Database
 from newsletter.delivery.composer import Mailing
 from newsletter.delivery.ledger import Due
+from newsletter.dkim import keys
+from newsletter.dkim.keys import Algorithm
 from newsletter.engine import embedded
 from newsletter.settings import Settings
 from subscribers.columns import Instant
@@ -43,13 +45,20 @@ hash_key = "{key}"
 [smtp]
 host = "127.0.0.1"
 port = {port}
-tls = "none"
+tls = "{tls}"
 [bounces]
 address = "bounce@bounces.example.org"
 [joining]
 proof_of_work = "off"
 most_an_hour = 1000000
 most_an_hour_from_network = 1000000
+"""
+
+_SIGNED = """
+[[dkim]]
+domain = "example.org"
+selector = "bench"
+key_file = "dkim.pem"
 """
 
 _PEOPLE = """
@@ -121,11 +130,20 @@ def folder() -> Iterator[Path]:
         shutil.rmtree(path, ignore_errors=True)
 
 
-async def prepare(url: str, at: Path, *, people: int, size: int = 16 * 1024, port: int = 25) -> Ground:
-    """Migrate the database, load the sample constellation, and add people and a draft whose mail has about `size`."""
+async def prepare(
+    url: str, at: Path, *, people: int, size: int = 16 * 1024, port: int = 25, tls: str = "none", signed: bool = False
+) -> Ground:
+    """Migrate the database, load the sample constellation, and add people and a draft whose mail has about `size`.
+
+    `size` 0 is the smallest mail there is: MJML, css-inline and our header take some KB. `signed`: by RSA-2048.
+    """
     path = at / "newsletter.toml"
     templates = Path(__file__).parent / "templates"
-    path.write_text(_SETTINGS.format(url=url, templates=templates, key="k" * 40, port=port))
+    path.write_text(_SETTINGS.format(url=url, templates=templates, key="k" * 40, port=port, tls=tls))
+    if signed:
+        keys.make(Algorithm.RSA, at / "dkim.pem")
+        with path.open("a") as file:
+            file.write(_SIGNED)
     settings = settings_file.read(path)
     now = datetime.now(UTC)
     await databases.upgrade(url)
@@ -135,13 +153,13 @@ async def prepare(url: str, at: Path, *, people: int, size: int = 16 * 1024, por
             constellation = _constellation(at, now)
             await loading.load(connection, constellation, now, actor="benchmark")
             facts = Facts(constellation, event=constellation.event("opening"), public_url=settings.public_url)
-            note = _note(facts, settings, size, now)
-            draft = await store.draft(connection, "opening", "invitation", now=now, note=note)
+            note = _note(facts, settings, size, now) if size else ""
+            draft = await store.draft(connection, "opening", "invitation" if size else "thanks", now=now, note=note)
             stated = await lifecycle.facts(connection, settings, draft)
         await populate(database, people, now)
     finally:
         await database.close()
-    return Ground(path, settings, draft, len(mailing(stated, settings, now).item(READER).body))
+    return Ground(path, settings, draft, len(mailing(stated, settings, now, draft.kind).item(READER).body))
 
 
 def _constellation(at: Path, now: datetime) -> Constellation:
@@ -162,9 +180,9 @@ async def populate(database: Database, people: int, now: datetime) -> None:
         await connection.execute(text("ANALYZE"))
 
 
-def mailing(facts: Facts, settings: Settings, now: datetime) -> Mailing:
+def mailing(facts: Facts, settings: Settings, now: datetime, kind: str = "invitation") -> Mailing:
     """The campaign's mails, as the sender makes them."""
-    return Mailing(embedded.stationery(settings), 1, "opening/invitation", "invitation", facts, now)
+    return Mailing(embedded.stationery(settings), 1, f"opening/{kind}", kind, facts, now)
 
 
 def _note(facts: Facts, settings: Settings, size: int, now: datetime) -> str:

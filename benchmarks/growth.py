@@ -8,13 +8,13 @@ from benchmarks.campaigns import deliver
 from benchmarks.rows import Row, row
 from benchmarks.scale import Scale
 
-_MEGABYTES = 150
+_MEGABYTES = 100
 _SECONDS_TO_FIRST = 3
 
 
 def memory(scale: Scale) -> Iterator[Row]:
-    """The peak resident memory of the sending process at each size of audience, against the smallest."""
-    smallest = None
+    """Peak resident memory and messages a second of the sender at each size of audience, against the smallest."""
+    smallest = rate = None
     with wire.sink() as port:
         for people in scale.growth:
             with ground.sqlite() as url, ground.folder() as at:
@@ -26,7 +26,13 @@ def memory(scale: Scale) -> Iterator[Row]:
                 baseline=smallest,
                 below=_MEGABYTES,
             )
-            smallest = smallest or told["rss_mb"]
+            yield row(
+                f"the same: how many of {people:,} a second, in {told['seconds']:.0f} s",
+                people / told["seconds"],
+                "msg/s",
+                baseline=rate,
+            )
+            smallest, rate = smallest or told["rss_mb"], rate or people / told["seconds"]
 
 
 def start(scale: Scale) -> Iterator[Row]:

@@ -16,7 +16,7 @@ from subscribers import importing
 
 async def imported(url: str, path: Path) -> float:
     """Seconds; every person of the file must have become active."""
-    database = databases.connect(url)
+    database = databases.connect(url, for_import=True)
     try:
         begun = time.perf_counter()
         report = await importing.run(path, begin=database.begin, hash_key="k" * 40, now=datetime.now(UTC))

@@ -9,6 +9,9 @@ class Scale:
 
     name: str
     campaign: int
+    others: int
+    """Recipients of the campaigns of other sizes, signed and secured."""
+
     rivals: int
     growth: tuple[int, ...]
     start: int
@@ -18,6 +21,6 @@ class Scale:
     helps: int
 
 
-QUICK = Scale("quick", 3_000, 500, (1_000, 5_000), 20_000, 5_000, 500, 5_000, 3)
-DEFAULT = Scale("default", 50_000, 3_000, (10_000, 50_000, 200_000), 1_000_000, 200_000, 5_000, 100_000, 7)
-FULL = Scale("full", 50_000, 5_000, (10_000, 100_000, 1_000_000), 1_000_000, 1_000_000, 20_000, 1_000_000, 7)
+QUICK = Scale("quick", 3_000, 2_000, 500, (1_000, 5_000), 20_000, 5_000, 500, 5_000, 3)
+DEFAULT = Scale("default", 50_000, 20_000, 3_000, (10_000, 100_000), 1_000_000, 200_000, 5_000, 100_000, 7)
+FULL = Scale("full", 50_000, 50_000, 5_000, (10_000, 100_000, 1_000_000), 1_000_000, 1_000_000, 20_000, 1_000_000, 7)

@@ -4,6 +4,8 @@ import os
 import shutil
 import socket
 import subprocess
+import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,6 +26,20 @@ def sink() -> Iterator[int]:
         yield port
 
 
+@contextmanager
+def secure_sink() -> Iterator[int]:
+    """A sink of our own that offers STARTTLS; answers the port."""
+    with tempfile.TemporaryDirectory(prefix="newsletter-bench-") as folder:
+        key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
+        files = ["-keyout", f"{folder}/server.key", "-out", f"{folder}/server.pem"]
+        certify = [_tool("openssl"), "req", "-x509", "-subj", "/CN=localhost", *key, *files]
+        subprocess.run(certify, check=True, capture_output=True)
+        command = [sys.executable, "-m", "benchmarks.sink", folder]
+        with processes.running(command, stdout=subprocess.PIPE) as process:
+            assert process.stdout is not None
+            yield int(process.stdout.readline())
+
+
 def source(port: int, *, messages: int, size: int) -> float:
     """Messages a second of smtp-source: 20 sessions, each kept open, which is the fastest it can do."""
     command = [
@@ -38,7 +54,8 @@ def source(port: int, *, messages: int, size: int) -> float:
 def _tool(name: str) -> str:
     found = shutil.which(name, path=f"{os.environ.get('PATH', '')}:/usr/sbin")
     if found is None:
-        raise SystemExit(f"benchmarks: {name} is missing; Debian's package postfix brings it")
+        package = "openssl" if name == "openssl" else "postfix"
+        raise SystemExit(f"benchmarks: {name} is missing; Debian's package {package} brings it")
     return found
 
 

@@ -26,9 +26,11 @@ from newsletter.errors import NewsletterError
 Result = TypeVar("Result")
 
 _BUSY_SECONDS = 30
-_WRITER_CACHE_KIB = 32_768
-_READER_CACHE_KIB = 4_096
-"""Of each reader; the operating system caches the file for all of them together."""
+_CACHE_KIB = 4_096
+"""Of each connection; the operating system caches the file for all of them together."""
+
+_IMPORT_CACHE_KIB = 32_768
+"""Of one that writes a million hashes, each somewhere else in its index."""
 _BUSY = "another process already runs the engine on this database; it will deliver what is due"
 _LOCK_NUMBER = 0x6E657773  # "news": the advisory lock of the embedded engine on PostgreSQL
 
@@ -131,8 +133,11 @@ def parse(url: str) -> URL:
     return parsed
 
 
-def connect(url: str, *, pool: int = 8) -> Database:
-    """Make the engines; nothing is opened before the first use. `pool` is how many connections may be open."""
+def connect(url: str, *, pool: int = 8, for_import: bool = False) -> Database:
+    """Make the engines; nothing is opened before the first use. `pool` is how many connections may be open.
+
+    `for_import` gives SQLite the memory that a large import is faster with.
+    """
     parsed = parse(url)
     if parsed.get_backend_name() == "postgresql":
         engine = create_async_engine(
@@ -143,8 +148,9 @@ def connect(url: str, *, pool: int = 8) -> Database:
     opened = partial(sqlite.connect, Path(str(parsed.database)), patience=_BUSY_SECONDS)
     writer = create_async_engine(driver, poolclass=NullPool, async_creator=partial(opened, only_reads=False))
     reader = create_async_engine(driver, poolclass=NullPool, async_creator=partial(opened, only_reads=True))
-    _prepare_sqlite(writer, begin="BEGIN IMMEDIATE", query_only=False)
-    _prepare_sqlite(reader, begin="BEGIN", query_only=True)
+    cache = _IMPORT_CACHE_KIB if for_import else _CACHE_KIB
+    _prepare_sqlite(writer, begin="BEGIN IMMEDIATE", query_only=False, cache_kib=cache)
+    _prepare_sqlite(reader, begin="BEGIN", query_only=True, cache_kib=_CACHE_KIB)
     return Database(
         parsed,
         Connections(writer, most=1, patience=_BUSY_SECONDS),
@@ -152,11 +158,11 @@ def connect(url: str, *, pool: int = 8) -> Database:
     )
 
 
-def _prepare_sqlite(engine: AsyncEngine, *, begin: str, query_only: bool) -> None:
+def _prepare_sqlite(engine: AsyncEngine, *, begin: str, query_only: bool, cache_kib: int) -> None:
     @event.listens_for(engine.sync_engine, "connect")
     def on_connect(connection: Any, _: object) -> None:
         cursor = connection.cursor()
-        for pragma in _pragmas(query_only=query_only):
+        for pragma in _pragmas(query_only=query_only, cache_kib=cache_kib):
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
 
@@ -173,12 +179,12 @@ def _driver(connection: Connection | None) -> sqlite.Connection:
     return driver
 
 
-def _pragmas(*, query_only: bool) -> list[str]:
+def _pragmas(*, query_only: bool, cache_kib: int) -> list[str]:
     return [
         "journal_mode = WAL",
         "synchronous = NORMAL",
         "foreign_keys = ON",
-        f"cache_size = -{_READER_CACHE_KIB if query_only else _WRITER_CACHE_KIB}",
+        f"cache_size = -{cache_kib}",
         "temp_store = MEMORY",
         f"query_only = {'ON' if query_only else 'OFF'}",
         # From here on the driver waits for a lock itself, without blocking; what only reads finds none.

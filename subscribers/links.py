@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from itsdangerous import Signer
 from itsdangerous.signer import HMACAlgorithm, SigningAlgorithm
@@ -70,9 +70,11 @@ class Opened:
         return self.campaign_id
 
 
-@dataclass(frozen=True, slots=True)
-class DeliveryRef:
-    """One mail we sent. `number` is the subscriber's id for a campaign, else transactional.id (campaign_id 0)."""
+class DeliveryRef(NamedTuple):
+    """One mail we sent. `number` is the subscriber's id for a campaign, else transactional.id (campaign_id 0).
+
+    A tuple, since one is made for every mail.
+    """
 
     kind: Literal["campaign", "transactional"]
     campaign_id: int

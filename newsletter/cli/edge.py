@@ -74,12 +74,12 @@ def run(work: Coroutine[Any, Any, Result]) -> Result:
 
 
 @asynccontextmanager
-async def opened(url: str) -> "AsyncIterator[Database]":
+async def opened(url: str, *, for_import: bool = False) -> "AsyncIterator[Database]":
     """The database, refused with one clear line when it is not at this program's schema."""
     from newsletter import database as databases
 
     await databases.require_current(url)
-    database = databases.connect(url)
+    database = databases.connect(url, for_import=for_import)
     try:
         yield database
     finally:

@@ -13,7 +13,7 @@ WIDTH = 75
 SOFT_BREAK = b"=\r\n"
 
 _UNSAFE = re.compile(rb"[^ -<>-~]|(?<= ) ")
-_SAFE = re.compile(rb"[!-\-/-<>-EG-~](?:[!-<>-~]| (?! ))*")  # needs no escape, begins with no "." and no "F"
+_SAFE = re.compile(rb"[!-\-/-<>-EG-~][!-<>-~]*(?: [!-<>-~]+)*")  # needs no escape, begins with no "." and no "F"
 _CHUNK = re.compile(rb".{1,%d}" % WIDTH)
 _GUARDED = (b".", b"From ")  # a dot would have to be stuffed (RFC 5321 4.5.2); mbox files turn "From " into ">From "
 
@@ -33,7 +33,9 @@ def value(text: str) -> bytes:
     """Quoted-printable of one value without line breaks, as complete rows: each ends in a soft break."""
     raw = text.encode()
     if _SAFE.fullmatch(raw):
-        cut = raw if len(raw) <= WIDTH else SOFT_BREAK.join(_CHUNK.findall(raw))
+        if len(raw) <= WIDTH:
+            return raw + SOFT_BREAK
+        cut = SOFT_BREAK.join(_CHUNK.findall(raw))
         if b"\n." not in cut and b"\nF" not in cut:
             return cut + SOFT_BREAK
     if len(raw) * 3 <= WIDTH and raw[:1] not in (b"", b".", b"F") and b"  " not in raw and b"\t" not in raw:

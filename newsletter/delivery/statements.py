@@ -3,6 +3,7 @@
 SQLAlchemy takes longer to build such a statement, or to bind a window's rows to it, than a database to run it.
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import cache
@@ -119,11 +120,10 @@ UPDATE delivery SET state = ?, reply = ?, due_at = ?, at = ?
 WHERE campaign_id = ? AND subscriber_id = ? AND state = 'sending'
 """
 
+# As JSON, since psycopg writes arrays in Python, element by element: a quarter of what a window cost us.
 _SETTLE_POSTGRESQL = text("""
 UPDATE delivery SET state = new.state, reply = new.reply, due_at = new.due_at, at = :now
-FROM unnest(
-  CAST(:ids AS bigint[]), CAST(:states AS text[]), CAST(:replies AS text[]), CAST(:dues AS timestamptz[])
-) AS new (id, state, reply, due_at)
+FROM json_to_recordset(CAST(:outcomes AS json)) AS new (id bigint, state text, reply text, due_at timestamptz)
 WHERE delivery.campaign_id = :campaign AND delivery.subscriber_id = new.id AND delivery.state = 'sending'
 """)
 
@@ -140,9 +140,12 @@ async def settle(connection: AsyncConnection, campaign_id: int, outcomes: Outcom
         rows = [(state.value, reply, _text(due), at, campaign_id, number) for number, state, reply, due in outcomes]
         await connection.exec_driver_sql(_SETTLE_SQLITE, rows)
         return
-    ids, states, replies, dues = (list(column) for column in zip(*outcomes, strict=True))
-    values = {"ids": ids, "states": [state.value for state in states], "replies": replies, "dues": dues}
-    await connection.execute(_SETTLE_POSTGRESQL, {**values, "campaign": campaign_id, "now": now})
+    records = [
+        {"id": number, "state": state, "reply": reply, "due_at": due and due.isoformat()}
+        for number, state, reply, due in outcomes
+    ]
+    values = {"outcomes": json.dumps(records), "campaign": campaign_id, "now": now}
+    await connection.execute(_SETTLE_POSTGRESQL, values)
 
 
 def _text(moment: datetime | None) -> str | None:

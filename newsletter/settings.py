@@ -89,6 +89,7 @@ class Delivery(Section):
     retry_first: timedelta = timedelta(minutes=2)
     retry_longest: timedelta = timedelta(hours=4)
     give_up_after: timedelta = timedelta(days=2)
+    most_a_day: int = Field(0, ge=0, le=1000)
 
 
 class Bounces(Section):

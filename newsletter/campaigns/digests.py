@@ -27,6 +27,7 @@ from newsletter.settings import Settings
 from newsletter.tables import campaign, delivery
 from newsletter.tables import constellation as constellation_table
 from subscribers import audience
+from subscribers.audience import Rhythm
 from subscribers.tables import subscriber
 
 _WEEK = timedelta(weeks=1)
@@ -53,6 +54,11 @@ async def next_due(connection: AsyncConnection, now: datetime) -> datetime | Non
     if is_of_use and await _is_open(connection, due_at, season):
         return due_at
     return planning.next_digest(season.digest, ZoneInfo(season.timezone), now)
+
+
+async def readers(connection: AsyncConnection, now: datetime) -> int:
+    """How many have chosen a digest, and may be written to."""
+    return await told.count(connection, and_(audience.mailable(now), subscriber.c.rhythm == Rhythm.WEEKLY))
 
 
 async def fire(connection: AsyncConnection, settings: Settings, now: datetime) -> Fired | None:

@@ -7,6 +7,7 @@ from sqlalchemy import Row, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from newsletter.campaigns.store import Campaign
+from newsletter.delivery import cap
 from newsletter.delivery.state import State
 from newsletter.tables import delivery
 from subscribers import attending, audience, consent, directory, standing, suppression
@@ -147,15 +148,8 @@ def _fate(mail: _Mail, entry: Entry, steps: list[consent.Evidence], of: Campaign
         case State.SENT:
             heard = f"; since then it was reported: {mail.feedback}" if mail.feedback else ""
             return f"was sent {of.slug}{when}: the mail server took it{_answer(mail)}{heard}."
-        case State.QUEUED if mail.due_at is not None:
-            return (
-                f"is to get {of.slug} on {_day(mail.due_at)}: it goes to everyone at the same hour of their own clock."
-            )
-        case State.QUEUED | State.SENDING:
-            return f"is to get {of.slug}: the mail waits for its turn, and the campaign is {of.status}."
-        case State.DEFERRED:
-            again = "" if mail.due_at is None else f"; it is tried again on {_day(mail.due_at)}"
-            return f"has not got {of.slug} yet: the mail server put it off{when}{_answer(mail)}{again}."
+        case State.QUEUED | State.SENDING | State.DEFERRED:
+            return _outlook(mail, of, when)
         case State.REFUSED:
             return f"did not get {of.slug}: the mail was refused{when}{_answer(mail)}."
         case State.EXPIRED:
@@ -168,6 +162,19 @@ def _fate(mail: _Mail, entry: Entry, steps: list[consent.Evidence], of: Campaign
             return f"may have got {of.slug}: whether the mail server took it{when} is not known{_answer(mail)}."
         case State.CANCELLED:
             return f"did not get {of.slug}: the campaign was cancelled{when} before their turn came."
+
+
+def _outlook(mail: _Mail, of: Campaign, when: str) -> str:
+    """What becomes of a mail that may still be sent."""
+    later = "" if mail.due_at is None else _day(mail.due_at)
+    if mail.state != State.DEFERRED:
+        if later:
+            return f"is to get {of.slug} on {later}: it goes to everyone at the same hour of their own clock."
+        return f"is to get {of.slug}: the mail waits for its turn, and the campaign is {of.status}."
+    if mail.reply and mail.reply.endswith(cap.REASON):  # we kept it back ourselves, no server did
+        return f"has not got {of.slug} yet: {mail.reply}{f'; its turn comes on {later}' if later else ''}."
+    again = f"; it is tried again on {later}" if later else ""
+    return f"has not got {of.slug} yet: the mail server put it off{when}{_answer(mail)}{again}."
 
 
 def _told(step: consent.Evidence) -> str:

@@ -5,6 +5,7 @@ import dataclasses
 import gc
 import getpass
 import json
+import shutil
 import sys
 from collections.abc import AsyncIterator, Coroutine, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -19,6 +20,7 @@ import typer
 from newsletter.clock import wall_clock
 
 if TYPE_CHECKING:  # `newsletter --help` must not pay for these
+    from rich.text import Text
     from sqlalchemy.ext.asyncio import AsyncConnection
 
     from newsletter.database import Database
@@ -157,6 +159,20 @@ def plain(value: Any) -> Any:
             return {field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
         case _:
             return str(value)
+
+
+def columns() -> int:
+    """How wide the terminal is; 80 where there is none."""
+    return shutil.get_terminal_size().columns if is_terminal() else 80
+
+
+def draw(lines: "Iterable[Text]") -> None:
+    """Print lines in their colours, where there is a terminal that has some."""
+    from rich.console import Console
+
+    console = Console(highlight=False, width=columns())
+    for line in lines:
+        console.print(line, no_wrap=True, crop=True)
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, numbers: Sequence[str] = ()) -> None:

@@ -81,9 +81,9 @@ def due(event: Event, mail: Mail, reader: str = "") -> datetime:
     """
     anchor = event.starts if mail.anchor is Anchor.START else event.ends
     if mail.at is not None:
-        zone = _zone(reader, mail.timezone) if mail.local else ZoneInfo(mail.timezone)
-        day = anchor.astimezone(zone).date() + timedelta(days=mail.days)
-        return instant(datetime.combine(day, mail.at), zone)
+        there = zone(reader, mail.timezone) if mail.local else ZoneInfo(mail.timezone)
+        day = anchor.astimezone(there).date() + timedelta(days=mail.days)
+        return instant(datetime.combine(day, mail.at), there)
     if mail.days:
         anchor = instant(anchor.replace(tzinfo=None) + timedelta(days=mail.days), ZoneInfo(event.timezone))
     return anchor.astimezone(UTC) + mail.elapsed
@@ -117,7 +117,8 @@ def over_at(event: Event | None, kind: str) -> datetime | None:
 _CLOCK_CHANGE = timedelta(hours=2)
 
 
-def _zone(name: str, otherwise: str) -> ZoneInfo:
+def zone(name: str, otherwise: str) -> ZoneInfo:
+    """The zone of that name, or another where there is none, or none that this machine knows."""
     try:
         return ZoneInfo(name or otherwise)
     except (ZoneInfoNotFoundError, ValueError, OSError):

@@ -5,7 +5,7 @@ import os
 import socket
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import structlog
 from sqlalchemy import select
@@ -16,6 +16,7 @@ from newsletter.content.errors import ContentError
 from newsletter.content.facts import Facts
 from newsletter.database import Database
 from newsletter.delivery import backoff, ledger, purpose, signed
+from newsletter.delivery.cap import Cap
 from newsletter.delivery.composer import Mailing, Stationery
 from newsletter.delivery.ledger import Due, Hold, Settlement, State, Window
 from newsletter.delivery.offer import Item
@@ -30,6 +31,9 @@ from subscribers.audience import About
 from subscribers.links import DeliveryRef
 
 log = structlog.get_logger(__name__)
+
+_OF_USE = timedelta(weeks=1)
+"""How long a mail that looks back may wait for a day with fewer others."""
 
 
 @dataclass(slots=True)
@@ -52,6 +56,7 @@ class _Campaign:
     about: About
     by_hours: bool
     over_at: datetime | None
+    cap: Cap | None
 
     async def give_up(self, connection: AsyncConnection, hold: Hold, now: datetime) -> None:
         """Expire what waits in a shard and would come too late."""
@@ -152,7 +157,9 @@ class Dispatcher:
         async with self._database.begin() as connection:
             now = self._clock()
             await campaign.give_up(connection, hold, now)
-            window = await ledger.claim(connection, hold, after_id=hold.first_id - 1, limit=limit, about=about, now=now)
+            window = await ledger.claim(
+                connection, hold, after_id=hold.first_id - 1, limit=limit, about=about, now=now, cap=campaign.cap
+            )
         while True:
             failures: list[tuple[int, Outcome]] = []
             items = _items(mailing, window, failures)
@@ -168,7 +175,14 @@ class Dispatcher:
                     await ledger.settle(connection, hold, settled, now)
                 else:
                     window = await ledger.settle_and_claim(
-                        connection, hold, settled, after_id=window.last_id, limit=limit, about=about, now=now
+                        connection,
+                        hold,
+                        settled,
+                        after_id=window.last_id,
+                        limit=limit,
+                        about=about,
+                        now=now,
+                        cap=campaign.cap,
                     )
                 if refused:
                     await self._on_refused(connection, refused, now)
@@ -202,8 +216,15 @@ class Dispatcher:
                 over_at = None  # staff have started it knowing that
             asks = facts.event is not None and facts.event.rsvp
             about = purpose.about(slug, topic, event_kind or "", kind, document, asks=asks)
-            self._campaigns[campaign_id] = _Campaign(mailing, about, by_hours, over_at)
+            cap = self._cap(about, facts.constellation.timezone, over_at or started_at + _OF_USE)
+            self._campaigns[campaign_id] = _Campaign(mailing, about, by_hours, over_at, cap)
         return self._campaigns[campaign_id]
+
+    def _cap(self, about: About, timezone: str, useless_from: datetime) -> Cap | None:
+        """What keeps a campaign's mails back; nothing keeps the essentials."""
+        if about.is_essential or not self._policy.most_a_day:
+            return None
+        return Cap(self._policy.most_a_day, timezone, useless_from)
 
     def _settlement(self, campaign: _Campaign, due: Due, outcome: Outcome | None, now: datetime) -> Settlement:
         number = due.subscriber_id

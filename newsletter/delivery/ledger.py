@@ -7,6 +7,7 @@
                          └─ owner died: takeover ─▶ queued (resend) | uncertain (hold)
     queued | deferred ──claim, no longer mailable──▶ suppressed;  ──cancel──▶ cancelled;  ──expire──▶ expired
     queued | deferred ──claim, domain is paused──▶ deferred, until the pause is over
+    queued | deferred ──claim, enough for today──▶ deferred, until the next day; or expired, if of no use by then
 
 A queued delivery with a `due_at` is not claimed before then: it is by its reader's own clock.
 
@@ -33,7 +34,9 @@ from sqlalchemy import (
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from newsletter.delivery import cap as caps
 from newsletter.delivery import pauses, statements
+from newsletter.delivery.cap import Cap
 from newsletter.delivery.state import State as State
 from newsletter.errors import NewsletterError
 from newsletter.tables import campaign, delivery, shard
@@ -220,18 +223,33 @@ async def _fence(connection: AsyncConnection, hold: Hold) -> None:
 
 
 async def claim(
-    connection: AsyncConnection, hold: Hold, *, after_id: int, limit: int, about: About, now: datetime
+    connection: AsyncConnection,
+    hold: Hold,
+    *,
+    after_id: int,
+    limit: int,
+    about: About,
+    now: datetime,
+    cap: Cap | None = None,
 ) -> Window:
     """Mark the next people of the shard as `sending` and answer them; who may no longer be mailed is suppressed.
 
-    Nothing is claimed of a campaign that is no longer `sending`. Raises Fenced.
+    Who has had as many mails as `cap` allows in a day waits. Nothing is claimed of a campaign that is no longer
+    `sending`. Raises Fenced.
     """
     await _fence(connection, hold)
-    return await _claim(connection, hold, after_id=after_id, limit=limit, about=about, now=now)
+    return await _claim(connection, hold, after_id=after_id, limit=limit, about=about, now=now, cap=cap)
 
 
 async def _claim(
-    connection: AsyncConnection, hold: Hold, *, after_id: int, limit: int, about: About, now: datetime
+    connection: AsyncConnection,
+    hold: Hold,
+    *,
+    after_id: int,
+    limit: int,
+    about: About,
+    now: datetime,
+    cap: Cap | None,
 ) -> Window:
     wanted = {"of_campaign": hold.campaign_id, "after_id": after_id, "last_id": hold.last_id, "most": limit, "now": now}
     rows = (await connection.execute(statements.claimable(about), wanted)).all()
@@ -250,6 +268,9 @@ async def _claim(
         resting = {due.subscriber_id: pause for due in people if (pause := paused.get(due.address.rpartition("@")[2]))}
         await statements.put_off(connection, hold.campaign_id, resting, now)
         people = tuple(due for due in people if due.subscriber_id not in resting)
+    if cap is not None and people:
+        kept_back = await caps.keep_back(connection, hold.campaign_id, people, cap, now)
+        people = tuple(due for due in people if due.subscriber_id not in kept_back)
     claimed = {"of_campaign": hold.campaign_id, "first_id": rows[0].subscriber_id, "last_id": last_id, "now": now}
     await connection.execute(statements.MARK, claimed)
     return Window(people, last_id, exhausted=len(rows) < limit)
@@ -270,10 +291,11 @@ async def settle_and_claim(
     limit: int,
     about: About,
     now: datetime,
+    cap: Cap | None = None,
 ) -> Window:
     """Settle one window and claim the next behind one fence. Raises Fenced, and then nothing is written."""
     await settle(connection, hold, settled, now)
-    return await _claim(connection, hold, after_id=after_id, limit=limit, about=about, now=now)
+    return await _claim(connection, hold, after_id=after_id, limit=limit, about=about, now=now, cap=cap)
 
 
 async def let_go(connection: AsyncConnection, hold: Hold, now: datetime, *, not_before: datetime | None = None) -> None:

@@ -104,7 +104,7 @@ _LINK_TOKEN = re.compile(r"[A-Za-z0-9_-]{22}\.[A-Za-z0-9_-]{22}")
 _OLD_LINK = struct.Struct(">QIQ")
 _OLD_LINK_TOKEN = re.compile(r"[A-Za-z0-9_-]{27}\.[A-Za-z0-9_-]{43}")
 
-_REFUSAL = re.compile(r"(?P<hash>[0-9a-f]{32})\.[A-Za-z0-9_-]{43}")
+_REFUSAL = re.compile(r"(?P<hash>[0-9a-f]{32})\.[A-Za-z0-9_-]{22}")
 
 _DELIVERY = struct.Struct(">IQ")  # campaign (0: transactional), number
 _DELIVERY_MAC = 13  # bytes: 104 bits, and with the 12 before them 40 base32 digits without padding

@@ -110,7 +110,7 @@ VALUES: Mapping[str, str] = {
     "unsubscribe_url": "https://news.example.org/unsubscribe/AQAAAAAAAAAqAAAABwAAAABgGzqA.Zm9yIHNob3csIG5vdCBmb3IgdXNl",
     "one_click_url": "https://news.example.org/one-click/AQAAAAAAAAAqAAAABwAAAABgGzqA.Zm9yIHNob3csIG5vdCBmb3IgdXNl",
     "confirm_url": "https://news.example.org/confirm/AQAAAAAAAAAqAAAABwAAAABgGzqA.Zm9yIHNob3csIG5vdCBmb3IgdXNl",
-    "refuse_url": "https://news.example.org/refuse/Zm9yIHNob3csIG5vdCBmb3.Zm9yIHNob3csIG5vdCBmb3IgdXNlZm9yIHNob3csIG5vdCB",
+    "refuse_url": "https://news.example.org/refuse/6e6f742d6d652d6e657665722d616761.Zm9yIHNob3csIG5vdCBmb3",
     "account_url": "https://news.example.org/account/AQAAAAAAAAAqAAAABwAAAABgGzqA.Zm9yIHNob3csIG5vdCBmb3IgdXNl",
     "rsvp_url": "https://news.example.org/rsvp/AQAAAAAAAAAqAAAABwAAAABgGzqA.Zm9yIHNob3csIG5vdCBmb3IgdXNl",
     "move_url": "https://news.example.org/move/AQAAAAAAAAAqAAAABwAAAABgGzqA.Zm9yIHNob3csIG5vdCBmb3IgdXNl",

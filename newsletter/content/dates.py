@@ -1,7 +1,7 @@
 """Days and hours as a reader writes them: in the order of their locale, by the clock of the event or of the reader."""
 
 import re
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
@@ -59,9 +59,14 @@ def days(event: Event, where: Locale) -> str:
 
 def short_days(event: Event, where: Locale) -> str:
     """`Feb 3`, or `May 6 – 7` of an event of several days."""
-    if event.days == 1:
-        return format_skeleton("MMMd", event.starts.date(), locale=where)
-    return format_interval(event.starts.date(), _last(event).date(), "MMMd", locale=where).translate(_SPACES)
+    return _short_days(event.starts.date(), _last(event).date() if event.days > 1 else None, where)
+
+
+@lru_cache(maxsize=1024)  # a page has a season of them, and each takes as long as a statement to the database
+def _short_days(first: date, last: date | None, where: Locale) -> str:
+    if last is None:
+        return format_skeleton("MMMd", first, locale=where)
+    return format_interval(first, last, "MMMd", locale=where).translate(_SPACES)
 
 
 def day_numbers(event: Event) -> str:

@@ -1,6 +1,5 @@
 """`newsletter campaign`: from a draft to its report."""
 
-import webbrowser
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from newsletter.campaigns import audiences, lifecycle, previewing, report, store, visibility, writing
 from newsletter.campaigns.store import Campaign
-from newsletter.cli import campaign_checking, campaign_sending, edge, grouping, reported
+from newsletter.cli import campaign_checking, campaign_preview, campaign_sending, edge, grouping, reported
 from newsletter.constellation import store as constellations
 from newsletter.constellation.model import MailKind
 from newsletter.delivery import ledger
@@ -171,27 +170,23 @@ def archive(
 @app.command()
 def preview(
     slug: Slug,
-    folder: Annotated[Path, typer.Option(help="Where to write it.")] = Path("preview"),
+    folder: Annotated[
+        Path | None, typer.Option(help="Write the mail into this folder instead: .html, .txt and .eml.")
+    ] = None,
+    port: Annotated[int, typer.Option(help="The port of the page; 0 takes a free one.")] = 0,
     browser: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
 ) -> None:
-    """Write the mail as a reader would get it: .html, .txt and .eml.
+    """Serve a page with the mail as any reader gets it, which follows your files as you change them.
+
+    Phone, desktop, dark, plain text, headers, size, and what `campaign check` says of it. Ctrl-C ends it.
 
     Example: newsletter campaign preview opening/invitation --open
     """
     settings = edge.settings()
-
-    async def work() -> previewing.Preview:
-        async with edge.opened(settings.database) as database, database.read() as connection:
-            found = await store.find(connection, slug)
-            return await previewing.preview(connection, settings, embedded.stationery(settings), found, edge.now())
-
-    seen = edge.run(work())
-    files = previewing.write(seen, folder, slug.replace("/", "-"))
-    edge.say(f"Subject: {seen.subject}")
-    for file in files:
-        edge.say(f"{file}  {file.stat().st_size:,} bytes")
-    if browser:
-        webbrowser.open(files[0].resolve().as_uri())
+    if folder is not None:
+        edge.run(campaign_preview.write(settings, slug, folder, browser=browser))
+    else:
+        edge.run(campaign_preview.serve(settings, slug, port=port, browser=browser))
 
 
 @app.command()

@@ -1,7 +1,6 @@
 """`newsletter serve`: the pages, the webhooks and the embedded engine, in one process."""
 
 import signal
-import socket
 import sys
 from typing import Annotated
 
@@ -10,18 +9,13 @@ import uvicorn
 
 from newsletter import database as databases
 from newsletter import logs
-from newsletter.cli import edge, grouping
-from newsletter.errors import NewsletterError
+from newsletter.cli import edge, grouping, listening
 from newsletter.settings import Settings
 from newsletter.web.app import create_app
 
 _DRAIN_SECONDS = 20
 
 app = grouping.alone()
-
-
-class CannotListen(NewsletterError):
-    """The address is taken, is not this machine's, or needs more rights than we have."""
 
 
 @app.command()
@@ -42,7 +36,7 @@ def serve(
 
 async def _serve(settings: Settings, host: str, port: int) -> None:
     await databases.require_current(settings.database)
-    with _listen(host, port) as listener:
+    with listening.at(host, port) as listener:
         shown = f"[{host}]" if ":" in host else host
         edge.say(f"Serving http://{shown}:{listener.getsockname()[1]}, for visitors of {settings.public_url}/join.")
         config = uvicorn.Config(
@@ -55,14 +49,3 @@ async def _serve(settings: Settings, host: str, port: int) -> None:
             timeout_graceful_shutdown=_DRAIN_SECONDS,
         )
         await uvicorn.Server(config).serve(sockets=[listener])
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    try:
-        return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
-    except OverflowError as error:
-        raise CannotListen(f"cannot listen at port {port}: a port is at most 65535") from error
-    except OSError as error:
-        # Python adds the address to the system's own words, which this line names already.
-        reason = (error.strerror or str(error)).partition(" (")[0]
-        raise CannotListen(f"cannot listen at {host}:{port}: {reason}; choose another with --host or --port") from error

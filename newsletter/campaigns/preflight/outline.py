@@ -57,7 +57,12 @@ def read(html: str) -> Outline:
     parser = _Parser()
     parser.feed(html)
     parser.close()
+    parser.outline.preheader = parser.outline.preheader.strip(_FILLING)
     return parser.outline
+
+
+_FILLING = "\u034f\u200c\xa0 \n"
+"""What a preheader is lengthened with, so that lists do not go on with the text."""
 
 
 @dataclass(frozen=True, slots=True)

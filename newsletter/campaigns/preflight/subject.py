@@ -6,7 +6,6 @@ from newsletter.campaigns.preflight.findings import Finding, Rule, error, warnin
 from newsletter.campaigns.preflight.mail import Mail
 
 _LONGEST, _SHORTEST_PREHEADER = 78, 20
-_FILLING = "\u034f\u200c\xa0 \n"
 
 
 def check(mail: Mail) -> Iterator[Finding]:
@@ -19,7 +18,7 @@ def check(mail: Mail) -> Iterator[Finding]:
             Rule.SUBJECT_LENGTH,
             f"the subject has {len(subject)} characters; lists cut off after some 50, and few show {_LONGEST}",
         )
-    preheader = mail.outline.preheader.strip(_FILLING)
+    preheader = mail.outline.preheader
     is_said = not mail.facts.letters or any(letter.preheader for letter in mail.facts.letters)
     if not preheader or not is_said:
         yield warning(Rule.PREHEADER, "there is no preheader; lists show how the text begins instead")

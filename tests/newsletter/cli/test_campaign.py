@@ -4,10 +4,13 @@ import asyncio
 import email
 import email.policy
 import json
+import re
+import signal
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
 
 from newsletter import database as databases
@@ -69,6 +72,23 @@ async def test_a_campaign_from_draft_to_report(smtp_server: Any, prepare: Any, r
             "closing/invitation": "finished",
         }
     assert len(server.received) == 12
+
+
+async def test_the_preview_is_served_until_somebody_ends_it(prepare: Any, spawn: Any) -> None:
+    slug = await prepare(25, 2)
+    process = await spawn("campaign", "preview", slug)
+    said = (await asyncio.wait_for(process.stdout.readline(), 60)).decode()
+    url = re.search(r"http://127\.0\.0\.1:\d+/", said)
+    assert url is not None, said
+    async with httpx2.AsyncClient() as client:
+        page = await client.get(url[0])
+        async with client.stream("GET", f"{url[0]}changes?since={'x' * 24}") as changes:
+            assert [line async for line in changes.aiter_lines()][0::3] == ["event: ready", "event: changed"]
+    assert page.status_code == 200
+    assert "Preview of" in page.text
+    process.send_signal(signal.SIGINT)
+    rest, _ = await asyncio.wait_for(process.communicate(), 60)
+    assert (process.returncode, rest.decode()) == (130, "")
 
 
 async def test_pause_resume_and_cancel_by_hand(smtp_server: Any, prepare: Any, run: Run) -> None:

@@ -1,7 +1,7 @@
 """From a person and a mailing to one message on the wire: the links, the envelope and the skeleton come together."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Protocol
@@ -137,8 +137,7 @@ class Mailing:
 
     def skeleton(self, reader: Receiver) -> Skeleton:
         """The variant of the mail that this person gets."""
-        facets = replace(facets_of(reader), items=reader.items)
-        return self._dated(self.dated(reader)).skeleton(facets)
+        return self._dated(self.dated(reader)).skeleton(facets_of(reader, reader.items))
 
     def item(self, reader: Receiver) -> Item:
         """One person's message and its envelope. Raises ContentError for a value that no mail may carry."""
@@ -179,6 +178,6 @@ def transactional_item(stationery: Stationery, waiting: Waiting, facts: Facts) -
     )
 
 
-def facets_of(reader: Reader) -> Facets:
-    """What a template may decide on about this person."""
-    return Facets(locale=reader.locale, timezone=reader.timezone, named=bool(reader.first_name.strip()))
+def facets_of(reader: Reader, items: int = -1) -> Facets:
+    """What a template may decide on about this person; `items` as in Facets."""
+    return Facets(reader.locale, reader.timezone, bool(reader.first_name.strip()), items)

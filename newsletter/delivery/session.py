@@ -124,9 +124,9 @@ class Session(asyncio.Protocol):
         if not chunks:
             self._finish()
             return
-        self._awaited.extend(awaited for awaited, _ in chunks)
+        self._awaited.extend([awaited for awaited, _ in chunks])
         if self._dialect.pipelining:
-            self._transport.write(b"".join(data for _, data in chunks))
+            self._transport.write(b"".join([data for _, data in chunks]))
         else:
             self._unwritten.extend(data for _, data in chunks)
             self._write_one()

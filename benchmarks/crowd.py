@@ -22,7 +22,7 @@ from newsletter.campaigns import audiences, lifecycle
 from newsletter.database import Database
 from newsletter.delivery import ledger
 from newsletter.delivery.state import State
-from newsletter.engine import embedded
+from newsletter.engine import parts
 from subscribers import audience
 from subscribers.audience import About
 from subscribers.links import Links, Purpose
@@ -52,7 +52,7 @@ def measure(scale: Scale) -> Iterator[Row]:
             for beside, first, at_work in (("an import", 1, _importing), ("a campaign", visits + 1, _sending)):
                 asyncio.run(_unconfirm(url, first, visits))
                 with at_work(at, url, made):
-                    asking = _visits(embedded.links(made.settings), range(first, first + visits))
+                    asking = _visits(parts.links(made.settings), range(first, first + visits))
                     told = web.asked(at, served, asking, *_ONE_AT_A_TIME)
                 yield row(
                     f"join, confirm and preference pages among {scale.crowd:,} beside {beside}: the slowest in twenty",

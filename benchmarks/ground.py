@@ -28,7 +28,7 @@ from newsletter.delivery.composer import Mailing
 from newsletter.delivery.ledger import Due
 from newsletter.dkim import keys
 from newsletter.dkim.keys import Algorithm
-from newsletter.engine import embedded
+from newsletter.engine import parts
 from newsletter.settings import Settings
 from subscribers.columns import Instant
 
@@ -182,7 +182,7 @@ async def populate(database: Database, people: int, now: datetime) -> None:
 
 def mailing(facts: Facts, settings: Settings, now: datetime, kind: str = "invitation") -> Mailing:
     """The campaign's mails, as the sender makes them."""
-    return Mailing(embedded.stationery(settings), 1, f"opening/{kind}", kind, facts, now)
+    return Mailing(parts.stationery(settings), 1, f"opening/{kind}", kind, facts, now)
 
 
 def _note(facts: Facts, settings: Settings, size: int, now: datetime) -> str:

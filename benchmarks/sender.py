@@ -17,8 +17,8 @@ from newsletter.campaigns import lifecycle, store
 from newsletter.cli import edge
 from newsletter.clock import wall_clock
 from newsletter.delivery import ledger
-from newsletter.delivery.dispatch import Tally
-from newsletter.delivery.ledger import Settlement
+from newsletter.delivery.ledger import Due, Settlement
+from newsletter.delivery.tally import Tally
 from newsletter.engine import embedded
 
 
@@ -66,9 +66,9 @@ class _Watched(Tally):
         self.first_at = 0.0
         self._stop = stop
 
-    def add(self, settlements: Sequence[Settlement]) -> None:
+    def add(self, campaign_id: int, people: Sequence[Due], settlements: Sequence[Settlement]) -> None:
         """Count a window."""
-        super().add(settlements)
+        super().add(campaign_id, people, settlements)
         self.first_at = self.first_at or time.perf_counter()
         if self._stop is not None:
             self._stop.set()

@@ -16,7 +16,7 @@ from typing import Any
 from benchmarks import ground, processes
 from benchmarks.rows import Row, row
 from benchmarks.scale import Scale
-from newsletter.engine import embedded
+from newsletter.engine import parts
 from subscribers.links import Purpose
 
 _REQUESTS_A_SECOND = 3_000
@@ -28,7 +28,7 @@ def measure(scale: Scale) -> Iterator[Row]:
     """Rows of requests a second, each request about another person, and of the slowest in a hundred."""
     with ground.folder() as at, ground.sqlite() as url:
         made = asyncio.run(ground.prepare(url, at, people=scale.requests))
-        links = embedded.links(made.settings)
+        links = parts.links(made.settings)
         now = datetime.now(UTC)
         leaving = [links.token(Purpose.UNSUBSCRIBE, n, issued_at=now) for n in range(1, scale.requests + 1)]
         choosing = [links.token(Purpose.PREFERENCES, n, issued_at=now) for n in range(1, scale.requests + 1)]

@@ -19,7 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from sqlalchemy.pool import NullPool
 
 from alembic import command
-from newsletter import assets, sqlite
+from newsletter import assets, queue_schema, sqlite
 from newsletter.connections import Connections
 from newsletter.errors import NewsletterError
 
@@ -81,31 +81,56 @@ class Database:
         return self.reader.begin()
 
     @asynccontextmanager
-    async def engine_lock(self) -> AsyncIterator[None]:
-        """Hold the right to run the embedded engine. Raises DatabaseBusy while another process holds it.
+    async def engine_lock(self, *, shared: bool = False) -> AsyncIterator["EngineLock"]:
+        """Hold the right to run the engine: alone, or `shared` with others that share it. Raises DatabaseBusy.
 
         The operating system (or PostgreSQL) lets go of it when the holder dies, however it dies.
         """
         if self.is_sqlite:
             with _locked_file(Path(f"{self.url.database}.lock")):
-                yield
+                yield EngineLock(None)
             return
         assert isinstance(self.writer, AsyncEngine)  # noqa: S101 - `connect` made it
         async with self.writer.connect() as connection:
-            held = await connection.scalar(text("SELECT pg_try_advisory_lock(:n)"), {"n": _LOCK_NUMBER})
-            await connection.commit()  # the lock is the session's; no transaction need stay open for it
-            if not held:
-                raise DatabaseBusy(_BUSY)
+            lock = EngineLock(connection, "_shared" if shared else "")
+            await lock.take()
             try:
-                yield
+                yield lock
             finally:
-                await connection.execute(text("SELECT pg_advisory_unlock(:n)"), {"n": _LOCK_NUMBER})
+                await connection.invalidate()  # the lock is the session's, and ends with it
 
     async def close(self) -> None:
         """Close every connection."""
         await self.writer.dispose()
         if self.reader is not self.writer:
             await self.reader.dispose()
+
+
+@dataclass(frozen=True, slots=True)
+class EngineLock:
+    """The right to run the engine, as long as it is held: PostgreSQL forgets it with the connection it was taken by."""
+
+    connection: AsyncConnection | None
+    form: str = ""
+
+    async def take(self) -> None:
+        """Take it over this connection. Raises DatabaseBusy while another process holds it."""
+        assert self.connection is not None  # noqa: S101 - the lock of a file is taken with the file
+        held = await self.connection.scalar(text(f"SELECT pg_try_advisory_lock{self.form}(:n)"), {"n": _LOCK_NUMBER})
+        await self.connection.commit()  # no transaction need stay open for it
+        if not held:
+            raise DatabaseBusy(_BUSY)
+
+    async def keep(self) -> None:
+        """Make sure that it is still held; where the connection was cut, take it again. Raises DatabaseBusy."""
+        if self.connection is None:
+            return
+        try:
+            await self.connection.scalar(text("SELECT 1"))
+            await self.connection.commit()
+        except DBAPIError:
+            await self.connection.rollback()
+            await self.take()
 
 
 @contextmanager
@@ -193,8 +218,14 @@ def _pragmas(*, query_only: bool, cache_kib: int) -> list[str]:
 
 
 async def upgrade(url: str) -> str:
-    """Bring a database to this program's schema, creating a SQLite file that does not exist; answer its revision."""
-    return await asyncio.to_thread(_with_connection, url, _upgrade)
+    """Bring a database to this program's schema, creating a SQLite file that does not exist; answer its revision.
+
+    On PostgreSQL also the tables that hand work to many hosts, where the extra `postgres` is installed.
+    """
+    revision = await asyncio.to_thread(_with_connection, url, _upgrade)
+    if parse(url).get_backend_name() == "postgresql" and queue_schema.is_installed():
+        await asyncio.to_thread(_with_connection, url, queue_schema.upgrade, isolation_level="AUTOCOMMIT")
+    return revision
 
 
 async def current(url: str) -> str | None:
@@ -221,6 +252,16 @@ async def require_current(url: str) -> None:
         if found in known:
             raise DatabaseError(f"the database is at {found}, behind {needed}; run `newsletter db upgrade`")
         raise DatabaseError(f"the database is at {found}, which this version does not know; upgrade the program")
+
+
+async def require_queue(url: str) -> None:
+    """Refuse a database that cannot hand work to many hosts, naming what mends it."""
+    if parse(url).get_backend_name() != "postgresql":
+        raise DatabaseError('many hosts need PostgreSQL: set database = "postgresql://…", or engine.kind = "embedded"')
+    if not queue_schema.is_installed():
+        raise DatabaseError("many hosts need the extra `postgres`: pip install 'newsletter[postgres]'")
+    if not await asyncio.to_thread(_with_connection, url, queue_schema.is_current):
+        raise DatabaseError("the tables that hand work to many hosts are missing or old; run `newsletter db upgrade`")
 
 
 async def backup(url: str, target: Path) -> None:
@@ -273,10 +314,10 @@ def _current(connection: Connection) -> str | None:
     return MigrationContext.configure(connection).get_current_revision()
 
 
-def _with_connection(url: str, work: Callable[[Connection], Result]) -> Result:
+def _with_connection(url: str, work: Callable[[Connection], Result], **options: Any) -> Result:
     parsed = parse(url)
     driver = "sqlite" if parsed.get_backend_name() == "sqlite" else "postgresql+psycopg"
-    engine = create_engine(parsed.set(drivername=driver))
+    engine = create_engine(parsed.set(drivername=driver), **options)
     try:
         with engine.begin() as connection:
             return work(connection)

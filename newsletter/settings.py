@@ -5,9 +5,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from newsletter import database, setting_values, tomlfile
@@ -90,6 +90,21 @@ class Delivery(Section):
     retry_longest: timedelta = timedelta(hours=4)
     give_up_after: timedelta = timedelta(days=2)
     most_a_day: int = Field(0, ge=0, le=1000)
+    drain: timedelta = Field(timedelta(seconds=20), gt=timedelta(0))
+
+
+class Engine(Section):
+    """Who delivers: one process, or workers on many hosts; and when one of them is believed dead."""
+
+    kind: Literal["embedded", "procrastinate"] = "embedded"
+    heartbeat: timedelta = Field(timedelta(seconds=10), gt=timedelta(0))
+    lease: timedelta = timedelta(seconds=30)
+
+    @model_validator(mode="after")
+    def _outlives_a_heartbeat(self) -> Self:
+        if self.lease < 2 * self.heartbeat:
+            raise ValueError("lease must be at least twice the heartbeat, or a worker that lives is believed dead")
+        return self
 
 
 class Bounces(Section):
@@ -168,6 +183,7 @@ class Web(Section):
     host: str = "127.0.0.1"
     port: int = Field(8025, ge=0, le=65535)
     trusted_proxies: tuple[Annotated[str, AfterValidator(setting_values.network)], ...] = ()
+    metrics_token: SecretStr = SecretStr("")
     form_origins: tuple[Annotated[str, AfterValidator(setting_values.origin)], ...] = ()
 
 
@@ -229,6 +245,7 @@ class Settings(BaseSettings):
     dkim: tuple[Dkim, ...] = ()
     delivery: Delivery = Delivery()
     preflight: Preflight = Preflight()
+    engine: Engine = Engine()
     bounces: Bounces = Bounces()
     mailbox: Mailbox = Mailbox()
     webhooks: Webhooks = Webhooks()

@@ -40,6 +40,7 @@ __all__ = [
     "request_count",
     "shard",
     "transactional",
+    "worker",
 ]
 
 
@@ -221,6 +222,22 @@ delivery = Table(
 
 WAITING = text("state IN ('queued', 'sending', 'deferred')")
 """What of `transactional` is not settled, in the words of its index: only so does SQLite see that the index will do."""
+
+
+class WorkerColumns(TypedColumns):
+    """A process that runs the engine, as it last said of itself: for people to look at, nothing is decided by it.
+
+    `pulse` is what it does (see newsletter.engine.presence).
+    """
+
+    name: Named[str] = Column(Text, primary_key=True)
+    engine: Named[str] = Column(Text)
+    started_at: Named[datetime] = Column(Instant)
+    seen_at: Named[datetime] = Column(Instant)
+    pulse: Named[dict[str, Any]] = Column(Json)
+
+
+worker = Table("worker", metadata, WorkerColumns, sqlite_strict=True, sqlite_with_rowid=False)
 
 
 class TransactionalColumns(TypedColumns):

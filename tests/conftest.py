@@ -77,8 +77,8 @@ def postgres_template(postgres: str) -> str:
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """The URL of a database, once for each engine: migrated where the test asks for `database`, else empty."""
-    is_migrated = "database" in request.fixturenames
+    """The URL of a database, once for each engine: migrated for the fixtures that need it so, else empty."""
+    is_migrated = not {"database", "migrated_url", "prepare"}.isdisjoint(request.fixturenames)
     if request.param == "sqlite":
         if is_migrated:
             shutil.copy(request.getfixturevalue("sqlite_template"), tmp_path / "newsletter.sqlite3")
@@ -92,6 +92,12 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
     yield uri.replace("/postgres?", f"/{name}?")
     with psycopg.connect(uri, autocommit=True) as connection:
         connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+@pytest.fixture
+def migrated_url(database_url: str) -> str:
+    """The URL of a migrated database, once for each engine, for a test that opens it by itself."""
+    return database_url
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 import asyncio
 import os
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +20,12 @@ Spawn = Callable[..., Awaitable[asyncio.subprocess.Process]]
 
 
 @pytest.fixture
-def spawn(tmp_path: Path) -> Spawn:
-    """Start `newsletter …` as a process of its own, with the settings of `prepare`."""
+async def spawn(tmp_path: Path) -> AsyncIterator[Spawn]:
+    """Start `newsletter …` as a process of its own, with the settings of `prepare`; what a test leaves is killed."""
+    started: list[asyncio.subprocess.Process] = []
 
     async def start(*arguments: str) -> asyncio.subprocess.Process:
-        return await asyncio.create_subprocess_exec(
+        process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
             "newsletter",
@@ -36,15 +37,24 @@ def spawn(tmp_path: Path) -> Spawn:
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
         )
+        started.append(process)
+        return process
 
-    return start
+    yield start
+    for process in started:
+        if process.returncode is None:
+            process.kill()
+            said, _ = await process.communicate()
+            sys.stdout.write(said.decode())  # pytest shows it where the test failed
 
 
 @pytest.fixture
 def prepare(database_url: str, tmp_path: Path, add_people: Any) -> Callable[..., Awaitable[str]]:
     """Settings, a database with people, and the draft of a campaign to all of them; answers its name."""
 
-    async def go(port: int, people: int, *, window: int = 20, connections: int = 2, retry_first: int = 1) -> str:
+    async def go(
+        port: int, people: int, *, window: int = 20, connections: int = 2, retry_first: int = 1, more: str = ""
+    ) -> str:
         (tmp_path / "newsletter.toml").write_text(
             f"""
             database = "{database_url}"
@@ -66,6 +76,7 @@ def prepare(database_url: str, tmp_path: Path, add_people: Any) -> Callable[...,
             spamassassin = false
             [bounces]
             address = "bounce@bounces.example.org"
+            {more}
             """
         )
         await databases.upgrade(database_url)

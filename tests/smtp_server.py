@@ -40,11 +40,12 @@ USUAL = {
 @dataclass(slots=True)
 class ScriptedServer:
     """An ESMTP server (RFC 5321); `cut` re-chunks what it writes, to split and merge replies anywhere;
-    while `gate` is clear no message is answered."""
+    while `gate` is clear no message is answered, and each only after `delay` seconds."""
 
     answers: Answers = lambda verb, argument: None
     extensions: tuple[str, ...] = ("PIPELINING", "8BITMIME", "SMTPUTF8")
     gate: asyncio.Event | None = None
+    delay: float = 0.0
     cut: Callable[[bytes], list[bytes]] = lambda data: [data]
     received: list[Received] = field(default_factory=list)
     commands: list[str] = field(default_factory=list)
@@ -106,6 +107,8 @@ class ScriptedServer:
         data = await self._data(reader)
         if self.gate is not None:
             await self.gate.wait()
+        if self.delay:
+            await asyncio.sleep(self.delay)
         reply = (self.answers("BODY", rcpt_to) if rcpt_to else "554 5.5.1 no valid recipients") or USUAL["BODY"]
         if rcpt_to and (reply.startswith("2") or reply == "take-and-close"):
             self.received.append(Received(mail_from, rcpt_to, data))
@@ -130,6 +133,36 @@ class ScriptedServer:
         for chunk in self.cut(text.encode() + b"\r\n"):
             writer.write(chunk)
             await writer.drain()
+
+
+class Tripwire:
+    """Answers for a server that accepts everything, and tells when so many more messages have arrived."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.at = 0
+        self.holds = False
+        self.reached = asyncio.Event()
+        self.gate = asyncio.Event()
+        self.gate.set()
+
+    def arm(self, more: int, *, holds: bool = False) -> None:
+        self.at = self.count + more
+        self.holds = holds
+        self.reached.clear()
+
+    def __call__(self, verb: str, _: str) -> None:
+        self.count += verb == "BODY"
+        if self.count == self.at:
+            self.reached.set()
+            if self.holds:
+                self.gate.clear()
+
+
+@pytest.fixture
+def tripwire() -> Tripwire:
+    """Tells when so many messages have arrived at the server whose answers it gives."""
+    return Tripwire()
 
 
 @pytest.fixture

@@ -70,8 +70,11 @@ async def read(connection: AsyncConnection, of: Campaign) -> Report:
     )
 
 
-async def unreached(connection: AsyncConnection, of: Campaign, limit: int = 1000) -> list[Unreached]:
-    """Who has not got it, by number, at most `limit` of them."""
+async def unreached(
+    connection: AsyncConnection, of: Campaign, limit: int = 1000, *, state: State | None = None
+) -> list[Unreached]:
+    """Who has not got it, by number, at most `limit` of them; only those in `state`, if one is named."""
+    chosen = delivery.c.state != State.SENT if state is None else delivery.c.state == state
     rows = await connection.execute(
         select(
             delivery.c.subscriber_id,
@@ -82,7 +85,7 @@ async def unreached(connection: AsyncConnection, of: Campaign, limit: int = 1000
             delivery.c.at,
         )
         .outerjoin(subscriber, subscriber.c.id == delivery.c.subscriber_id)
-        .where(delivery.c.campaign_id == of.id, delivery.c.state != State.SENT)
+        .where(delivery.c.campaign_id == of.id, chosen)
         .order_by(delivery.c.subscriber_id)
         .limit(limit)
     )

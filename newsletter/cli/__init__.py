@@ -18,6 +18,8 @@ COMMANDS = {
     "init": "Write fresh settings and a sample constellation.",
     "demo": "Play a whole season against a real SMTP server, and check it.",
     "serve": "Serve the pages and webhooks, and deliver what is due.",
+    "worker": "Deliver what is due without the pages, here or on many hosts.",
+    "engine": "Show what the engine does: workers, campaigns, rates.",
     "settings": "Show what is in force and where each setting comes from.",
     "keys": "List, rotate and retire the keys that sign links.",
     "dkim": "Make, list and check the keys that sign mails.",

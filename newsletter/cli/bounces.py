@@ -14,7 +14,7 @@ from sqlalchemy.exc import DBAPIError
 from newsletter import feedback, logs, setting_values
 from newsletter.cli import edge, grouping, reported
 from newsletter.clock import wall_clock
-from newsletter.engine import embedded, listener, mailboxes, returned_mail
+from newsletter.engine import listener, mailboxes, parts, returned_mail
 from newsletter.engine.returned_mail import Reading
 from newsletter.errors import NewsletterError
 from newsletter.feedback import breaker, kept
@@ -66,7 +66,7 @@ def read(
 def _links() -> Links | None:
     """What knows our tokens; None in a folder without settings, unless they were asked for by name."""
     try:
-        return embedded.links(edge.settings())
+        return parts.links(edge.settings())
     except NoSettings:
         if edge.settings_file.get() != DEFAULT_FILE:
             raise
@@ -112,7 +112,7 @@ def collect(
         raise NoMailbox("no mailbox is named; give a Maildir, or set bounces.maildir or [mailbox] in newsletter.toml")
 
     async def work() -> tuple[int, int]:
-        links = embedded.links(settings)
+        links = parts.links(settings)
         async with edge.opened(settings.database) as database:
             if folder is None:
                 count = await mailboxes.collect(database, links, settings, edge.now())
@@ -152,7 +152,7 @@ def pipe(
 
 async def _take(settings: Settings, raw: bytes, recipient: str) -> None:
     async with edge.opened(settings.database) as database:
-        await returned_mail.take(database, embedded.links(settings), raw, edge.now(), recipient=recipient)
+        await returned_mail.take(database, parts.links(settings), raw, edge.now(), recipient=recipient)
 
 
 @app.command()
@@ -179,7 +179,7 @@ async def _listen(settings: Settings, where: str) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     async with edge.opened(settings.database) as database:
-        letterbox = listener.Letterbox(database, embedded.links(settings), settings.bounces.address, wall_clock)
+        letterbox = listener.Letterbox(database, parts.links(settings), settings.bounces.address, wall_clock)
         async with listener.listening(where, letterbox) as port:
             edge.say(f"Listening at {where.rpartition(':')[0]}:{port} for mail to {settings.bounces.address}.")
             await stop.wait()

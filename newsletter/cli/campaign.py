@@ -8,14 +8,14 @@ from typing import Annotated
 import typer
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from newsletter.campaigns import audiences, lifecycle, previewing, report, store, visibility, writing
+from newsletter.campaigns import audiences, lifecycle, mending, previewing, report, store, visibility, writing
 from newsletter.campaigns.store import Campaign
 from newsletter.cli import campaign_checking, campaign_preview, campaign_sending, edge, grouping, reported
 from newsletter.constellation import store as constellations
 from newsletter.constellation.model import MailKind
 from newsletter.delivery import ledger
 from newsletter.delivery.ledger import State
-from newsletter.engine import embedded, sending
+from newsletter.engine import parts, sending
 
 app = grouping.group()
 
@@ -115,7 +115,7 @@ def show(slug: Slug, as_json: AsJson = False) -> None:
     async def work() -> previewing.Overview:
         async with edge.opened(settings.database) as database, database.read() as connection:
             found = await store.find(connection, slug)
-            return await previewing.overview(connection, settings, embedded.stationery(settings), found, edge.now())
+            return await previewing.overview(connection, settings, parts.stationery(settings), found, edge.now())
 
     seen = edge.run(work())
     if as_json:
@@ -203,9 +203,9 @@ def test(
     async def work() -> list[tuple[str, str]]:
         async with edge.opened(settings.database) as database, database.read() as connection:
             found = await store.find(connection, slug)
-            paper = embedded.stationery(settings)
+            paper = parts.stationery(settings)
             items = await previewing.test_items(connection, settings, paper, found, address, edge.now())
-        relay = embedded.relay(settings)
+        relay = parts.relay(settings)
         try:
             return await previewing.send_test(relay, items)
         finally:
@@ -325,34 +325,55 @@ def cancel(slug: Slug, yes: Annotated[bool, typer.Option("--yes", help="Do not a
 
 
 @app.command()
+def retry(slug: Slug) -> None:
+    """Try again now what failed for passing reasons: given up on, deferred, or refused though the mailbox exists.
+
+    Example: newsletter campaign retry opening/invitation
+    """
+
+    async def step(connection: AsyncConnection, found: Campaign) -> None:
+        count = await mending.retry(connection, found, edge.now())
+        goes_on = ", once it is resumed" if found.status == "paused" else ""
+        edge.say(f"{count:,} are queued again{goes_on}." if count else "Nothing failed for a passing reason.")
+
+    _change(slug, "retried", step)
+
+
+@app.command()
 def uncertain(
     slug: Slug,
     resend: Annotated[bool, typer.Option("--resend", help="Queue them again, with the same Message-ID.")] = False,
+    sent: Annotated[bool, typer.Option("--sent", help="Take them as sent: you know that they arrived.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """List the deliveries that may or may not have arrived (on_uncertain = "hold"), or send them again.
+    """List the deliveries that may or may not have arrived ("hold"), send them again, or take them as sent.
 
     Example: newsletter campaign uncertain opening/invitation --resend
     """
+    if resend and sent:
+        raise typer.BadParameter("choose one of --resend and --sent")
     settings = edge.settings()
 
     async def work() -> tuple[list[report.Unreached], int]:
         async with edge.opened(settings.database) as database, database.begin() as connection:
             found = await store.find(connection, slug)
-            held = [one for one in await report.unreached(connection, found) if one.state is State.UNCERTAIN]
-            queued = 0
-            if resend and held:
-                queued = await ledger.requeue(connection, found.id, [State.UNCERTAIN], edge.now())
-                await edge.audit(connection, "campaign.resent", slug, people=queued)
-            return held, queued
+            held = await report.unreached(connection, found, state=State.UNCERTAIN)
+            count = 0
+            if resend:
+                count = await mending.resend(connection, found, edge.now())
+            elif sent:
+                count = await ledger.believe_sent(connection, found.id, edge.now())
+            if count:
+                await edge.audit(connection, "campaign.resent" if resend else "campaign.believed", slug, people=count)
+            return held, count
 
-    held, queued = edge.run(work())
+    held, count = edge.run(work())
     if as_json:
         edge.emit_json(held)
         return
     edge.table(["address", "when (UTC)", "why"], [(one.address, edge.moment(one.at), one.reply) for one in held])
-    if resend:
-        edge.say(f"{queued:,} are queued again.")
+    if resend or sent:
+        edge.say(f"{count:,} are queued again." if resend else f"{count:,} are taken as sent.")
 
 
 @app.command("report")

@@ -13,7 +13,7 @@ from newsletter.campaigns.preflight.running import Preflight
 from newsletter.cli import edge
 from newsletter.database import Database
 from newsletter.dkim import keys
-from newsletter.engine import embedded
+from newsletter.engine import parts
 from newsletter.settings import Settings
 
 
@@ -62,7 +62,7 @@ _WIDTH, _INDENT = 80, 9
 async def _checked(settings: Settings, database: Database, slug: str, at: datetime) -> Preflight:
     async with database.read() as connection:
         campaign = await store.find(connection, slug)
-        gathered = await running.gather(connection, settings, embedded.stationery(settings), campaign, at)
+        gathered = await running.gather(connection, settings, parts.stationery(settings), campaign, at)
     return await running.check(gathered, settings, [keys.load(one) for one in settings.dkim])
 
 

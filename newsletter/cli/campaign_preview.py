@@ -8,7 +8,7 @@ import uvicorn
 from newsletter import database as databases
 from newsletter.campaigns import previewing, store
 from newsletter.cli import edge, listening
-from newsletter.engine import embedded
+from newsletter.engine import parts
 from newsletter.settings import Settings
 from newsletter.studio.app import Studio, create_app
 
@@ -22,7 +22,7 @@ async def serve(settings: Settings, slug: str, *, port: int, browser: bool) -> N
         settings,
         # The application closes it: when the server is done, the signal that ended it is raised once more.
         databases.connect(settings.database),
-        embedded.stationery(settings),
+        parts.stationery(settings),
         slug,
         edge.now,
         is_ending=lambda: any(server.should_exit for server in servers),
@@ -41,7 +41,7 @@ async def write(settings: Settings, slug: str, folder: Path, *, browser: bool) -
     """Write the mail as a reader would get it into a folder."""
     async with edge.opened(settings.database) as database, database.read() as connection:
         found = await store.find(connection, slug)
-        seen = await previewing.preview(connection, settings, embedded.stationery(settings), found, edge.now())
+        seen = await previewing.preview(connection, settings, parts.stationery(settings), found, edge.now())
     files = previewing.write(seen, folder, slug.replace("/", "-"))
     edge.say(f"Subject: {seen.subject}")
     for file in files:

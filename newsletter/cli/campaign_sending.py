@@ -12,7 +12,7 @@ from newsletter.campaigns.store import Campaign
 from newsletter.cli import campaign_checking, edge, progress
 from newsletter.database import Database
 from newsletter.delivery.ledger import State
-from newsletter.engine import embedded, sending
+from newsletter.engine import parts, sending
 from newsletter.settings import Settings
 
 
@@ -47,7 +47,7 @@ async def send(settings: Settings, slug: str, wanted: str | None, *, agreed: boo
 async def _start_if_draft(settings: Settings, database: Database, slug: str, *, agreed: bool, force: str) -> None:
     async with database.read() as connection:
         found = await store.find(connection, slug)
-        paper = embedded.stationery(settings)
+        paper = parts.stationery(settings)
         seen = await previewing.overview(connection, settings, paper, found, edge.now())
     if found.status == "sending":
         return

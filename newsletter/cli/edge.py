@@ -76,12 +76,12 @@ def run(work: Coroutine[Any, Any, Result]) -> Result:
 
 
 @asynccontextmanager
-async def opened(url: str, *, for_import: bool = False) -> "AsyncIterator[Database]":
+async def opened(url: str, *, pool: int = 8, for_import: bool = False) -> "AsyncIterator[Database]":
     """The database, refused with one clear line when it is not at this program's schema."""
     from newsletter import database as databases
 
     await databases.require_current(url)
-    database = databases.connect(url, for_import=for_import)
+    database = databases.connect(url, pool=pool, for_import=for_import)
     try:
         yield database
     finally:

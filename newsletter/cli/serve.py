@@ -1,4 +1,4 @@
-"""`newsletter serve`: the pages, the webhooks and the embedded engine, in one process."""
+"""`newsletter serve`: the pages and webhooks, and unless it runs elsewhere the engine, in one process."""
 
 import signal
 import sys
@@ -22,6 +22,9 @@ app = grouping.alone()
 def serve(
     host: Annotated[str | None, typer.Option(help="The address to listen at, instead of web.host.")] = None,
     port: Annotated[int | None, typer.Option(help="The port, instead of web.port; 0 takes a free one.")] = None,
+    engine: Annotated[
+        bool, typer.Option("--engine/--no-engine", help="Also deliver, if engine.kind is embedded; or the pages only.")
+    ] = True,
 ) -> None:
     """Serve the pages and webhooks, and deliver what is due, until Ctrl-C or SIGTERM.
 
@@ -31,16 +34,20 @@ def serve(
     logs.configure(logs.FULL)
     # What is in flight is settled first; the server raises the signal again when that is done, and then it is 0.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    edge.run(_serve(settings, host or settings.web.host, settings.web.port if port is None else port))
+    runs_engine = engine and settings.engine.kind == "embedded"
+    port = settings.web.port if port is None else port
+    edge.run(_serve(settings, host or settings.web.host, port, runs_engine=runs_engine))
 
 
-async def _serve(settings: Settings, host: str, port: int) -> None:
+async def _serve(settings: Settings, host: str, port: int, *, runs_engine: bool) -> None:
     await databases.require_current(settings.database)
     with listening.at(host, port) as listener:
         shown = f"[{host}]" if ":" in host else host
         edge.say(f"Serving http://{shown}:{listener.getsockname()[1]}, for visitors of {settings.public_url}/join.")
+        if not runs_engine:
+            edge.say("The pages only: `newsletter worker` delivers.")
         config = uvicorn.Config(
-            create_app(settings, run_engine=True),
+            create_app(settings, run_engine=runs_engine),
             lifespan="on",
             log_level="warning",
             access_log=False,  # paths hold people's tokens

@@ -3,12 +3,17 @@
 import asyncio
 import os
 import socket
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import count
+from typing import TypeVar
 
 import structlog
 from sqlalchemy import select
+from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from newsletter.constellation import planning, schedule
@@ -16,6 +21,7 @@ from newsletter.content.errors import ContentError
 from newsletter.content.facts import Facts
 from newsletter.database import Database
 from newsletter.delivery import backoff, ledger, purpose, signed
+from newsletter.delivery.brake import Brake
 from newsletter.delivery.cap import Cap
 from newsletter.delivery.composer import Mailing, Stationery
 from newsletter.delivery.ledger import Due, Hold, Settlement, State, Window
@@ -24,6 +30,7 @@ from newsletter.delivery.outcome import Accepted, Deferred, Outcome, Refused, St
 from newsletter.delivery.refusal import OnRefused, Refusal
 from newsletter.delivery.relay import Relay, RelayUnreachable
 from newsletter.delivery.session import Session
+from newsletter.delivery.tally import Tally
 from newsletter.settings import Delivery, Settings
 from newsletter.tables import campaign as campaigns
 from newsletter.tables import event
@@ -32,20 +39,15 @@ from subscribers.links import DeliveryRef
 
 log = structlog.get_logger(__name__)
 
+Result = TypeVar("Result")
+
 _OF_USE = timedelta(weeks=1)
 """How long a mail that looks back may wait for a day with fewer others."""
 
-
-@dataclass(slots=True)
-class Tally:
-    """What this process has settled since it began, by state."""
-
-    settled: dict[State, int] = field(default_factory=dict)
-
-    def add(self, settlements: Sequence[Settlement]) -> None:
-        """Count a window."""
-        for one in settlements:
-            self.settled[one.state] = self.settled.get(one.state, 0) + 1
+_KEPT_CAMPAIGNS = 8
+_SILENCE = timedelta(seconds=1)
+_SHORTEST_PAUSE, _LONGEST_PAUSE = 0.1, 2.0
+"""Seconds between two questions to a database that is away."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +88,10 @@ class Dispatcher:
         on_refused: OnRefused,
     ) -> None:
         self.tally = Tally()
+        self.brake = Brake()
+        self.relay_name = f"{settings.smtp.host}:{settings.smtp.port}"
+        self.trouble = ""
+        self.owner = f"{socket.gethostname()}:{os.getpid()}"
         self._settings = settings
         self._policy = settings.delivery
         self._database = database
@@ -93,53 +99,67 @@ class Dispatcher:
         self._stationery = stationery
         self._clock = clock
         self._on_refused = on_refused
-        self._owner = f"{socket.gethostname()}:{os.getpid()}"
         self._campaigns: dict[int, _Campaign] = {}
         self._failures = 0
 
     async def deliver(self, stop: asyncio.Event, *, campaign_id: int | None = None) -> None:
         """Work until nothing is due at this moment, or `stop` is set: then what is in flight is settled first."""
         workers = [self._worker(stop, campaign_id) for _ in range(self._settings.smtp.connections)]
-        async with asyncio.TaskGroup() as group:
-            for worker in workers:
-                group.create_task(worker)
+        ends = await asyncio.gather(*workers, return_exceptions=True)  # a fault of one leaves the others at their work
         self._campaigns.clear()
+        for fault in filter(None, ends):
+            raise fault
+
+    async def deliver_shard(self, campaign_id: int, number: int, stop: asyncio.Event) -> None:
+        """Work through what is due of this shard, whoever owned it before; until `stop` is set, as in `deliver`."""
+        async with self._database.begin() as connection:
+            hold = await ledger.take_over(
+                connection, self.owner, campaign_id, number, self._clock(), on_uncertain=self._policy.on_uncertain
+            )
+        if hold is not None:
+            await self._work_unless_fenced(hold, stop)
 
     async def _worker(self, stop: asyncio.Event, campaign_id: int | None) -> None:
         while not stop.is_set():
             async with self._database.begin() as connection:
                 hold = await ledger.take(
                     connection,
-                    self._owner,
+                    self.owner,
                     self._clock(),
                     on_uncertain=self._policy.on_uncertain,
                     campaign_id=campaign_id,
                 )
             if hold is None:
                 return
-            try:
+            await self._work_unless_fenced(hold, stop)
+
+    async def _work_unless_fenced(self, hold: Hold, stop: asyncio.Event) -> None:
+        try:
+            with self.brake.working(hold.campaign_id):
                 await self._work(hold, stop)
-            except ledger.Fenced as error:
-                log.warning("shard lost", reason=str(error))
+        except ledger.Fenced as error:
+            log.warning("shard lost", reason=str(error))
 
     async def _work(self, hold: Hold, stop: asyncio.Event) -> None:
         not_before = None
         try:
-            async with self._relay.session() as session:
+            async with self._relay.session() as session, self._patience(session, stop):
                 offered = await self._send_shard(session, hold, stop)
                 if session.lost:
                     log.warning("connection lost", reason=session.lost, campaign=hold.campaign_id)
+                    self.trouble = session.lost
                     not_before = self._left_alone(failed=not offered)
                 else:
-                    self._failures = 0
+                    self._failures, self.trouble = 0, ""
         except RelayUnreachable as error:
+            self.trouble = str(error)
             log.warning("relay unreachable", reason=str(error))
             not_before = self._left_alone(failed=True)
-        async with self._database.begin() as connection:
-            await ledger.let_go(connection, hold, self._clock(), not_before=not_before)
-        async with self._database.begin() as connection:
-            if await ledger.finish(connection, self._clock(), hold.campaign_id):
-                log.info("campaign finished", campaign=hold.campaign_id)
+        if self.brake.is_silent:  # the database does not answer: no use in asking it again at once
+            not_before = self._clock() + _SILENCE
+        await self._lasting(stop, lambda c: ledger.let_go(c, hold, self._clock(), not_before=not_before))
+        if await self._lasting(stop, lambda c: ledger.finish(c, self._clock(), hold.campaign_id)):
+            log.info("campaign finished", campaign=hold.campaign_id)
 
     def _left_alone(self, *, failed: bool) -> datetime | None:
         """Until when to leave the relay alone: not at all when it took something before it closed."""
@@ -149,46 +169,106 @@ class Dispatcher:
         self._failures += 1
         return self._clock() + backoff.reconnect_after(self._failures)
 
+    @asynccontextmanager
+    async def _patience(self, session: Session, stop: asyncio.Event) -> AsyncIterator[None]:
+        """Wait only so long for a relay that does not answer while we are being stopped."""
+
+        async def give_up() -> None:
+            await stop.wait()
+            await asyncio.sleep(self._policy.drain.total_seconds())
+            session.give_up("the relay did not answer while the sender was being stopped")
+
+        waiting = asyncio.create_task(give_up())
+        try:
+            yield
+        finally:
+            waiting.cancel()
+
     async def _send_shard(self, session: Session, hold: Hold, stop: asyncio.Event) -> bool:
         """Send the shard window by window; whether the relay answered anything."""
         campaign = await self._campaign(hold.campaign_id)
         mailing, about, limit = campaign.mailing, campaign.about, self._policy.window
         answered = False
-        async with self._database.begin() as connection:
+
+        def halts() -> bool:
+            return stop.is_set() or self.brake.holds(hold.campaign_id)
+
+        async def claim(connection: AsyncConnection) -> Window:
             now = self._clock()
             await campaign.give_up(connection, hold, now)
-            window = await ledger.claim(
-                connection, hold, after_id=hold.first_id - 1, limit=limit, about=about, now=now, cap=campaign.cap
+            first = hold.first_id - 1
+            return await ledger.claim(
+                connection, hold, after_id=first, limit=limit, about=about, now=now, cap=campaign.cap
             )
+
+        window = await self._lasting(stop, claim)
         while True:
             failures: list[tuple[int, Outcome]] = []
-            items = _items(mailing, window, failures)
-            outcomes = dict(await signed.send(session, items, self._stationery.signer, self._clock()))
+            items, signer = _items(mailing, window, failures), self._stationery.signer
+            outcomes = dict(await signed.send(session, items, signer, self._clock(), halts))
             answered = answered or bool(outcomes) or not window.due
             outcomes.update(failures)
             now = self._clock()
             settled = [self._settlement(campaign, due, outcomes.get(due.subscriber_id), now) for due in window.due]
             refused = _refusals(hold.campaign_id, window.due, outcomes)
-            async with self._database.begin() as connection:
-                last = window.exhausted or bool(session.lost) or stop.is_set()
-                if last:
-                    await ledger.settle(connection, hold, settled, now)
-                else:
-                    window = await ledger.settle_and_claim(
-                        connection,
-                        hold,
-                        settled,
-                        after_id=window.last_id,
-                        limit=limit,
-                        about=about,
-                        now=now,
-                        cap=campaign.cap,
-                    )
-                if refused:
-                    await self._on_refused(connection, refused, now)
-            self.tally.add(settled)
-            if last:
+            following = await self._lasting(
+                stop, self._settling(hold, window, settled, refused, now, campaign, session, halts)
+            )
+            self.tally.add(hold.campaign_id, window.due, settled)
+            if following is None:
                 return answered
+            window = following
+
+    def _settling(
+        self,
+        hold: Hold,
+        window: Window,
+        settled: Sequence[Settlement],
+        refused: Sequence[Refusal],
+        now: datetime,
+        campaign: _Campaign,
+        session: Session,
+        halts: Callable[[], bool],
+    ) -> Callable[[AsyncConnection], Awaitable[Window | None]]:
+        """Write what became of a window, and claim the next if there is to be one."""
+
+        async def write(connection: AsyncConnection) -> Window | None:
+            following = None
+            if window.exhausted or session.lost or halts():
+                await ledger.settle(connection, hold, settled, now)
+            else:
+                following = await ledger.settle_and_claim(
+                    connection,
+                    hold,
+                    settled,
+                    after_id=window.last_id,
+                    limit=self._policy.window,
+                    about=campaign.about,
+                    now=now,
+                    cap=campaign.cap,
+                )
+            if refused:
+                await self._on_refused(connection, refused, now)
+            return following
+
+        return write
+
+    async def _lasting(self, stop: asyncio.Event, write: Callable[[AsyncConnection], Awaitable[Result]]) -> Result:
+        """Write in a transaction, again and again while the database is away, so that what was sent does get settled.
+
+        Raises what the database said when `stop` is set and that takes too long.
+        """
+        began = time.monotonic()
+        for failures in count():
+            try:
+                async with self._database.begin() as connection:
+                    return await write(connection)
+            except (OperationalError, InterfaceError, OSError, TimeoutError) as error:
+                if stop.is_set() and time.monotonic() - began > self._policy.drain.total_seconds():
+                    raise
+                log.warning("database away, asked again", reason=" ".join(str(error).split())[:200])
+            await asyncio.sleep(min(_LONGEST_PAUSE, _SHORTEST_PAUSE * 2**failures))
+        raise AssertionError("counting has no end")
 
     async def _campaign(self, campaign_id: int) -> _Campaign:
         if campaign_id not in self._campaigns:
@@ -217,6 +297,8 @@ class Dispatcher:
             asks = facts.event is not None and facts.event.rsvp
             about = purpose.about(slug, topic, event_kind or "", kind, document, asks=asks)
             cap = self._cap(about, facts.constellation.timezone, over_at or started_at + _OF_USE)
+            while len(self._campaigns) >= _KEPT_CAMPAIGNS:
+                del self._campaigns[next(iter(self._campaigns))]
             self._campaigns[campaign_id] = _Campaign(mailing, about, by_hours, over_at, cap)
         return self._campaigns[campaign_id]
 

@@ -2,17 +2,18 @@
 
     queued ──claim──▶ sending ──settle──▶ sent | refused | expired | deferred | uncertain
        ▲                 │                                     │           │
-       │                 ├─ not offered after all ─▶ queued    │           └─ staff: resend ─▶ queued
+       │                 ├─ not offered after all ─▶ queued    │           └─ staff: resend ─▶ queued, or ─▶ sent
        └──── due again ──┼─────────────────────────────────────┘
                          └─ owner died: takeover ─▶ queued (resend) | uncertain (hold)
     queued | deferred ──claim, no longer mailable──▶ suppressed;  ──cancel──▶ cancelled;  ──expire──▶ expired
     queued | deferred ──claim, domain is paused──▶ deferred, until the pause is over
     queued | deferred ──claim, enough for today──▶ deferred, until the next day; or expired, if of no use by then
+    expired | refused for a passing reason ──staff: retry──▶ queued
 
 A queued delivery with a `due_at` is not claimed before then: it is by its reader's own clock.
 
-Work is owned by the shard. Its epoch rises at each takeover and every write of an owner names it, so an owner
-that was believed dead and comes back settles nothing.
+docs/delivery.md draws it. Work is owned by the shard. Its epoch rises at each takeover and every write of an owner
+names it, so an owner that was believed dead and comes back settles nothing.
 """
 
 from collections.abc import Sequence
@@ -23,12 +24,15 @@ from typing import Any, NamedTuple
 from sqlalchemy import (
     ColumnElement,
     Select,
+    Update,
     and_,
+    bindparam,
     exists,
     func,
     insert,
     literal,
     not_,
+    or_,
     select,
     update,
 )
@@ -168,6 +172,11 @@ async def adopt_orphans(connection: AsyncConnection, now: datetime) -> int:
     return freed.rowcount
 
 
+async def has_orphans(connection: AsyncConnection) -> bool:
+    """Whether any open shard has an owner."""
+    return bool(await connection.scalar(select(exists().where(shard.c.state == "open", shard.c.owner != ""))))
+
+
 async def take(
     connection: AsyncConnection, owner: str, now: datetime, *, on_uncertain: str, campaign_id: int | None = None
 ) -> Hold | None:
@@ -176,17 +185,55 @@ async def take(
     Deliveries its last owner left in `sending` are in doubt: they are queued again (`resend`) or kept for a
     person (`hold`).
     """
-    candidate = (
-        select(shard.c.campaign_id, shard.c.number)
-        .join(campaign, campaign.c.id == shard.c.campaign_id)
-        .where(shard.c.state == "open", shard.c.owner == "", shard.c.due_at <= now, campaign.c.status == "sending")
-        .order_by(shard.c.due_at, shard.c.campaign_id, shard.c.number)
-        .limit(1)
-        .with_for_update(of=shard, skip_locked=True)
-    )
+    free = _workable().where(shard.c.owner == "", shard.c.due_at <= now)
+    oldest = free.order_by(shard.c.due_at, shard.c.campaign_id, shard.c.number).limit(1)
     if campaign_id is not None:
-        candidate = candidate.where(shard.c.campaign_id == campaign_id)
-    found = (await connection.execute(candidate)).first()
+        oldest = oldest.where(shard.c.campaign_id == campaign_id)
+    return await _own(connection, oldest, owner, now, on_uncertain, skip_locked=True)
+
+
+async def take_over(
+    connection: AsyncConnection, owner: str, campaign_id: int, number: int, now: datetime, *, on_uncertain: str
+) -> Hold | None:
+    """Become the owner of this shard, whoever held it, or None when it has no work now.
+
+    For whoever knows that its last owner is done or believed dead; if that comes back, it is fenced.
+    """
+    this = _workable().where(
+        shard.c.campaign_id == campaign_id, shard.c.number == number, or_(shard.c.owner != "", shard.c.due_at <= now)
+    )
+    return await _own(connection, this, owner, now, on_uncertain, skip_locked=False)
+
+
+def _workable() -> Select[int, int, str]:
+    """Open shards of campaigns that are sent; and of cancelled ones, to settle what their last owner could not."""
+    open_shards = select(shard.c.campaign_id, shard.c.number, campaign.c.status).join(
+        campaign, campaign.c.id == shard.c.campaign_id
+    )
+    return open_shards.where(shard.c.state == "open", campaign.c.status.in_(["sending", "cancelled"]))
+
+
+def unattended(now: datetime, most: int) -> Select[int, int]:
+    """Campaign and number of shards that are due, and of those with an owner, dead or alive; at most so many."""
+    columns = _workable().with_only_columns(shard.c.campaign_id, shard.c.number)
+    return (
+        columns.where(or_(shard.c.owner != "", shard.c.due_at <= now))
+        .order_by(shard.c.due_at, shard.c.campaign_id, shard.c.number)
+        .limit(most)
+    )
+
+
+async def _own(
+    connection: AsyncConnection,
+    candidate: Select[int, int, str],
+    owner: str,
+    now: datetime,
+    on_uncertain: str,
+    *,
+    skip_locked: bool,
+) -> Hold | None:
+    locked = candidate.with_for_update(of=shard, skip_locked=skip_locked)
+    found = (await connection.execute(locked)).first()
     if found is None:
         return None
     taken = (
@@ -198,10 +245,11 @@ async def take(
         )
     ).one()
     hold = Hold(found.campaign_id, found.number, taken.epoch, taken.first_id, taken.last_id)
+    resend = on_uncertain == "resend" and found.status != "cancelled"
     await connection.execute(
         update(delivery)
         .where(_of(hold), delivery.c.state == State.SENDING)
-        .values(state=State.QUEUED if on_uncertain == "resend" else State.UNCERTAIN, at=now, reply=_DIED)
+        .values(state=State.QUEUED if resend else State.UNCERTAIN, at=now, reply=_DIED)
     )
     return hold
 
@@ -301,9 +349,12 @@ async def settle_and_claim(
 async def let_go(connection: AsyncConnection, hold: Hold, now: datetime, *, not_before: datetime | None = None) -> None:
     """Give a shard back: done when nothing waits in it, else due when the next of its deliveries is. Raises Fenced.
 
-    `not_before` delays it, for a relay that takes no connections.
+    `not_before` delays it, for a relay that takes no connections. Of a cancelled campaign, nothing waits any longer.
     """
     await _fence(connection, hold)
+    status = await connection.scalar(select(campaign.c.status).where(campaign.c.id == hold.campaign_id))
+    if status == "cancelled":
+        await connection.execute(_call_off().where(_of(hold)), {"now": now})
     waiting, soonest = (
         await connection.execute(
             select(
@@ -320,6 +371,12 @@ async def let_go(connection: AsyncConnection, hold: Hold, now: datetime, *, not_
     )
 
 
+def _call_off() -> Update:
+    """Settle what waits as cancelled, at the moment `now`."""
+    now = bindparam("now", type_=Instant())
+    return update(delivery).where(delivery.c.state.in_(WAITING)).values(state=State.CANCELLED, at=now, due_at=None)
+
+
 async def finish(connection: AsyncConnection, now: datetime, campaign_id: int | None = None) -> int:
     """Mark a campaign (or every one) finished that has no open shard; answer how many this call finished.
 
@@ -334,15 +391,15 @@ async def finish(connection: AsyncConnection, now: datetime, campaign_id: int | 
 
 
 async def cancel(connection: AsyncConnection, campaign_id: int, now: datetime) -> int:
-    """Settle everything that still waits as cancelled; what is being sent at this moment is settled by its owner."""
-    cancelled = await connection.execute(
-        update(delivery)
-        .where(delivery.c.campaign_id == campaign_id, delivery.c.state.in_(WAITING))
-        .values(state=State.CANCELLED, at=now, due_at=None)
-    )
-    await connection.execute(
-        update(shard).where(shard.c.campaign_id == campaign_id, shard.c.owner == "").values(state="done")
-    )
+    """Settle everything that still waits as cancelled; what is being sent at this moment is settled by its owner.
+
+    Call it in the transaction that makes the campaign `cancelled`.
+    """
+    of_campaign = update(shard).where(shard.c.campaign_id == campaign_id)
+    # First all its shards are locked: whoever settles a window now is done before, or sees that it is cancelled.
+    await connection.execute(of_campaign.values(epoch=shard.c.epoch))
+    cancelled = await connection.execute(_call_off().where(delivery.c.campaign_id == campaign_id), {"now": now})
+    await connection.execute(of_campaign.where(shard.c.owner == "").values(state="done"))
     return cancelled.rowcount
 
 
@@ -358,21 +415,47 @@ async def expire(connection: AsyncConnection, hold: Hold, overdue: datetime | No
     return given_up.rowcount
 
 
-async def requeue(connection: AsyncConnection, campaign_id: int, states: Sequence[State], now: datetime) -> int:
-    """Queue settled deliveries again because staff asked for it, and open their shards."""
-    queued = await connection.execute(
-        update(delivery)
-        .where(delivery.c.campaign_id == campaign_id, delivery.c.state.in_(states))
-        .values(state=State.QUEUED, at=now, due_at=None, attempts=0)
-    )
+async def requeue(
+    connection: AsyncConnection,
+    campaign_id: int,
+    states: Sequence[State],
+    now: datetime,
+    *,
+    only: Sequence[int] | None = None,
+) -> int:
+    """Queue deliveries in these states again because staff asked for it (`only` these people), and open their shards.
+
+    A campaign that had finished is being sent again; one that is paused stays so.
+    """
+    chosen = update(delivery).where(delivery.c.campaign_id == campaign_id, delivery.c.state.in_(states))
+    if only is not None:
+        chosen = chosen.where(delivery.c.subscriber_id.in_(only))
+    queued = await connection.execute(chosen.values(state=State.QUEUED, at=now, due_at=None, attempts=0))
     if queued.rowcount:
-        await connection.execute(
-            update(shard).where(shard.c.campaign_id == campaign_id).values(state="open", due_at=now)
+        has_work = exists().where(
+            delivery.c.campaign_id == shard.c.campaign_id,
+            delivery.c.subscriber_id.between(shard.c.first_id, shard.c.last_id),
+            delivery.c.state == State.QUEUED,
         )
         await connection.execute(
-            update(campaign).where(campaign.c.id == campaign_id).values(status="sending", finished_at=None)
+            update(shard).where(shard.c.campaign_id == campaign_id, has_work).values(state="open", due_at=now)
+        )
+        await connection.execute(
+            update(campaign)
+            .where(campaign.c.id == campaign_id, campaign.c.status == "finished")
+            .values(status="sending", finished_at=None)
         )
     return queued.rowcount
+
+
+async def believe_sent(connection: AsyncConnection, campaign_id: int, now: datetime) -> int:
+    """Settle what is uncertain as sent, because staff know that it arrived; answer how many."""
+    settled = await connection.execute(
+        update(delivery)
+        .where(delivery.c.campaign_id == campaign_id, delivery.c.state == State.UNCERTAIN)
+        .values(state=State.SENT, at=now)
+    )
+    return settled.rowcount
 
 
 async def next_due(connection: AsyncConnection, campaign_id: int | None = None) -> datetime | None:

@@ -65,7 +65,7 @@ class Messenger:
                 public_url=self._settings.public_url,
                 confirm_days=self._settings.joining.confirm_within.days,
             )
-            outcomes = await self._offer(waiting, facts, held)
+            outcomes = await self._offer(stop, waiting, facts, held)
             now = self._clock()
             settled = [self._settlement(one, outcomes.get(one.id), now) for one in waiting]
             refused = [
@@ -83,7 +83,7 @@ class Messenger:
         return done
 
     async def _offer(
-        self, waiting: Sequence[Waiting], facts: Facts, held: Mapping[str, StoredEvent]
+        self, stop: asyncio.Event, waiting: Sequence[Waiting], facts: Facts, held: Mapping[str, StoredEvent]
     ) -> dict[int, Outcome]:
         items: list[Item] = []
         outcomes: dict[int, Outcome] = {}
@@ -94,7 +94,7 @@ class Messenger:
                 outcomes[one.id] = Refused(str(error), Stage.LOCAL)
         try:
             async with self._relay.session() as session:
-                outcomes.update(await signed.send(session, items, self._stationery.signer, self._clock()))
+                outcomes.update(await signed.send(session, items, self._stationery.signer, self._clock(), stop.is_set))
         except RelayUnreachable as error:
             log.warning("relay unreachable", reason=str(error))
         return outcomes
@@ -102,15 +102,15 @@ class Messenger:
     def _settlement(self, one: Waiting, outcome: Outcome | None, now: datetime) -> Settlement:
         match outcome:
             case Accepted(reply):
-                return Settlement(one.id, State.SENT, reply)
+                return Settlement(one.id, one.attempts, State.SENT, reply)
             case Refused(reply):
-                return Settlement(one.id, State.REFUSED, reply)
+                return Settlement(one.id, one.attempts, State.REFUSED, reply)
             case Deferred(reply) | Uncertain(reply):
                 state, due_at = backoff.later(one.attempts, one.created_at, now, self._policy)
-                return Settlement(one.id, state, reply, due_at)
+                return Settlement(one.id, one.attempts, state, reply, due_at)
             case None:
                 again = now + backoff.reconnect_after(one.attempts)
-                return Settlement(one.id, State.DEFERRED, "not offered yet", again)
+                return Settlement(one.id, one.attempts, State.DEFERRED, "not offered yet", again)
 
 
 def _about(one: Waiting, facts: Facts, held: Mapping[str, StoredEvent]) -> Facts:

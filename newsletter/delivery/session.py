@@ -116,6 +116,10 @@ class Session(asyncio.Protocol):
             await self._client.quit(timeout=5)
         self._client.close()
 
+    def give_up(self, reason: str) -> None:
+        """Wait for no further reply: the message that was written and not answered is uncertain, the rest unsent."""
+        self._abandon(reason)
+
     # What goes out
 
     def _advance(self, first: list[tuple[Awaited, bytes]]) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 
 from newsletter.delivery.offer import Item
@@ -14,17 +14,26 @@ _BATCH = 32
 """As many messages are held twice over for each connection, and lose one round trip between them."""
 
 
-async def send(session: Session, items: Iterable[Item], signer: Signer, now: datetime) -> list[tuple[int, Outcome]]:
-    """Offer messages one after the other, each signed by its sender's keys if there are any; as `Session.send`."""
+async def send(
+    session: Session, items: Iterable[Item], signer: Signer, now: datetime, halts: Callable[[], bool]
+) -> list[tuple[int, Outcome]]:
+    """Offer messages one after the other, each signed by its sender's keys if there are any; as `Session.send`.
+
+    `halts` is asked before each: from its first yes on, nothing more is offered.
+    """
+
+    def goes_on(_: Item) -> bool:
+        return not halts()
+
     if not signer:
-        return await session.send(items)
+        return await session.send(itertools.takewhile(goes_on, items))
     outcomes: list[tuple[int, Outcome]] = []
     waiting = iter(items)
     batch = await _next(waiting, signer, now)
-    while batch and not session.lost:
+    while batch and not session.lost and not halts():
         upcoming = asyncio.create_task(_next(waiting, signer, now))
         try:
-            outcomes += await session.send(batch)
+            outcomes += await session.send(itertools.takewhile(goes_on, batch))
         except BaseException:
             upcoming.cancel()
             raise

@@ -116,13 +116,14 @@ Outcomes = Sequence[tuple[int, State, str | None, datetime | None]]
 
 # Row by row: an UPDATE … FROM json_each scans the whole campaign while SQLite has no statistics of it.
 _SETTLE_SQLITE = """
-UPDATE delivery SET state = ?, reply = ?, due_at = ?, at = ?
-WHERE campaign_id = ? AND subscriber_id = ? AND state = 'sending'
+UPDATE delivery SET state = ?1, attempts = attempts - (?1 = 'queued'), reply = ?2, due_at = ?3, at = ?4
+WHERE campaign_id = ?5 AND subscriber_id = ?6 AND state = 'sending'
 """
 
 # As JSON, since psycopg writes arrays in Python, element by element: a quarter of what a window cost us.
 _SETTLE_POSTGRESQL = text("""
-UPDATE delivery SET state = new.state, reply = new.reply, due_at = new.due_at, at = :now
+UPDATE delivery SET state = new.state, attempts = attempts - CAST(new.state = 'queued' AS int),
+  reply = new.reply, due_at = new.due_at, at = :now
 FROM json_to_recordset(CAST(:outcomes AS json)) AS new (id bigint, state text, reply text, due_at timestamptz)
 WHERE delivery.campaign_id = :campaign AND delivery.subscriber_id = new.id AND delivery.state = 'sending'
 """)
@@ -132,7 +133,10 @@ _SQLITE = sqlite.dialect()
 
 
 async def settle(connection: AsyncConnection, campaign_id: int, outcomes: Outcomes, now: datetime) -> None:
-    """Write them to the deliveries of the campaign that are still `sending`; any other keeps what it has."""
+    """Write them to the deliveries of the campaign that are still `sending`; any other keeps what it has.
+
+    What is queued again was not offered: that was no attempt.
+    """
     if not outcomes:
         return
     if connection.dialect.name == "sqlite":

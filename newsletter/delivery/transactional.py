@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from sqlalchemy import ColumnElement, bindparam, func, insert, select, update
+from sqlalchemy import ColumnElement, bindparam, exists, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from newsletter.delivery.ledger import State
@@ -57,9 +57,10 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True)
 class Settlement:
-    """What became of one of them."""
+    """What became of one attempt at one of them."""
 
     id: int
+    attempts: int
     state: State
     reply: str | None = None
     due_at: datetime | None = None
@@ -145,6 +146,11 @@ async def adopt_orphans(connection: AsyncConnection, now: datetime) -> int:
     return freed.rowcount
 
 
+async def has_orphans(connection: AsyncConnection) -> bool:
+    """Whether anything is in flight."""
+    return bool(await connection.scalar(select(exists().where(transactional.c.state == State.SENDING))))
+
+
 async def claim(connection: AsyncConnection, *, limit: int, now: datetime) -> list[Waiting]:
     """Mark what is due as `sending` and answer it, oldest first; those who asked for theirs before all others."""
     claimed = await _due(connection, transactional.c.kind.in_(_ASKED_FOR), limit, now)
@@ -208,12 +214,16 @@ async def _due(connection: AsyncConnection, of: ColumnElement[bool], limit: int,
 
 
 async def settle(connection: AsyncConnection, settled: Sequence[Settlement], now: datetime) -> None:
-    """Write what became of claimed mails."""
+    """Write what became of claimed mails, unless somebody who believed us dead has claimed them since."""
     if not settled:
         return
     statement = (
         update(transactional)
-        .where(transactional.c.id == bindparam("its_id"), transactional.c.state == State.SENDING)
+        .where(
+            transactional.c.id == bindparam("its_id"),
+            transactional.c.state == State.SENDING,
+            transactional.c.attempts == bindparam("its_attempts"),
+        )
         .values(
             state=bindparam("to_state"), reply=bindparam("its_reply"), due_at=bindparam("next_at"), at=bindparam("now")
         )
@@ -221,7 +231,14 @@ async def settle(connection: AsyncConnection, settled: Sequence[Settlement], now
     await connection.execute(
         statement,
         [
-            {"its_id": s.id, "to_state": s.state, "its_reply": s.reply, "next_at": s.due_at or now, "now": now}
+            {
+                "its_id": s.id,
+                "its_attempts": s.attempts,
+                "to_state": s.state,
+                "its_reply": s.reply,
+                "next_at": s.due_at or now,
+                "now": now,
+            }
             for s in settled
         ],
     )
@@ -232,3 +249,12 @@ async def next_due(connection: AsyncConnection) -> datetime | None:
     return await connection.scalar(
         select(func.min(transactional.c.due_at)).where(WAITING, transactional.c.state != State.SENDING)
     )
+
+
+async def counts(connection: AsyncConnection) -> dict[State, int]:
+    """How many of those that are not settled stand in each state."""
+    unsettled = transactional.c.state.in_([State.QUEUED, State.SENDING, State.DEFERRED])
+    rows = await connection.execute(
+        select(transactional.c.state, func.count()).where(unsettled).group_by(transactional.c.state)
+    )
+    return {State(state): count for state, count in rows}

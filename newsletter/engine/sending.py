@@ -6,15 +6,17 @@ from dataclasses import dataclass
 
 from newsletter.campaigns import report, store
 from newsletter.campaigns.report import Report, Unreached
+from newsletter.clock import wall_clock
 from newsletter.database import Database, DatabaseBusy
 from newsletter.delivery import ledger
 from newsletter.delivery.ledger import State
-from newsletter.engine import embedded
+from newsletter.engine import embedded, parts, presence, status
 from newsletter.engine.embedded import Engine
 from newsletter.settings import Settings
 
 _LOOK_SECONDS = 0.5
 _PATIENCE_SECONDS = 60.0
+_NOBODY = "no worker runs: it waits until `newsletter worker` is started; watching it (Ctrl-C to leave)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +53,18 @@ async def send(
     Where an engine runs already (`newsletter serve`), it does the work, this watches, and `on_watch` hears so. Raises
     RelayUnreachable before anything starts when the relay takes no connection.
     """
-    try:
-        async with embedded.opened(settings, database) as engine:
-            await _work(engine, slug, stop, on_progress)
-    except DatabaseBusy as busy:
-        on_watch(f"{busy}; watching it")
+    if settings.engine.kind == "procrastinate":
+        async with database.read() as connection:
+            alive = await status.workers(connection, settings.engine.lease, wall_clock())
+        on_watch(f"{len(alive)} workers deliver it; watching them" if alive else _NOBODY)
         await _watch(database, slug, stop, on_progress)
+    else:
+        try:
+            async with embedded.opened(settings, database) as engine:
+                await _work(engine, slug, stop, on_progress)
+        except DatabaseBusy as busy:
+            on_watch(f"{busy}; watching it")
+            await _watch(database, slug, stop, on_progress)
     async with database.read() as connection:
         campaign = await store.find(connection, slug)
         return Result(
@@ -66,7 +74,7 @@ async def send(
 
 async def probe(settings: Settings) -> None:
     """Open a connection to the relay and close it. Raises RelayUnreachable."""
-    relay = embedded.relay(settings)
+    relay = parts.relay(settings)
     async with relay.session():
         pass
     await relay.close()
@@ -86,13 +94,14 @@ async def _work(engine: Engine, slug: str, stop: asyncio.Event, on_progress: OnP
     forward = asyncio.create_task(_forward(stop, engine.stop))
     show = asyncio.create_task(_show(settled, on_progress))
     try:
-        while not stop.is_set():
-            await engine.dispatcher.deliver(engine.stop, campaign_id=campaign.id)
-            await engine.apply_reports()
-            wait = await _seconds_to_next(engine, campaign.id)
-            if wait is None or wait > _PATIENCE_SECONDS:
-                break
-            await _sleep(stop, wait)
+        async with presence.shown(engine, "embedded"):
+            while not engine.stop.is_set():
+                await engine.deliver_campaigns(campaign.id)
+                await engine.apply_reports()
+                wait = await _seconds_to_next(engine, campaign.id)
+                if wait is None or wait > _PATIENCE_SECONDS:
+                    break
+                await _sleep(engine.stop, wait)
     finally:
         forward.cancel()
         show.cancel()
@@ -122,8 +131,8 @@ async def _watch(database: Database, slug: str, stop: asyncio.Event, on_progress
         async with database.read() as connection:
             seen = await report.read(connection, await store.find(connection, slug))
         on_progress(Progress(seen.audience - seen.waiting, seen.audience))
-        waiting_now = seen.states.get(State.QUEUED, 0) + seen.states.get(State.SENDING, 0)
-        if seen.status != "sending" or not waiting_now:
+        waits_now = any(seen.states.get(state) for state in (State.QUEUED, State.SENDING))
+        if seen.status != "sending" or (not waits_now and seen.waiting):
             return
         await _sleep(stop, _LOOK_SECONDS)
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from functools import partial
 from typing import Any, Protocol
 from urllib.parse import urlsplit
@@ -33,6 +33,7 @@ from newsletter.web import (
     join,
     link,
     media,
+    metrics,
     move,
     preferences,
     refusals,
@@ -132,7 +133,8 @@ async def _at_work(settings: Settings, database: Database, clock: Clock) -> Asyn
             yield task
         finally:
             engine.stop.set()
-            await task
+            with suppress(databases.DatabaseBusy):  # it has said that it stopped before us, and why
+                await task
 
 
 def _routes(site: Site) -> list[Route]:
@@ -189,6 +191,7 @@ def _routes(site: Site) -> list[Route]:
         route("/webhooks/{provider}", HEAD=webhooks.probe, POST=webhooks.receive),
         route("/media/{name}", GET=media.show),
         route("/health", GET=health.show),
+        route("/metrics", GET=metrics.Exposition()),
         route("/style.css", GET=files.stylesheet),
         route("/icon.svg", GET=files.icon),
         route("/zone.js", GET=files.zone_script),

@@ -20,7 +20,7 @@ from newsletter import assets
 from newsletter import database as databases
 from newsletter.campaigns import writing
 from newsletter.constellation import file, store
-from newsletter.engine import embedded
+from newsletter.engine import parts
 from newsletter.studio.app import Studio, create_app
 from subscribers.tables import choice, subscriber
 from tests.browser.conftest import NOW
@@ -66,7 +66,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]
 
         async def serve() -> None:
             database = await prepare()
-            paper = embedded.stationery(settings)
+            paper = parts.stationery(settings)
             studio = Studio(settings, database, paper, "apples", lambda: NOW, is_ending=lambda: holder[0].should_exit)
             config = uvicorn.Config(create_app(studio), log_level="warning")
             holder.append(uvicorn.Server(config))

@@ -11,36 +11,11 @@ import pytest
 pytestmark = pytest.mark.faults
 
 
-class Tripwire:
-    """Accepts everything, and tells when so many messages have arrived."""
-
-    def __init__(self) -> None:
-        self.count = 0
-        self.at = 0
-        self.holds = False
-        self.reached = asyncio.Event()
-        self.gate = asyncio.Event()
-        self.gate.set()
-
-    def arm(self, more: int, *, holds: bool = False) -> None:
-        self.at = self.count + more
-        self.holds = holds
-        self.reached.clear()
-
-    def __call__(self, verb: str, _: str) -> None:
-        self.count += verb == "BODY"
-        if self.count == self.at:
-            self.reached.set()
-            if self.holds:
-                self.gate.clear()
-
-
 async def test_sigkill_at_random_moments_reaches_everyone_and_doubles_only_windows_in_flight(
-    smtp_server: Any, prepare: Any, spawn: Any
+    smtp_server: Any, prepare: Any, spawn: Any, tripwire: Any
 ) -> None:
     people, window, connections, kills = 600, 20, 2, 4
     moments = random.Random(20210203)
-    tripwire = Tripwire()
     async with smtp_server(answers=tripwire) as server:
         slug = await prepare(server.port, people, window=window, connections=connections)
         for _ in range(kills):
@@ -63,10 +38,9 @@ async def test_sigkill_at_random_moments_reaches_everyone_and_doubles_only_windo
 
 @pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "Ctrl-C"])
 async def test_a_stopped_sender_drains_settles_and_goes_on_later_without_a_single_repeat(
-    smtp_server: Any, prepare: Any, spawn: Any, sent: signal.Signals
+    smtp_server: Any, prepare: Any, spawn: Any, tripwire: Any, sent: signal.Signals
 ) -> None:
     people = 400
-    tripwire = Tripwire()
     async with smtp_server(answers=tripwire) as server:
         slug = await prepare(server.port, people)
         tripwire.arm(50)
@@ -86,10 +60,9 @@ async def test_a_stopped_sender_drains_settles_and_goes_on_later_without_a_singl
 
 
 async def test_a_second_sender_watches_the_first_and_sends_nothing_itself(
-    smtp_server: Any, prepare: Any, spawn: Any
+    smtp_server: Any, prepare: Any, spawn: Any, tripwire: Any
 ) -> None:
     people = 200
-    tripwire = Tripwire()
     async with smtp_server(answers=tripwire, gate=tripwire.gate) as server:
         slug = await prepare(server.port, people)
         tripwire.arm(5, holds=True)

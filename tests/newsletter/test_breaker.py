@@ -12,7 +12,7 @@ from newsletter.database import Database
 from newsletter.delivery import ledger, pauses
 from newsletter.delivery.pauses import Cause
 from newsletter.delivery.state import State
-from newsletter.engine import embedded
+from newsletter.engine import parts
 from newsletter.feedback import breaker
 from newsletter.settings import Settings
 from newsletter.tables import campaign, delivery, shard
@@ -48,7 +48,7 @@ async def people(database: Database, now: datetime, add_people: Any) -> list[int
 @pytest.fixture
 def hear(database: Database, settings: Settings, people: list[int], now: datetime) -> Hear:
     """Apply a bounce of each of these people, by their position."""
-    links = embedded.links(settings)
+    links = parts.links(settings)
 
     async def go(which: range, bounce: BounceClass, at: datetime = now) -> None:
         events = [

@@ -9,7 +9,7 @@ from sqlalchemy import insert, select
 
 from newsletter import feedback
 from newsletter.database import Database
-from newsletter.engine import embedded
+from newsletter.engine import parts
 from newsletter.settings import Settings
 from newsletter.tables import campaign, delivery, inbox
 from subscribers import consent, preferences, suppression
@@ -22,7 +22,7 @@ Heard = Callable[..., Awaitable[list[str]]]
 
 @pytest.fixture
 def links(settings: Settings) -> Links:
-    return embedded.links(settings)
+    return parts.links(settings)
 
 
 @pytest.fixture

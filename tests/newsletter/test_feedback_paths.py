@@ -17,7 +17,7 @@ from newsletter.campaigns import lifecycle, store
 from newsletter.constellation import loading
 from newsletter.constellation.model import Constellation
 from newsletter.database import Database
-from newsletter.engine import embedded, listener, mailboxes, returned_mail
+from newsletter.engine import embedded, listener, mailboxes, parts, returned_mail
 from newsletter.engine.embedded import Engine
 from newsletter.feedback import kept
 from newsletter.settings import Mailbox, Settings
@@ -236,7 +236,7 @@ async def test_bounces_are_taken_out_of_a_mailbox_at_a_server_and_obeyed(
     one = next(one for one in server.received if one.rcpt_to == "p1@example.org")
     dovecot.deliver(user, DSN.format(return_path=one.mail_from, address=one.rcpt_to).encode())
     dovecot.deliver(user, b"From: a-person@example.org\nSubject: A question\n\nWhere is it?\n")
-    links = embedded.links(settings)
+    links = parts.links(settings)
     assert await mailboxes.collect(database, links, settings, working.clock()) == 2
     assert dovecot.holds(user) == 0
     await working.apply_reports()

@@ -11,7 +11,7 @@ import pytest
 from newsletter.campaigns import previewing, store
 from newsletter.constellation import store as constellations
 from newsletter.database import Database
-from newsletter.engine import embedded
+from newsletter.engine import parts
 
 NOW = datetime(2021, 1, 15, 12, 0, tzinfo=UTC)
 
@@ -33,7 +33,7 @@ class Calendar:
 async def test_a_change_replaces_and_a_cancellation_takes_back(
     database: Database, settings, constellation, read
 ) -> None:
-    calendar, paper = Calendar(), embedded.stationery(settings)
+    calendar, paper = Calendar(), parts.stationery(settings)
     opening = constellation.events[0]
 
     async def mail(event: object, kind: str, now: datetime) -> None:

@@ -12,7 +12,7 @@ from sqlalchemy import insert
 from newsletter import database as databases
 from newsletter import feedback, settings
 from newsletter.cli import edge
-from newsletter.engine import embedded
+from newsletter.engine import parts
 from newsletter.feedback import breaker
 from newsletter.tables import campaign, delivery
 from subscribers.links import DeliveryRef
@@ -34,7 +34,7 @@ def told(newsletter: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, add_p
 
 async def _hear(made: settings.Settings, add_people: Any) -> None:
     database = databases.connect(made.database)
-    signer = embedded.links(made)
+    signer = parts.links(made)
     async with database.begin() as connection:
         people = await add_people(connection, 4, datetime(2020, 12, 1, tzinfo=UTC))
         await connection.execute(insert(campaign).values(id=1, slug="opening/invitation", kind="x", created_at=NOW))

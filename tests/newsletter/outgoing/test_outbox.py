@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from newsletter import feedback
 from newsletter.database import Database
-from newsletter.engine import embedded
+from newsletter.engine import parts
 from newsletter.outgoing import endpoints, messages
 from newsletter.outgoing.messages import Subject
 from newsletter.outgoing.types import Type
@@ -153,7 +153,7 @@ async def test_a_proven_report_is_told_with_what_it_says(
     bounce: BounceClass | None,
     expected: list[str],
 ) -> None:
-    links = embedded.links(settings)
+    links = parts.links(settings)
     async with database.begin() as connection:
         (person,) = await add_people(connection, 1, now)
         await connection.execute(insert(campaign).values(id=1, slug="a/b", kind="invitation", created_at=now))

@@ -100,14 +100,14 @@ async def serve(database: Database, clock: Clock) -> AsyncIterator[Serve]:
     """Starts the application with these settings; answers a client that speaks to it."""
     async with AsyncExitStack() as stack:
 
-        async def start(settings: Settings, *, raising: bool = True) -> httpx2.AsyncClient:
+        async def start(settings: Settings, *, raising: bool = True, host: str = "192.0.2.1") -> httpx2.AsyncClient:
             app = create_app(settings, database=database, clock=clock, run_engine=False)
             state = await stack.enter_async_context(app.router.lifespan_context(app))
 
             async def with_state(scope: Scope, receive: Receive, send: Send) -> None:
                 await app({**scope, "state": dict(state or {})}, receive, send)
 
-            transport = httpx2.ASGITransport(app=with_state, raise_app_exceptions=raising, client=("192.0.2.1", 1234))
+            transport = httpx2.ASGITransport(app=with_state, raise_app_exceptions=raising, client=(host, 1234))
             client = httpx2.AsyncClient(transport=transport, base_url="https://news.example.org")
             return await stack.enter_async_context(client)
 

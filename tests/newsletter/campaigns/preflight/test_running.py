@@ -13,7 +13,7 @@ from newsletter.campaigns.preflight.findings import Rule, Severity
 from newsletter.constellation import store as constellations
 from newsletter.constellation.model import Constellation
 from newsletter.database import Database
-from newsletter.engine import embedded
+from newsletter.engine import parts
 from newsletter.settings import Settings
 from subscribers.tables import subscriber
 
@@ -39,7 +39,7 @@ async def test_each_mail_that_differs_is_looked_at_once_as_its_longest_reader_ge
 ) -> None:
     async with database.begin() as connection:
         made = await store.draft(connection, "opening", "invitation", now=now)
-        seen = await running.gather(connection, settings, embedded.stationery(settings), made, now)
+        seen = await running.gather(connection, settings, parts.stationery(settings), made, now)
     assert seen.people == 9
     assert [(mail.reader, mail.people) for mail in seen.mails] == [
         ("en, without a name", 3),
@@ -67,7 +67,7 @@ async def test_a_translation_that_is_there_is_used_and_what_it_lacks_is_said(
     settings = settings.model_copy(update={"templates": tmp_path / "own"})
     async with database.begin() as connection:
         made = await store.draft(connection, "opening", "invitation", now=now)
-        seen = await running.gather(connection, settings, embedded.stationery(settings), made, now)
+        seen = await running.gather(connection, settings, parts.stationery(settings), made, now)
     assert [finding.text for finding in seen.findings] == [
         "one person reads es, and would get it in en",
         "invitation: there is no subject.de.txt; readers of de get subject.txt",
@@ -84,7 +84,7 @@ async def test_a_template_that_is_wrong_is_an_error_with_its_place(
     settings = settings.model_copy(update={"templates": tmp_path / "own"})
     async with database.begin() as connection:
         made = await store.draft(connection, "opening", "invitation", now=now)
-        seen = await running.gather(connection, settings, embedded.stationery(settings), made, now)
+        seen = await running.gather(connection, settings, parts.stationery(settings), made, now)
     checked = await running.check(seen, settings, [])
     assert [(one.severity, one.rule) for one in checked.findings][:1] == [(Severity.ERROR, Rule.TEMPLATE)]
     assert "body.txt:1:4: evnt is undefined; did you mean event?" in checked.findings[0].text
@@ -100,7 +100,7 @@ async def test_an_audience_of_nobody_is_looked_at_for_somebody(
         await constellations.load(connection, constellation, now)
         made = await writing.draft(connection, writing.read(tmp_path / "word.md", constellation, ""), now=now)
         assert await gathering.readers(connection, subscriber.c.id > 0) == []
-        seen = await running.gather(connection, settings, embedded.stationery(settings), made, now)
+        seen = await running.gather(connection, settings, parts.stationery(settings), made, now)
     checked = await running.check(seen, settings, [])
     assert [(one.severity, one.rule) for one in checked.findings[:2]] == [
         (Severity.ERROR, Rule.LINK_RELATIVE),

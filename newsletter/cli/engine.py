@@ -1,0 +1,123 @@
+"""`newsletter engine`: what the engine does, wherever it runs."""
+
+import time
+from datetime import datetime, timedelta
+from typing import Annotated
+
+import click
+import typer
+
+from newsletter.cli import edge, grouping
+from newsletter.delivery.state import State
+from newsletter.engine import status as reading
+from newsletter.engine.status import Status
+
+app = grouping.group()
+
+_EVERY_SECONDS = 2.0
+_LEFT = (State.QUEUED, State.SENDING, State.DEFERRED)
+_TOLD = (State.SENT, State.DEFERRED, State.REFUSED)
+
+
+@app.callback()
+def engine() -> None:
+    """Show what the engine does: workers, campaigns, rates."""
+
+
+@app.command()
+def status(
+    watch: Annotated[bool, typer.Option("--watch", help="Show it again every two seconds, until Ctrl-C.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Show workers and what they hold, campaigns with rate and remaining time, relays and domains.
+
+    Example: newsletter engine status --watch
+    """
+    settings = edge.settings()
+
+    async def work() -> Status:
+        async with edge.opened(settings.database) as database, database.read() as connection:
+            return await reading.read(connection, settings.engine.lease, edge.now())
+
+    while True:
+        seen = edge.run(work())
+        if as_json:
+            edge.emit_json(seen)
+        else:
+            if watch and edge.is_terminal():
+                click.clear()
+            _show(seen, edge.now())
+        if not watch:
+            return
+        try:
+            time.sleep(_EVERY_SECONDS)
+        except KeyboardInterrupt:
+            raise typer.Exit(0) from None
+
+
+def _show(seen: Status, now: datetime) -> None:
+    if not seen.workers:
+        edge.say("No process runs the engine: start `newsletter serve` or `newsletter worker`.")
+    else:
+        edge.table(
+            ["worker", "engine", "seen", "mails/s", "settled", "holds"],
+            [
+                (
+                    one.name,
+                    one.engine,
+                    _ago(now - one.seen_at) if one.is_alive else f"silent, {_ago(now - one.seen_at)}",
+                    f"{one.rate:,.0f}",
+                    f"{sum(one.settled.values()):,}",
+                    ", ".join(f"{slug}: {count}" for slug, count in one.holds.items()),
+                )
+                for one in seen.workers
+            ],
+            numbers=["mails/s", "settled"],
+        )
+    if seen.campaigns:
+        edge.table(
+            ["campaign", "status", "people", "left", "mails/s", "ready in", "shards"],
+            [
+                (
+                    one.slug,
+                    one.status,
+                    f"{one.audience:,}",
+                    f"{_sum(one.states, _LEFT):,}",
+                    f"{one.rate:,.0f}",
+                    one.eta or _waits(one.next_due, now),
+                    f"{one.shards_held} of {one.shards_open}",
+                )
+                for one in seen.campaigns
+            ],
+            numbers=["people", "left", "mails/s"],
+        )
+    _show_moments(seen)
+    waiting = sum(seen.messages.values())
+    edge.say(f"{seen.rate:,.0f} mails a second. {waiting:,} confirmations, links and the like wait.")
+
+
+def _show_moments(seen: Status) -> None:
+    if seen.relays:
+        rows = [(one.name, f"{one.busy:,}", one.trouble or "takes mail") for one in seen.relays]
+        edge.table(["relay", "connections", ""], rows, numbers=["connections"])
+    if seen.domains:
+        edge.table(
+            ["domain", "sent", "deferred", "refused", "other"],
+            [
+                (domain, *(states.get(state, 0) for state in _TOLD), sum(states.values()) - _sum(states, _TOLD))
+                for domain, states in seen.domains.items()
+            ],
+            numbers=["sent", "deferred", "refused", "other"],
+        )
+
+
+def _sum(states: dict[State, int], told: tuple[State, ...]) -> int:
+    return sum(states.get(state, 0) for state in told)
+
+
+def _ago(since: timedelta) -> str:
+    return f"{max(0, round(since.total_seconds())):,} s ago"
+
+
+def _waits(due: datetime | None, now: datetime) -> str:
+    return f"goes on at {edge.moment(due)}" if due is not None and due > now else ""

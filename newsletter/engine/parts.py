@@ -1,0 +1,33 @@
+"""What the engine works with, made from the settings: also for those who need a part alone."""
+
+from urllib.parse import urlsplit
+
+from newsletter.delivery.composer import Stationery
+from newsletter.delivery.relay import Relay
+from newsletter.dkim import keys
+from newsletter.dkim.signing import Signer
+from newsletter.settings import Settings
+from subscribers.links import Links
+
+
+def stationery(settings: Settings) -> Stationery:
+    """What every mail needs, from the settings. Raises DkimError for a key that is not there."""
+    return Stationery(
+        public_url=settings.public_url,
+        links=links(settings),
+        signer=Signer([keys.load(one) for one in settings.dkim]),
+        bounce_address=settings.bounces.address,
+        provider=settings.smtp.provider,
+        templates=settings.templates,
+    )
+
+
+def relay(settings: Settings) -> Relay:
+    """The relay of the settings; it hears our public host name in EHLO."""
+    host = urlsplit(settings.public_url).hostname or "localhost"
+    return Relay(settings.smtp, host)
+
+
+def links(settings: Settings) -> Links:
+    """The signer of every link, from the settings."""
+    return Links([key.get_secret_value() for key in settings.secrets.signing_keys])

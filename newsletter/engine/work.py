@@ -1,0 +1,204 @@
+"""The work there is, as steps over one database and one relay; who calls them, and when, is an engine's to say."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Self
+
+import structlog
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from newsletter import arrivals, attendance, feedback
+from newsletter.campaigns import digests, hours, lifecycle
+from newsletter.campaigns import store as campaigns
+from newsletter.clock import Clock
+from newsletter.constellation import schedule
+from newsletter.database import Database, EngineLock
+from newsletter.delivery import transactional
+from newsletter.delivery.dispatch import Dispatcher
+from newsletter.delivery.messenger import Messenger
+from newsletter.delivery.refusal import Refusal
+from newsletter.delivery.relay import Relay
+from newsletter.engine import listener, mailboxes, parts
+from newsletter.engine.housekeeping import Housekeeper
+from newsletter.errors import NewsletterError
+from newsletter.outgoing.notice import Notices
+from newsletter.outgoing.telling import Teller
+from newsletter.settings import Settings
+from subscribers import attending
+from subscribers.errors import SubscribersError
+from subscribers.links import Links
+from webhooks.errors import WebhookError
+
+log = structlog.get_logger(__name__)
+
+PASSING = (NewsletterError, SubscribersError, WebhookError, DBAPIError, OSError, TimeoutError)
+"""Faults of the moment, such as a database that is away: they are said, and the work is tried again."""
+
+
+def one_line(error: BaseException) -> str:
+    """What is said of a fault in the log."""
+    return " ".join(str(error).split())[:300] or type(error).__name__
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """The parts that do the work, and its steps. Each step ends when nothing is due, or soon after `stop` is set."""
+
+    settings: Settings
+    database: Database
+    clock: Clock
+    links: Links
+    relay: Relay
+    dispatcher: Dispatcher
+    messenger: Messenger
+    housekeeper: Housekeeper
+    lock: EngineLock
+    stop: asyncio.Event
+
+    @classmethod
+    def assemble(cls, settings: Settings, database: Database, clock: Clock, lock: EngineLock) -> Self:
+        """Make the parts from the settings, for whoever holds the lock."""
+        signer = parts.links(settings)
+
+        async def on_refused(connection: AsyncConnection, refusals: Sequence[Refusal], now: datetime) -> None:
+            await feedback.store_refusals(connection, signer, refusals, now)
+
+        to = parts.relay(settings)
+        paper = parts.stationery(settings)
+        return cls(
+            settings=settings,
+            database=database,
+            clock=clock,
+            links=signer,
+            relay=to,
+            dispatcher=Dispatcher(settings, database, to, paper, clock=clock, on_refused=on_refused),
+            messenger=Messenger(settings, database, to, paper, clock=clock, on_refused=on_refused),
+            housekeeper=Housekeeper(database, settings.joining, clock),
+            lock=lock,
+            stop=asyncio.Event(),
+        )
+
+    @asynccontextmanager
+    async def listening(self) -> AsyncIterator[None]:
+        """Take returned mail at bounces.listen, if that is set."""
+        bounces = self.settings.bounces
+        if not bounces.listen:
+            yield
+            return
+        letterbox = listener.Letterbox(self.database, self.links, bounces.address, self.clock)
+        async with listener.listening(bounces.listen, letterbox) as port:
+            log.info("listening for returned mail", where=bounces.listen, port=port)
+            yield
+
+    async def carry_out_requests(self) -> None:
+        """Carry out what the pages have answered and not come to."""
+        await arrivals.carry_out(self.database, self.settings)
+
+    async def fill_places(self) -> None:
+        """Give places that have become free to those who wait for them."""
+        async with self.database.read() as connection:
+            awaited = await attending.awaited(connection)
+        if awaited:
+            async with self.database.begin() as connection:
+                await attendance.fill_places(connection, self.clock())
+
+    async def deliver_messages(self) -> None:
+        """Send the transactional mails that are due.
+
+        Only one process does at a time, so what it finds in flight at its start has no owner any more.
+        """
+        async with self.database.read() as connection:
+            is_orphaned = await transactional.has_orphans(connection)
+        if is_orphaned:
+            async with self.database.begin() as connection:
+                await transactional.adopt_orphans(connection, self.clock())
+        await self.messenger.deliver(self.stop)
+
+    async def collect_maildir(self) -> None:
+        """Take what waits in the Maildir into the inbox."""
+        await mailboxes.collect_maildir(self.database, self.links, self.settings, self.clock())
+
+    async def follow_mailbox(self) -> None:
+        """Take mail out of the mailbox at a server as it comes, until the engine stops."""
+        if self.settings.mailbox.protocol:
+            await mailboxes.follow(self.database, self.links, self.settings.mailbox, self.clock, self.stop)
+
+    async def apply_reports(self) -> None:
+        """Apply what waits in the inbox, batch by batch."""
+        applier = feedback.Applier(self.links, self.settings.bounces)
+        while not self.stop.is_set():
+            async with self.database.begin() as connection:
+                if not await applier.apply_due(connection, self.clock()):
+                    return
+
+    async def tell_others(self) -> None:
+        """Post what waits in the outbox, and tell staff of endpoints that take nothing any more."""
+        teller = Teller(self.database, self.settings.outgoing, self.clock)
+        await teller.tell(self.stop)
+        await teller.forget_old()
+        await Notices(self.database, self.relay, self.settings.outgoing, self.clock).send()
+
+    async def fire_plan(self) -> None:
+        """Start a campaign for each planned mail whose time has come; one that cannot start is said and left."""
+        async with self.database.read() as connection:
+            waiting = await schedule.due(connection, self.clock())
+        if not waiting:
+            return
+        async with self.database.begin() as connection:
+            late = await schedule.expire(connection, self.clock())
+            due = await schedule.due(connection, self.clock())
+        for mail in late:
+            log.warning("planned mail skipped", about=mail.slug, kind=mail.kind, reason="it would come too late")
+        for mail in due:
+            try:
+                async with self.database.begin() as connection:
+                    await self._fire(connection, mail)
+            except NewsletterError as error:
+                log.error("planned mail not sent", about=mail.slug, kind=mail.kind, reason=str(error))
+
+    async def _fire(self, connection: AsyncConnection, mail: schedule.DueMail) -> None:
+        now = self.clock()
+        planned = await campaigns.drafted(connection, mail.slug, mail.kind, now=now)
+        if mail.is_local and planned.status in ("draft", "scheduled"):
+            readers = await lifecycle.readers(connection, planned, now)
+            first = await hours.first(connection, mail.event, mail.kind, readers) or mail.due_at
+            if first > now:
+                await schedule.put_off(connection, mail.event_id, mail.kind, first)
+                return
+        await schedule.mark_started(connection, mail.event_id, mail.kind, planned.id)
+        if planned.status in ("draft", "scheduled"):  # else staff have sent it by hand before its time
+            people = await lifecycle.start(connection, self.settings, planned, now=now, by_hours=mail.is_local)
+            log.info("campaign started", campaign=planned.slug, people=people)
+
+    async def fire_digest(self) -> None:
+        """Start the weekly digest when its moment has come; one that is too late is said and left out."""
+        async with self.database.read() as connection:
+            due_at = await digests.next_due(connection, self.clock())
+        if due_at is None or due_at > self.clock():
+            return
+        try:
+            async with self.database.begin() as connection:
+                fired = await digests.fire(connection, self.settings, self.clock())
+        except NewsletterError as error:
+            log.error("digest not sent", due_at=due_at.isoformat(), reason=str(error))
+            return
+        if fired is not None and fired.people is None:
+            log.warning("digest skipped", campaign=fired.slug, reason="it would come too late")
+        elif fired is not None:
+            log.info("campaign started", campaign=fired.slug, people=fired.people)
+
+    async def start_scheduled(self) -> None:
+        """Start the campaigns that staff scheduled for a moment that has come."""
+        async with self.database.read() as connection:
+            due = await campaigns.due(connection, self.clock())
+        for draft in due:
+            try:
+                async with self.database.begin() as connection:
+                    people = await lifecycle.start(connection, self.settings, draft, now=self.clock())
+                log.info("campaign started", campaign=draft.slug, people=people)
+            except NewsletterError as error:
+                log.error("scheduled campaign not started", campaign=draft.slug, reason=str(error))

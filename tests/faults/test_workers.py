@@ -1,0 +1,76 @@
+"""Workers on many hosts, as processes on one PostgreSQL: killed, frozen and woken, paused, stopped."""
+
+import asyncio
+import signal
+from collections import Counter
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from newsletter import database as databases
+from newsletter.clock import wall_clock
+from newsletter.engine import status
+
+pytestmark = [pytest.mark.faults, pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)]
+
+LEASE = 4
+WORKERS = f"""
+[engine]
+kind = "procrastinate"
+heartbeat = 0.5
+lease = {LEASE}
+"""
+PATIENCE = 60
+"""Seconds in which even a machine that is very busy starts a process."""
+
+
+async def seen(url: str, until: Any) -> status.Status:
+    """The status of the engine, as soon as it is so."""
+    database = databases.connect(url)
+    try:
+        async with asyncio.timeout(PATIENCE):
+            while True:
+                async with database.read() as connection:
+                    now = await status.read(connection, timedelta(seconds=LEASE), wall_clock())
+                if until(now):
+                    return now
+                await asyncio.sleep(0.1)
+    finally:
+        await database.close()
+
+
+async def test_of_three_workers_one_is_killed_and_one_frozen_past_its_lease_and_everyone_is_reached(
+    smtp_server: Any, prepare: Any, spawn: Any, tripwire: Any, migrated_url: str
+) -> None:
+    people, window, connections = 900, 20, 2
+    async with smtp_server(answers=tripwire, gate=tripwire.gate) as server:
+        slug = await prepare(server.port, people, window=window, connections=connections, more=WORKERS)
+        frozen, killed, healthy = [await spawn("worker") for _ in range(3)]
+        await seen(migrated_url, lambda now: len(now.workers) == 3)
+        tripwire.arm(people // 4, holds=True)
+        watching = await spawn("campaign", "send", slug, "--yes")
+        await asyncio.wait_for(tripwire.reached.wait(), PATIENCE)
+        at_work = await seen(migrated_url, lambda now: all(one.holds for one in now.workers))
+        assert sum(one.holds[slug] for one in at_work.workers) == 3 * connections
+        assert (at_work.campaigns[0].slug, at_work.campaigns[0].audience) == (slug, people)
+        frozen.send_signal(signal.SIGSTOP)
+        tripwire.arm(people // 4, holds=True)
+        tripwire.gate.set()
+        await asyncio.wait_for(tripwire.reached.wait(), PATIENCE)
+        killed.kill()
+        tripwire.gate.set()
+        output, _ = await asyncio.wait_for(watching.communicate(), PATIENCE)
+        assert f"{slug} is finished: {people} sent." in output.decode()
+        before = len(server.received)
+        frozen.send_signal(signal.SIGCONT)
+        said = await asyncio.wait_for(frozen.stdout.readuntil(b"has another owner now"), PATIENCE)
+        for one in (frozen, healthy):
+            one.send_signal(signal.SIGTERM)
+        await asyncio.wait_for(asyncio.gather(frozen.communicate(), healthy.communicate()), PATIENCE)
+    assert b"shard" in said
+    assert [frozen.returncode, healthy.returncode] == [0, 0]
+    reached = Counter(one.rcpt_to for one in server.received)
+    assert set(reached) == {f"p{n}@example.org" for n in range(people)}
+    assert sum(reached.values()) - people <= 2 * window * connections
+    assert len(server.received) - before <= 2 * connections, "who wakes offers no more than it had begun to write"

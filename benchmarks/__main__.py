@@ -10,7 +10,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks import campaigns, crowd, growth, imports, rows, scale, startup, web
+from benchmarks import campaigns, crowd, growth, imports, reports, rows, scale, startup, web
 from benchmarks.rows import Row
 from benchmarks.scale import Scale
 
@@ -21,6 +21,7 @@ MEASUREMENTS: dict[str, Callable[[Scale], Iterator[Row]]] = {
     "import": imports.measure,
     "web": web.measure,
     "crowd": crowd.measure,
+    "reports": reports.measure,
     "help": startup.measure,
 }
 RESULTS = Path(__file__).parent / "results.json"

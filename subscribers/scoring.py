@@ -1,5 +1,6 @@
 """The score of soft bounces: a mailbox that is full for a day is forgiven, one that is full for weeks is not."""
 
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
@@ -23,57 +24,100 @@ class Rule:
     memory: timedelta = timedelta(days=30)
 
 
-async def soft(
-    connection: AsyncConnection, subscriber_id: int, *, now: datetime, rule: Rule, source: str = "", detail: str = ""
-) -> bool:
-    """Count a soft bounce, at most one a day (UTC); True if it was the one that suppressed the address.
+@dataclass(frozen=True, slots=True)
+class Bounce:
+    """A soft bounce of a mail to a subscriber: when it bounced, on whose word, and what that said."""
 
-    `now` is when the mail bounced. Evidence is recorded; the caller need do nothing more.
+    subscriber_id: int
+    at: datetime
+    source: str = ""
+    detail: str = ""
+
+
+async def soft(connection: AsyncConnection, bounces: Sequence[Bounce], rule: Rule) -> set[int]:
+    """Count soft bounces, for each person at most one a day (UTC); the numbers of those whom that suppressed.
+
+    In which order bounces are counted makes no difference. Evidence is recorded; the caller need do nothing more.
     """
-    hashed = await connection.scalar(
-        select(subscriber.c.hash).where(subscriber.c.id == subscriber_id).with_for_update()
+    last = {one.subscriber_id: one for one in bounces}
+    known = await connection.execute(
+        select(subscriber.c.id, subscriber.c.hash)
+        .where(subscriber.c.id.in_(sorted(last)))
+        .order_by(subscriber.c.id)
+        .with_for_update()
     )
-    if hashed is None:
-        return False
-    today = now.astimezone(UTC).date()
-    oldest = (today - rule.memory).isoformat()
-    mine = bounce_score.c.subscriber_id == subscriber_id
-    await connection.execute(delete(bounce_score).where(mine, bounce_score.c.day < oldest))
-    await connection.execute(
-        statements.insert(connection, bounce_score)
-        .values(subscriber_id=subscriber_id, day=today.isoformat())
-        .on_conflict_do_nothing()
-    )
-    bounced = await days(connection, subscriber_id)
-    if len(bounced) < rule.days or bounced[-1] - bounced[0] < rule.span:
-        return False
+    hashes = {row.id: row.hash for row in known}
+    rows = [
+        {"subscriber_id": one.subscriber_id, "day": _day(one.at).isoformat()}
+        for one in bounces
+        if one.subscriber_id in hashes
+    ]
+    if not rows:
+        return set()
+    await connection.execute(statements.insert(connection, bounce_score).on_conflict_do_nothing(), rows)
+    gone: set[int] = set()
+    for number, bounced in (await _days(connection, hashes)).items():
+        if bounced[0] < (oldest := bounced[-1] - 2 * rule.memory):
+            await _forget(connection, [number], oldest)
+        led_to_it = _lasting(bounced, rule)
+        if led_to_it and await _suppress(connection, hashes[number], last[number], led_to_it):
+            gone.add(number)
+    return gone
+
+
+async def _suppress(connection: AsyncConnection, hashed: str, last: Bounce, led_to_it: Sequence[date]) -> bool:
+    detail = last.detail or f"{len(led_to_it)} days with bounces"
     if not await suppression.suppress(
-        connection,
-        hashed,
-        Reason.SOFT_BOUNCE,
-        at=now,
-        source=source,
-        detail=detail or f"{len(bounced)} days with bounces",
+        connection, hashed, Reason.SOFT_BOUNCE, at=last.at, source=last.source, detail=detail
     ):
         return False
     await consent.record(
         connection,
-        subscriber_id,
+        last.subscriber_id,
         consent.Action.SUPPRESSED,
         actor=consent.Actor.REPORT,
-        now=now,
-        source=source,
-        detail={"reason": Reason.SOFT_BOUNCE, "days": [day.isoformat() for day in bounced]},
+        now=last.at,
+        source=last.source,
+        detail={"reason": Reason.SOFT_BOUNCE, "days": [day.isoformat() for day in led_to_it]},
     )
     return True
 
 
-async def delivered(connection: AsyncConnection, subscriber_id: int) -> None:
-    """Forget every soft bounce: a mail arrived."""
-    await connection.execute(delete(bounce_score).where(bounce_score.c.subscriber_id == subscriber_id))
+def _lasting(bounced: Sequence[date], rule: Rule) -> list[date]:
+    """The days that are enough, far enough apart and within one memory; empty where there are none."""
+    for first in range(len(bounced)):
+        remembered = [day for day in bounced[first:] if day - bounced[first] <= rule.memory]
+        if len(remembered) >= rule.days and remembered[-1] - remembered[0] >= rule.span:
+            return remembered
+    return []
+
+
+async def delivered(connection: AsyncConnection, subscriber_ids: Collection[int], day: date) -> None:
+    """A mail arrived on that day (UTC): forget these people's soft bounces until then."""
+    await _forget(connection, subscriber_ids, day + timedelta(days=1))
+
+
+async def _forget(connection: AsyncConnection, subscriber_ids: Collection[int], before: date) -> None:
+    mine = bounce_score.c.subscriber_id.in_(subscriber_ids)
+    await connection.execute(delete(bounce_score).where(mine, bounce_score.c.day < before.isoformat()))
+
+
+def _day(moment: datetime) -> date:
+    return moment.astimezone(UTC).date()
 
 
 async def days(connection: AsyncConnection, subscriber_id: int) -> list[date]:
     """The days that count against a subscriber's address, oldest first."""
-    mine = select(bounce_score.c.day).where(bounce_score.c.subscriber_id == subscriber_id).order_by(bounce_score.c.day)
-    return [date.fromisoformat(day) for day in await connection.scalars(mine)]
+    return (await _days(connection, [subscriber_id])).get(subscriber_id, [])
+
+
+async def _days(connection: AsyncConnection, subscriber_ids: Collection[int]) -> dict[int, list[date]]:
+    rows = await connection.execute(
+        select(bounce_score.c.subscriber_id, bounce_score.c.day)
+        .where(bounce_score.c.subscriber_id.in_(subscriber_ids))
+        .order_by(bounce_score.c.subscriber_id, bounce_score.c.day)
+    )
+    found: dict[int, list[date]] = {}
+    for number, day in rows:
+        found.setdefault(number, []).append(date.fromisoformat(day))
+    return found

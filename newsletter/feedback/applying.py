@@ -3,9 +3,9 @@
 Reports are judged one by one, in the order in which they came, and what follows is written for a batch at once.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, date, datetime
 
 import structlog
 from sqlalchemy import bindparam, select, update
@@ -19,6 +19,7 @@ from newsletter.settings import Bounces
 from newsletter.tables import inbox
 from subscribers import consent, preferences, scoring, suppression
 from subscribers.links import DeliveryRef, Links
+from subscribers.scoring import Bounce
 from subscribers.suppression import Finding, Reason
 from webhooks import reports
 from webhooks.events import BounceClass, Event, Kind, from_json
@@ -94,24 +95,36 @@ class Applier:
             if one.heard == "hard" and pause is not None and pause.cause is Cause.HARD:
                 one.outcome = breaker.HELD
         await _suppress(connection, [one for one in proven if one.heard in _SUPPRESSES and not one.outcome], now)
+        arrived = await _forgive(connection, [one for one in proven if one.heard == "delivered"])
         for one in proven:
             match one.heard:
-                case "delivered":
-                    await scoring.delivered(connection, one.receiver.id)
-                    one.outcome = "delivered"
                 case "unsubscribe":
                     one.outcome = await _let_go(connection, one, now)
                 case "block":
                     one.outcome = "blocked: noted on the campaign, the person is not at fault"
-                case "soft":
-                    one.outcome = await self._count(connection, one)
+        await self._count(connection, [one for one in proven if one.heard == "soft"], arrived)
 
-    async def _count(self, connection: AsyncConnection, one: _Proven) -> str:
+    async def _count(
+        self, connection: AsyncConnection, soft: Sequence[_Proven], now_heard: Mapping[int, datetime]
+    ) -> None:
+        """Score soft bounces, but those before a mail that arrived: the mailbox is there then, and not full."""
+        if not soft:
+            return
+        arrived = await _arrived(connection, {one.receiver.id for one in soft}, now_heard)
+        counted: list[_Proven] = []
+        for one in soft:
+            since = arrived.get(one.receiver.id)
+            if since is not None and _day(since) >= _day(one.event.at):
+                one.outcome = "soft bounce: a mail has arrived since then"
+            else:
+                one.outcome = "soft bounce counted"
+                counted.append(one)
         rule = scoring.Rule(self.policy.soft_days, self.policy.soft_span, self.policy.soft_memory)
-        gone = await scoring.soft(
-            connection, one.receiver.id, now=one.event.at, rule=rule, source=one.event.source, detail=one.event.detail
-        )
-        return "suppressed: it bounced softly too often" if gone else "soft bounce counted"
+        bounces = [Bounce(one.receiver.id, one.event.at, one.event.source, one.event.detail) for one in counted]
+        gone = await scoring.soft(connection, bounces, rule)
+        for one in counted:
+            if one.receiver.id in gone:
+                one.outcome = "suppressed: it bounced softly too often"
 
 
 def _judge(row: int, event: Event, ref: DeliveryRef | None, receiver: Receiver | None) -> _Proven | str:
@@ -158,6 +171,40 @@ async def _suppress(connection: AsyncConnection, proven: Sequence[_Proven], now:
         else:
             one.outcome = f"was suppressed already ({reason})"
     await consent.record_suppressions(connection, steps, now=now)
+
+
+async def _forgive(connection: AsyncConnection, proven: Sequence[_Proven]) -> dict[int, datetime]:
+    """Forget the soft bounces of those whom a mail has reached since; when it last did, by the subscriber's number."""
+    arrived: dict[int, datetime] = {}
+    for one in proven:
+        arrived[one.receiver.id] = max(one.event.at, arrived.get(one.receiver.id, one.event.at))
+        one.outcome = "delivered"
+    by_day: dict[date, list[int]] = {}
+    for number, at in arrived.items():
+        by_day.setdefault(_day(at), []).append(number)
+    for day, numbers in sorted(by_day.items()):
+        await scoring.delivered(connection, numbers, day)
+    return arrived
+
+
+async def _arrived(
+    connection: AsyncConnection, people: Collection[int], now_heard: Mapping[int, datetime]
+) -> dict[int, datetime]:
+    """When a mail last reached each of these people, as far as that was ever reported."""
+    arrived = {number: at for number, at in now_heard.items() if number in people}
+    rows = await connection.execute(
+        select(inbox.c.subscriber_id, inbox.c.event).where(
+            inbox.c.subscriber_id.in_(sorted(people)), inbox.c.heard == "delivered"
+        )
+    )
+    for number, document in rows:
+        at = from_json(document).at
+        arrived[number or 0] = max(at, arrived.get(number or 0, at))
+    return arrived
+
+
+def _day(moment: datetime) -> date:
+    return moment.astimezone(UTC).date()
 
 
 async def _let_go(connection: AsyncConnection, one: _Proven, now: datetime) -> str:

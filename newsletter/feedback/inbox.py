@@ -23,13 +23,9 @@ async def store(connection: AsyncConnection, events: Sequence[Event], now: datet
         {"provider": event.provider, "event_id": event.id, "received_at": now, "event": to_json(event)}
         for event in events
     ]
-    statement = (
-        statements.insert(connection, inbox)
-        .values(rows)
-        .on_conflict_do_nothing(index_elements=["provider", "event_id"])
-    )
+    statement = statements.insert(connection, inbox).on_conflict_do_nothing(index_elements=["provider", "event_id"])
     once = statement.execution_options(preserve_rowcount=True)
-    return (await connection.execute(once)).rowcount
+    return (await connection.execute(once, rows)).rowcount
 
 
 async def store_refusals(connection: AsyncConnection, links: Links, refusals: Sequence[Refusal], now: datetime) -> None:

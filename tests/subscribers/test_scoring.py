@@ -16,7 +16,8 @@ async def bounced(people, person, days, hour=0):
     for day in days:
         async with people.database.begin() as connection:
             when = people.now + timedelta(days=day, hours=hour)
-            answers.append(await scoring.soft(connection, person, now=when, rule=scoring.Rule(), source="postmark"))
+            bounce = scoring.Bounce(person, when, source="postmark")
+            answers.append(await scoring.soft(connection, [bounce], scoring.Rule()) == {person})
     return answers
 
 
@@ -48,8 +49,22 @@ async def test_a_delivery_forgets_all_points(people):
     person = await people.active(ANA)
     await bounced(people, person, [0, 4, 8, 12])
     async with people.database.begin() as connection:
-        await scoring.delivered(connection, person)
+        await scoring.delivered(connection, [person], people.now.date() + timedelta(days=12))
     assert await bounced(people, person, [14]) == [False]
+
+
+async def test_a_delivery_forgets_nothing_that_came_after_it(people):
+    person = await people.active(ANA)
+    await bounced(people, person, [2, 6, 10, 14])
+    async with people.database.begin() as connection:
+        await scoring.delivered(connection, [person], people.now.date() + timedelta(days=1))
+    assert await bounced(people, person, [16]) == [True]
+
+
+async def test_bounces_count_alike_in_whatever_order_they_are_heard_of(people):
+    for number, days in enumerate([[40, 14, 12, 8, 4, 0], [14, 0, 40, 12, 4, 8], [0, 4, 8, 12, 14, 40]]):
+        person = await people.active(f"p{number}@example.org")
+        assert await bounced(people, person, days) == [day == days[-1 if number < 2 else 4] for day in days]
 
 
 async def test_the_suppression_is_recorded_with_the_days_that_led_to_it(people):

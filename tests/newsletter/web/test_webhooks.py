@@ -4,21 +4,13 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
 from typing import ClassVar
 
-import httpx2
 import pytest
 from sqlalchemy import select
-from starlette.applications import Starlette
-from starlette.routing import Route
 
-from newsletter.campaigns.archive import Shelf
 from newsletter.tables import inbox
 from newsletter.web import webhooks
-from newsletter.web.look import Looks
-from newsletter.web.pages import FOLDER, Pages
-from newsletter.web.site import Site
 from webhooks import providers
 from webhooks.errors import Unavailable
 from webhooks.events import Event, Kind
@@ -126,13 +118,11 @@ class Handshake:
         raise Unavailable("the network is down")
 
 
-async def test_what_a_report_says_is_stored_before_its_answer_is_tried(settings, database, clock, desk) -> None:
-    pages = Pages.open(settings.templates, base="")
-    looks, providers = Looks(FOLDER / "style.css"), {"handshake": Handshake()}
-    site = Site(settings, database, desk.links, pages, looks, clock, providers, Shelf(None))
-    app = Starlette(routes=[Route("/webhooks/{provider}", partial(webhooks.receive, site), methods=["POST"])])
-    transport = httpx2.ASGITransport(app=app)
-    async with httpx2.AsyncClient(transport=transport, base_url="https://news.example.org") as client:
-        for _ in range(2):
-            assert (await client.post("/webhooks/handshake", content=b"{}")).status_code == 503
+async def test_what_a_report_says_is_stored_before_its_answer_is_tried(
+    serve, settings, desk, loaded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(providers.PROVIDERS, "handshake", Handshake)
+    client = await serve(settings)
+    for _ in range(2):
+        assert (await client.post("/webhooks/handshake", content=b"{}")).status_code == 503
     assert await stored(desk) == [("handshake", "ana@example.org")]

@@ -32,7 +32,9 @@ RULES: tuple[tuple[Reason, str], ...] = (
         unauthenticated sender | authentication checks | authentication requirements | sender authentication |
         message is unauthenticated | not pass authentication | doesn't pass authentication | failed authentication |
         arc validation | reverse dns | reverse lookup | reverse hostname | ptr record | no ptr |
-        cannot find your hostname | fix reverse | helo command rejected | invalid helo | ehlo … rejected |
+        cannot find your hostname | fix reverse | helo command rejected | helo host | helo name | helo domain |
+        helo/ehlo | ehlo name | mx record of |
+        or password | invalid helo | ehlo … rejected |
         must issue a starttls | starttls is required | encryption required | encryption needed
         """,
     ),
@@ -111,7 +113,8 @@ RULES: tuple[tuple[Reason, str], ...] = (
         too many complaints | excessive complaints | spam from your | spam sent from | mail from ip |
         part of their network is on our block | your ip | your server | your mail server … blocked | your network |
         ip address … blocked | ip address … rejected | ip address … denied | ip … has been blocked | ip … is blocked |
-        ip … listed | [tss | [ts0 | [cs01] | [bl2 | (s3140) | (s3150) | s775 | s3115 | dynamic ip |
+        ip … listed | ip is rejected | ipcheck.proofpoint | mi:spb | mi:dmc | mi:stc | unfortunately, messages from |
+        invalid dns mx | [tss | [ts0 | [cs01] | [bl2 | (s3140) | (s3150) | s775 | s3115 | dynamic ip |
         hosts with dynamic | dial-up | client host … blocked | client host rejected | host … is blocked |
         connection refused … abuse |
         your email has been returned because the intended recipient's email account's isp | access denied, banned |
@@ -123,7 +126,13 @@ RULES: tuple[tuple[Reason, str], ...] = (
     (
         Reason.POLICY,
         """
-        sender denied | sender verify | sender verification | sender domain | domain of sender | sender's domain |
+        return path address | return path domain | return-path address | return-path domain | invalid return path |
+        from address | from header | header from | in header | header field | reply-to address |
+        envelope sender | sender's mailbox | sender's account | of the sender | sender check | sender address |
+        5.1.7 | 5.1.8 | whitelist | white list | address book | for external mail | from outside | or policy |
+        sender denied | callback setup failed | verify callout | callout verification | blocked senders |
+        mailbox unavailable or access denied | @:blocked | sender verify | sender verification | sender domain |
+        domain of sender | sender's domain |
         from domain | invalid sender | unroutable sender | unrouteable sender | sender unknown |
         sender address … not | bogus mail from | backscatter | batv | sender is not allowed | sender not allowed |
         sender not authorized | sender not pre-approved | not in the recipient's allowed | restricted … sender |
@@ -142,7 +151,8 @@ RULES: tuple[tuple[Reason, str], ...] = (
     (
         Reason.CONTENT,
         """
-        unsolicited | bulk email | content denied | content filter | mail content | because of its content |
+        unsolicited | dt:spm | hl:itc | bulk email | content denied | content filter | mail content |
+        because of its content |
         objectionable | phishing | blocked file | banned file | message looks like | unacceptable content |
         contains a url | blocked url | url … listed | surbl | uribl | ivmuri | invalid header | not rfc | rfc 5322 |
         rfc 2822 | rfc5322 | 8-bit | bare lf | bare newline | line too long | high probability | quarantin |
@@ -166,6 +176,12 @@ RULES: tuple[tuple[Reason, str], ...] = (
         """,
     ),
     (
+        Reason.SYSTEM,
+        """
+        mail loop | system not accepting | not accepting network messages | yet, please retry
+        """,
+    ),
+    (
         Reason.MOVED,
         """
         has moved | have moved | user moved | mailbox moved | address has changed | address changed to |
@@ -182,7 +198,8 @@ RULES: tuple[tuple[Reason, str], ...] = (
         account … locked | address … disabled | address … deactivated | user … disabled | user … inactive |
         user … suspended | user … deactivated | user … locked | recipient … disabled | recipient … inactive |
         recipient … suspended | that you tried to reach is disabled | is inactive | inactive user | inactive mailbox |
-        inactive account | not active | deactivated mailbox | mailbox is frozen | mailbox … suspended |
+        inactive account | account is not active | user is not active | mailbox is not active | user not active |
+        deactivated mailbox | mailbox is frozen | mailbox … suspended |
         mailbox … locked | mailbox … deactivated | mailbox is not accepting | not accepting any mail |
         no longer accepting mail | is not accepting mail | not accepting messages | extended inactivity |
         account expired | currently suspended | invalid/inactive | disabled recipient | deaktiviert | gesperrt |
@@ -216,7 +233,7 @@ RULES: tuple[tuple[Reason, str], ...] = (
     (
         Reason.NO_SUCH_USER,
         """
-        not our user | 5.1.0 … address rejected | 5.4.1 … recipient addresses rejected |
+        addressee unknown | not our user | 5.1.0 … address rejected | 5.4.1 … recipient addresses rejected |
         5.4.1 … recipient address rejected: access denied | unknown user | unknown or illegal | unknown or invalid |
         unknown local | unknown recipient | unknown address | unknown mailbox | unknown email | unknown e-mail |
         unknown account | unknown virtual | address unknown | mailbox unknown | account unknown | no such user |

@@ -185,6 +185,53 @@ def test_words_about_the_sender_outweigh_a_status_about_the_recipient():
     assert classify("5.1.1", "550 5.1.1 Your IP is on our blocklist").bounce is BLOCK
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "550 Sender's mailbox does not exist",
+        "550 The return path address does not exist",
+        "550 Return-Path domain not found",
+        "550 HELO host does not exist",
+        "550 Your HELO/EHLO name does not resolve: host not found",
+        "550 the MX record of ours.example does not exist",
+        "550 5.1.1 sender address <bounce@ours.example> does not exist",
+        "550 mailbox for bounce@ours.example does not exist; sender check failed",
+        "550 Envelope sender does not exist",
+        "550 Reply-To address invalid",
+        "550 invalid address in header field To",
+        "554 5.6.0 invalid mailbox in header From",
+        "501 5.1.7 Invalid address",
+        "535 user unknown or password wrong",
+        "550 5.7.1 recipient unknown or policy rejection",
+        "550 subject not found in whitelist",
+        "550 rejected by recipient's filter: not found in address book",
+        "550 this account is not active for external mail",
+        "550-Requested action not taken: mailbox unavailable\n550 invalid DNS MX or A/AAAA resource record",
+        "550 5.0.350 Remote server returned an error -> 550 Mailbox unavailable or access denied",
+        "550 permanent failure for one or more recipients (ana@x.example:blocked)",
+        "550 Callback setup failed while verifying",
+        "554 DT:SPM 163 smtp10",
+        "554 IP is rejected, smtp auth error limit exceed",
+    ],
+)
+def test_what_is_missing_or_wrong_on_our_side_is_a_block(text):
+    assert classify("", text).bounce is BLOCK
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "550 Mail loop: mailbox unavailable",
+        "550 5.3.2 system not accepting messages",
+        "550 this mailbox does not exist yet, please retry in 30 minutes",
+        "450 4.1.1 user unknown (LDAP timeout), try again later",
+        "552 5.2.2 mailbox full or does not exist",
+    ],
+)
+def test_what_may_pass_buries_nobody(text):
+    assert classify("", text).bounce is SOFT
+
+
 def test_what_the_receiver_answered_outweighs_what_the_relay_made_of_it():
     assert classify("5.0.0", "450 4.1.1 user unknown").bounce is SOFT
 

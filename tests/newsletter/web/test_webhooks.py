@@ -101,6 +101,13 @@ async def test_mandrill_asks_with_head_whether_anybody_listens(client) -> None:
     assert (await client.get("/webhooks/mandrill")).status_code == 405
 
 
+async def test_a_report_is_posted_and_nothing_else(client) -> None:
+    for name in providers.PROVIDERS:
+        for method in ("GET", "PUT", "PATCH", "DELETE"):
+            response = await client.request(method, f"/webhooks/{name}", content=b"{}")
+            assert (name, method, response.status_code) == (name, method, 405)
+
+
 @dataclass(frozen=True)
 class Handshake:
     """A provider that reports one event, and whose answer asks a network that is down."""

@@ -28,9 +28,11 @@ NAMES: dict[str, frozenset[str] | None] = {
     "previous": _members(Event),
     "brand": _members(Palette),
     "person": frozenset({"named", *IN_TEMPLATES["person"]}),
-    "links": frozenset({"join", *IN_TEMPLATES["links"]}),
+    "links": frozenset({"join", "events", "calendar", "archive", *IN_TEMPLATES["links"]}),
     "letter": _members(Letter),
-    **dict.fromkeys(["upcoming", "items", "note", "public_url", "confirm_days", "locale", "language", "timezone"]),
+    **dict.fromkeys(
+        ["upcoming", "items", "note", "public_url", "confirm_days", "locale", "language", "timezone", "is_public"]
+    ),
 }
 """Everything a template is given, and what each of it has, where that is known beforehand."""
 

@@ -1,4 +1,4 @@
-"""A mail as everybody may read it: in the series' language and zone, to nobody, with nobody's links."""
+"""A mail as everybody may read it: in the series' language, by the clock at the place, to nobody in particular."""
 
 import base64
 import re
@@ -41,7 +41,9 @@ def subject(kind: str, facts: Facts, *, templates: Path | None) -> str:
 
 
 def _nobody(facts: Facts) -> Facets:
-    return Facets(locale=facts.constellation.language, timezone=facts.constellation.timezone, named=False)
+    # By the clock at the place, so that no mail tells the hour "where you are": that is everywhere.
+    clock = facts.event.timezone if facts.event else facts.constellation.timezone
+    return Facets(locale=facts.constellation.language, timezone=clock, named=False)
 
 
 @dataclass(frozen=True, slots=True)

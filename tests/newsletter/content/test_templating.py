@@ -154,3 +154,10 @@ def test_facts_survive_json(facts: content.Facts) -> None:
 
     for one in [facts, *samples.facts("changed"), *samples.facts("welcome")]:
         assert content.Facts.from_document(json.loads(json.dumps(one.to_document()))) == one
+
+
+def test_a_template_of_ones_own_may_lead_to_what_is_there_for_everybody(compile_note, values) -> None:
+    html = '<a href="{{ links.calendar }}">a</a> <a href="{{ links.events }}">b</a> {% if not is_public %}c{% endif %}'
+    made = compile_note(html=html, text="{% if links.archive %}{{ links.archive }}{% endif %}").html(values)
+    assert "https://news.example.org/events/lanterns.ics" in made
+    assert "https://news.example.org/events" in made

@@ -4,12 +4,14 @@ import re
 from dataclasses import replace
 from datetime import timedelta
 from xml.etree import ElementTree as Xml
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from newsletter.campaigns import lifecycle, store, visibility
 from newsletter.constellation import store as constellations
 
+TOKYO = ZoneInfo("Asia/Tokyo")
 ATOM = {"a": "http://www.w3.org/2005/Atom"}
 
 
@@ -122,3 +124,21 @@ async def test_the_archive_shows_what_was_said_then(client, database, loaded, cl
     response = await client.get(path)
     assert "Opening" in response.text
     assert "Another name" not in response.text
+
+
+async def test_nobody_is_asked_by_the_copy_whether_they_come_nor_told_the_hour_where_they_are(
+    client, database, loaded, clock, send
+) -> None:
+    away = {"rsvp": True, "timezone": "Asia/Tokyo"}
+    asking = [
+        replace(one, **away, starts=one.starts.astimezone(TOKYO), ends=one.ends.astimezone(TOKYO))
+        if one.slug == "closing"
+        else one
+        for one in loaded.events
+    ]
+    async with database.begin() as connection:
+        await constellations.load(connection, replace(loaded, events=tuple(asking)), clock())
+    copy = await client.get(await send("closing", "invitation"))
+    assert "Japan Time" in copy.text
+    assert "where you are" not in copy.text
+    assert "Are you coming?" not in copy.text

@@ -101,6 +101,8 @@ def _share_that_is_slower(some: list[float], others: list[float]) -> float:
     return sum(one > other for one in some for other in others) / (len(some) * len(others))
 
 
+# On the database that the tests keep in memory: a disk's own moods are no part of the question.
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 async def test_an_answer_takes_as_long_whoever_the_address_belongs_to(port: int, database: Database) -> None:
     rounds = [(kind, f"{kind}{number}@example.org") for kind in KINDS for number in range(EACH)]
     random.Random(7).shuffle(rounds)

@@ -4,6 +4,7 @@ import re
 from datetime import UTC, datetime
 from email.message import EmailMessage, MIMEPart
 from pathlib import Path
+from uuid import uuid4
 
 import html5lib
 import pytest
@@ -88,11 +89,15 @@ def test_a_filled_skeleton_is_what_a_full_rendering_by_the_email_package_would_b
     template: Path, first: str, last: str
 ) -> None:
     values = {**samples.VALUES, "first_name": first, "last_name": last, "address": "o'neil+a&b@example.org"}
-    skeleton = content.compile("note", FACTS, content.Facets(), envelope=ENVELOPE, templates=template)
-    ours = parsed(skeleton.fill(values))
+    assert_same("note", template, content.Facets(), values)
+
+
+def assert_same(kind: str, templates: Path, facets: content.Facets, values: dict[str, str]) -> None:
+    """Whether the filled skeleton and a rendering with the values in their places are one mail."""
+    ours = parsed(content.compile(kind, FACTS, facets, envelope=ENVELOPE, templates=templates).fill(values))
 
     clean = {name: quoting.one_line(value) for name, value in values.items()}
-    full = renderer.render("note", FACTS, content.Facets(), slot=clean.__getitem__, templates=template)
+    full = renderer.render(kind, FACTS, facets, slot=clean.__getitem__, templates=templates)
     theirs = EmailMessage(policy=email.policy.SMTP)
     name = " ".join(f"{clean['first_name']} {clean['last_name']}".split())
     theirs.set_content(full.text)
@@ -105,6 +110,59 @@ def test_a_filled_skeleton_is_what_a_full_rendering_by_the_email_package_would_b
     assert read(ours.get_body(("plain",))).split() == read(theirs.get_body(("plain",))).split()
     assert tree(read(ours.get_body(("html",)))) == tree(read(theirs.get_body(("html",))).rstrip("\n"))
     assert not ours.defects
+
+
+WORDS = st.sampled_from(
+    ["Grüße", "a & b", "<i>x</i> y", "zwölf", "a  b", "…", "日本", "x" * 90, "=3D", ".dot", "100 %"]
+)
+IN_HTML = st.sampled_from(
+    [
+        "<p>{{ person.first_name }}</p>",
+        '<p title="{{ person.last_name }} &amp; co">{{ person.address }}</p>',
+        '<a href="{{ links.preferences }}">{{ person.first_name }}{{ person.last_name }}</a>',
+        "<table><tr>{% for _ in range(2) %}<td>{{ person.last_name }}</td>{% endfor %}</tr></table>",
+        "{% if person.named %}<b>{{ person.first_name }}</b>{% else %}<i>nobody</i>{% endif %}",
+        "<p>{{ event.title }} {{ event|when }} {{ person.first_name }}</p>",
+        '<img alt="{{ person.first_name }}" src="https://x.example/a.png">',
+    ]
+)
+IN_TEXT = st.sampled_from(
+    [
+        "{{ person.first_name }} {{ person.last_name }}",
+        "{% if person.named %}Hello {{ person.first_name }},{% else %}Hello,{% endif %}",
+        "- {{ event.title }}: {{ links.unsubscribe }}",
+        ".{{ person.address }}",
+        "    {{ person.last_name }} {{ event|hours }}",
+    ]
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    html=st.lists(st.one_of(IN_HTML, WORDS.map("<p>{}</p>".format)), max_size=5),
+    text=st.lists(st.one_of(IN_TEXT, WORDS), max_size=5),
+    subject=st.lists(
+        st.one_of(st.just("{{ person.first_name }}"), st.just("{{ event.title }}"), WORDS), min_size=1, max_size=3
+    ),
+    facets=st.sampled_from(samples.FACETS),
+    first=names,
+    last=names,
+)
+def test_so_it_is_for_templates_of_any_parts(
+    template: Path, html: list[str], text: list[str], subject: list[str], facets: content.Facets, first: str, last: str
+) -> None:
+    kind = f"any-{uuid4().hex}"  # a folder of its own, for Jinja keeps what it has read
+    folder = template / "mail" / kind
+    folder.mkdir()
+    (folder / "subject.txt").write_text("About " + " ".join(subject), encoding="utf-8")
+    owed = "{{ constellation.postal_address }} {{ links.unsubscribe }}"
+    (folder / "body.txt").write_text("\n".join([*text, owed]), encoding="utf-8")
+    (folder / "body.mjml").write_text(
+        f"<mjml><mj-body><mj-section><mj-column><mj-text>{' '.join(html)}<p>{{{{ constellation.postal_address }}}}"
+        '<a href="{{ links.unsubscribe }}">x</a></p></mj-text></mj-column></mj-section></mj-body></mjml>',
+        encoding="utf-8",
+    )
+    assert_same(kind, template, facets, {**samples.VALUES, "first_name": first, "last_name": last})
 
 
 @settings(max_examples=80, deadline=None)

@@ -203,7 +203,7 @@ def _table(on: Stage, outcomes: list[Outcome]) -> Table:
             f"{one.event} {one.kind}".removesuffix(" story"),
             *(f"{number:,}" if number else "·" for number in numbers),
         )
-    grid.caption = "late: put off by a mailbox first.  less: chose fewer events, or a pause."
+    grid.caption = "late: put off by a mailbox first.  less: fewer events, a digest, a pause."
     grid.caption_justify = "left"
     return grid
 

@@ -15,7 +15,7 @@ from newsletter.demo.diary import Deed, Entry
 from newsletter.demo.etiquette import Etiquette
 from newsletter.demo.mailboxes import Attempt, Verdict
 from newsletter.demo.outbox import Mail
-from newsletter.demo.standing import Replay
+from newsletter.demo.standing import Replay, Standing
 from newsletter.demo.timetable import Mailing, Timetable
 
 _WHILE_WAITING = timedelta(days=2)
@@ -141,7 +141,7 @@ def everyone_due_is_mailed(evidence: Evidence) -> Finding:
     expected = 0
     for mailing in evidence.timetable.mailings:
         replay.to(mailing.due)
-        due = {who for who, person in replay.people.items() if person.is_due(mailing.event, mailing.due)}
+        due = {who for who, person in replay.people.items() if _is_due(who, person, mailing, got)}
         expected += len(due)
         missing = sorted(due - got[mailing.name])
         violations += [
@@ -152,6 +152,14 @@ def everyone_due_is_mailed(evidence: Evidence) -> Finding:
         violations += [f"{who} got {mailing.name} without wanting it" for who in sorted(got[mailing.name] - due)]
     counted = f"{len(evidence.timetable.mailings)} mailings, {expected:,} mails due"
     return Finding("Everyone due was mailed, and nobody else", counted, tuple(violations + late))
+
+
+def _is_due(who: str, person: Standing, mailing: Mailing, got: Mapping[str, set[str]]) -> bool:
+    """Each mail is for those who want each; a digest for those who want one a week, if it has news for them."""
+    if not mailing.gathers:
+        return not person.is_weekly and person.is_due(mailing.event, mailing.due)
+    news = (one for one in mailing.gathers if who not in got.get(one.name, set()))
+    return person.is_weekly and any(person.is_due(one.event, mailing.due) for one in news)
 
 
 def every_mail_is_well_formed(evidence: Evidence) -> Finding:
@@ -212,7 +220,7 @@ def _turned_away(evidence: Evidence) -> dict[str, list[Attempt]]:
 
 def _changes(evidence: Evidence) -> dict[str, list[datetime]]:
     """When each person left, or asked for less."""
-    less = (Deed.LEFT, Deed.BOUNCED, Deed.COMPLAINED, Deed.CHOSE, Deed.MUTED, Deed.PAUSED)
+    less = (Deed.LEFT, Deed.BOUNCED, Deed.COMPLAINED, Deed.CHOSE, Deed.MUTED, Deed.PAUSED, Deed.WEEKLY)
     changes: dict[str, list[datetime]] = defaultdict(list)
     for entry in evidence.entries:
         if entry.deed in less:

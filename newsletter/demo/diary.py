@@ -23,6 +23,7 @@ class Deed(StrEnum):
     CHOSE = "chose"
     MUTED = "muted"
     PAUSED = "paused"
+    WEEKLY = "chose a weekly digest"
     LOOKED = "looked"
     """Something opened every link of a mail, as scanners of mail do, and pressed nothing."""
 

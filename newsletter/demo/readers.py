@@ -42,6 +42,7 @@ class Readers:
             Habit.CHOOSE: self._choose,
             Habit.MUTE: self._mute,
             Habit.PAUSE: self._pause,
+            Habit.WEEKLY: self._choose_weekly,
             Habit.COMPLAIN: self._complain,
             Habit.BOUNCE_BY_WEBHOOK: self._bounce_by_webhook,
             Habit.BOUNCE_BY_MAIL: self._bounce_by_mail,
@@ -108,6 +109,15 @@ class Readers:
         ticked = frozenset(dice.sample(sorted(offered), k=dice.randint(1, min(3, len(offered)))))
         await self._browser.press(page, form, button, {"scope": ["some"], "events": sorted(ticked)})
         self._note(mail, Deed.CHOSE, "page", topics=ticked, offered=offered)
+
+    async def _choose_weekly(self, mail: Mail) -> None:
+        """One mail a week in place of each; what is ticked stays ticked."""
+        page = await self._browser.open(letters.link(mail, "preferences"))
+        if not page.has(value="choices"):
+            return  # the last event is over: there is nothing left to choose
+        form, button = page.button(value="choices")
+        await self._browser.press(page, form, button, {"rhythm": ["weekly"]})
+        self._note(mail, Deed.WEEKLY, "page")
 
     async def _mute(self, mail: Mail) -> None:
         """Want nothing more of the event that the mail is about."""

@@ -23,6 +23,7 @@ class Standing:
     narrowed: frozenset[str] | None = None
     muted: frozenset[str] = frozenset()
     paused_until: datetime | None = None
+    is_weekly: bool = False
     asked: frozenset[str] = frozenset()
 
     def apply(self, entry: Entry) -> None:
@@ -44,6 +45,8 @@ class Standing:
             case Deed.MUTED:
                 self.muted = self.muted | entry.topics
                 self.wants = self.wants - entry.topics
+            case Deed.WEEKLY:
+                self.is_weekly = True
             case Deed.PAUSED:
                 self.paused_until = entry.until
 
@@ -54,7 +57,7 @@ class Standing:
         self.muted = frozenset()
 
     def is_due(self, event: str, now: datetime) -> bool:
-        """Whether a mail about this event is theirs to get."""
+        """Whether they are to hear of this event; by a mail of its own, or by a digest."""
         if not self.is_in or (self.paused_until is not None and now < self.paused_until):
             return False
         was_over = self.narrowed is not None and event not in self.narrowed

@@ -69,7 +69,7 @@ def outcomes(evidence: Evidence) -> list[Outcome]:
             bounced=followed[mailing.name, Deed.BOUNCED],
             complained=followed[mailing.name, Deed.COMPLAINED],
             left=followed[mailing.name, Deed.LEFT],
-            fewer=sum(followed[mailing.name, deed] for deed in (Deed.CHOSE, Deed.MUTED, Deed.PAUSED)),
+            fewer=sum(followed[mailing.name, deed] for deed in (Deed.CHOSE, Deed.MUTED, Deed.PAUSED, Deed.WEEKLY)),
         )
         for mailing in evidence.timetable.mailings
     ]

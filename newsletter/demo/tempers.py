@@ -22,6 +22,7 @@ class Habit(StrEnum):
     BOUNCE_BY_WEBHOOK = "bounces, says the provider"
     BOUNCE_BY_MAIL = "bounces, says a mail that comes back"
     CLOSE = "closes the mailbox"
+    WEEKLY = "chooses one mail a week"
 
 
 _SHARES = {
@@ -34,6 +35,7 @@ _SHARES = {
     Habit.BOUNCE_BY_WEBHOOK: 0.012,
     Habit.BOUNCE_BY_MAIL: 0.012,
     Habit.CLOSE: 0.02,
+    Habit.WEEKLY: 0.05,
 }
 """Livelier than life, so that a season of a few hundred people shows everything."""
 

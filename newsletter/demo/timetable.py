@@ -3,7 +3,7 @@
 import re
 import tomllib
 from dataclasses import dataclass
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -14,11 +14,12 @@ _UNITS = {"w": "weeks", "d": "days", "h": "hours", "m": "minutes"}
 
 @dataclass(frozen=True, slots=True)
 class Mailing:
-    """One mail about one event, to all who want to hear of it."""
+    """One mail about one event, to all who want to hear of it; or a digest, of what it gathers for each."""
 
     event: str
     kind: str
     due: datetime
+    gathers: "tuple[Mailing, ...]" = ()
 
     @property
     def name(self) -> str:
@@ -53,6 +54,8 @@ def read(path: Path) -> Timetable:
     series = document["constellation"]
     zone = ZoneInfo(series["timezone"])
     mailings = [mailing for event in document["event"] for mailing in _mailings(event, document["mails"], zone)]
+    starts = {event["slug"]: _moments(event, zone)[0].astimezone(UTC) for event in document["event"]}
+    mailings += _digests(mailings, starts, zone)
     return Timetable(
         name=series["name"],
         zone=zone,
@@ -78,6 +81,34 @@ def _mailings(event: dict[str, Any], rules: dict[str, dict[str, str]], zone: Zon
         return [Mailing(event["slug"], "story", starts.astimezone(UTC))]
     kinds = event.get("mails", list(rules))
     return [Mailing(event["slug"], kind, _due(rules[kind], starts, ends, zone)) for kind in kinds]
+
+
+def _digests(mailings: list[Mailing], starts: dict[str, datetime], zone: ZoneInfo) -> list[Mailing]:
+    """Each Monday at nine of the season: what is still ahead and due in the week to come, and what looks back on the
+    week before. Thanks for what ends the season would be in a digest after it.
+    """
+    first = min(mailing.due for mailing in mailings).astimezone(zone).date()
+    last = max(mailing.due for mailing in mailings).astimezone(zone).date()
+    monday = first - timedelta(days=first.weekday())
+    found = []
+    while monday <= last:
+        before, at, after = (_nine(monday + timedelta(weeks=weeks), zone) for weeks in (-1, 0, 1))
+        gathers = tuple(
+            one
+            for one in mailings
+            if (before < one.due <= at if one.kind in _BACKWARD else at <= one.due < after and starts[one.event] > at)
+        )
+        if gathers:
+            found.append(Mailing("digest", monday.isoformat(), at, gathers))
+        monday += timedelta(weeks=1)
+    return found
+
+
+_BACKWARD = ("story", "thanks")
+
+
+def _nine(day: date, zone: ZoneInfo) -> datetime:
+    return datetime.combine(day, time(9), zone).astimezone(UTC)
 
 
 def _due(rule: dict[str, str], starts: datetime, ends: datetime, zone: ZoneInfo) -> datetime:

@@ -36,7 +36,14 @@ def test_the_timetable_is_the_plan() -> None:
     path = assets.TEMPLATES / "init" / "constellation.toml"
     events = file.read(path).events
     planned = {(event.slug, mail.kind.value): planning.due(event, mail) for event in events for mail in event.mails}
-    assert {(one.event, one.kind): one.due for one in timetable.read(path).mailings} == planned
+    found = timetable.read(path).mailings
+    assert {(one.event, one.kind): one.due for one in found if not one.gathers} == planned
+    digests = {one.name: [part.name for part in one.gathers] for one in found if one.gathers}
+    assert digests["digest-2021-02-08"] == ["opening-thanks", "portfolio-walk-invitation"]
+    assert "story-first-draft-story" in digests["digest-2021-02-15"]
+    assert sorted(name for names in digests.values() for name in names) == sorted(
+        f"{event}-{kind}" for event, kind in planned if (event, kind) != ("closing", "thanks")
+    )
 
 
 @pytest.mark.parametrize("rule", ["-1w", "-1d", "-3h", "-90m", "+2d", "+30m"])
@@ -58,7 +65,7 @@ def test_the_timetable_counts_as_the_plan_does_across_a_clock_change(
         encoding="utf-8",
     )
     event = file.read(path).events[0]
-    (mailing,) = timetable.read(path).mailings
+    (mailing,) = (one for one in timetable.read(path).mailings if not one.gathers)
     assert mailing.due == planning.due(event, event.mails[0])
 
 

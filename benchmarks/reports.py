@@ -18,7 +18,7 @@ from benchmarks.ground import Ground
 from benchmarks.rows import Row, row
 from benchmarks.scale import Scale
 from newsletter import database as databases
-from newsletter.engine import embedded
+from newsletter.engine import parts
 from subscribers.links import DeliveryRef
 from webhooks import signatures
 
@@ -53,7 +53,7 @@ def measure(scale: Scale) -> Iterator[Row]:
 
 
 def _bodies(made: Ground, count: int) -> Iterator[bytes]:
-    links = embedded.links(made.settings)
+    links = parts.links(made.settings)
     now = datetime.now(UTC).isoformat()
     kinds = [{"type": "delivered"}] * 8 + [{"type": "soft"}, {"type": "hard"}]
     for first in range(1, count + 1, _BATCH):

@@ -17,11 +17,12 @@ _FIRST = (
     "NOT EXISTS (SELECT 1 FROM consent before WHERE before.subscriber_id = NEW.subscriber_id AND before.id < NEW.id)"
 )
 _OF_CONSENT = f"""
-CASE NEW.action
+CASE CASE WHEN NEW.action = 'changed' AND ({{event}}) IS NOT NULL THEN 'answered' ELSE NEW.action END
   WHEN 'requested' THEN CASE WHEN {_FIRST} THEN 'subscriber.joined' END
   WHEN 'imported' THEN CASE WHEN {_FIRST} THEN 'subscriber.joined' ELSE 'subscriber.changed' END
   WHEN 'confirmed' THEN 'subscriber.confirmed'
   WHEN 'left' THEN 'subscriber.left'
+  WHEN 'answered' THEN 'rsvp'
   ELSE 'subscriber.changed'
 END"""
 _OF_REPORT = "CASE NEW.heard WHEN 'complaint' THEN 'subscriber.complained' ELSE 'subscriber.bounced' END"
@@ -51,7 +52,7 @@ _SQLITE = [
     (
         "consent_is_told",
         "AFTER INSERT ON consent WHEN EXISTS (SELECT 1 FROM endpoint_event)",
-        _tell(_OF_CONSENT, "NEW.at", "NEW.subscriber_id", "NEW.id"),
+        _tell(_OF_CONSENT.format(event="json_extract(NEW.detail, '$.event')"), "NEW.at", "NEW.subscriber_id", "NEW.id"),
     ),
     (
         "report_is_told",
@@ -71,9 +72,8 @@ _SQLITE = [
 ]
 
 # Many people are imported at once: evidence is looked at by the statement, not by the row.
-_ADDED = _tell(_OF_CONSENT, "NEW.at", "NEW.subscriber_id", "NEW.id", source="added CROSS JOIN").replace(
-    "NEW.", "added."
-)
+_EVIDENCE = _OF_CONSENT.format(event="NEW.detail ->> 'event'")
+_ADDED = _tell(_EVIDENCE, "NEW.at", "NEW.subscriber_id", "NEW.id", source="added CROSS JOIN").replace("NEW.", "added.")
 _POSTGRESQL = [
     (
         "consent_is_told",

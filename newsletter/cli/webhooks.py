@@ -36,7 +36,7 @@ def add(
     """Tell a URL what happens from now on, and print the secret that signs it, which is shown only now.
 
     The events: subscriber.joined, .confirmed, .changed, .left, .bounced, .complained, .erased; campaign.started,
-    .paused, .resumed, .finished, .cancelled. docs/webhooks.md says what each message holds.
+    .paused, .resumed, .finished, .cancelled; rsvp. docs/webhooks.md says what each message holds.
 
     Example: newsletter webhooks add https://example.org/hook --events "subscriber.*"
     """

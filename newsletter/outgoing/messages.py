@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Row, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from newsletter.delivery import ledger
@@ -39,6 +39,8 @@ async def compose(connection: AsyncConnection, about: Subject) -> str:
     match about.type:
         case Type.ERASED:
             data: dict[str, Any] = {"subscriber": {"id": about.subject_id}}
+        case Type.ANSWERED:
+            data = await _subscriber(connection, about) | await _answer(connection, about)
         case Type.BOUNCED | Type.COMPLAINED:
             data = await _subscriber(connection, about) | await _report(connection, about)
         case Type.JOINED | Type.CONFIRMED | Type.CHANGED | Type.LEFT:
@@ -71,14 +73,24 @@ async def _subscriber(connection: AsyncConnection, about: Subject) -> dict[str, 
 
 
 async def _evidence(connection: AsyncConnection, about: Subject) -> dict[str, Any]:
+    step = await _step(connection, about)
+    detail = {name: step.detail[name] for name in _TOLD_OF_EVIDENCE if name in step.detail}
+    return {"step": {"action": step.action, "by": step.actor, "source": step.source, **detail}}
+
+
+async def _answer(connection: AsyncConnection, about: Subject) -> dict[str, Any]:
+    step = await _step(connection, about)
+    said = {"event": step.detail["event"], "answer": step.detail["after"], "before": step.detail["before"] or None}
+    return {"rsvp": {**said, "by": step.actor, "source": step.source}}
+
+
+async def _step(connection: AsyncConnection, about: Subject) -> Row[str, str, str, dict[str, Any]]:
     found = await connection.execute(
         select(consent.c.action, consent.c.actor, consent.c.source, consent.c.detail).where(
             consent.c.id == about.subject_id
         )
     )
-    step = found.one()
-    detail = {name: step.detail[name] for name in _TOLD_OF_EVIDENCE if name in step.detail}
-    return {"step": {"action": step.action, "by": step.actor, "source": step.source, **detail}}
+    return found.one()
 
 
 async def _report(connection: AsyncConnection, about: Subject) -> dict[str, Any]:

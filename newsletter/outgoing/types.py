@@ -4,7 +4,7 @@ from enum import StrEnum
 
 
 class Type(StrEnum):
-    """What happened to a subscriber or a campaign."""
+    """What happened to a subscriber or a campaign; `rsvp` is an answer to an event's invitation."""
 
     JOINED = "subscriber.joined"
     CONFIRMED = "subscriber.confirmed"
@@ -13,6 +13,7 @@ class Type(StrEnum):
     BOUNCED = "subscriber.bounced"
     COMPLAINED = "subscriber.complained"
     ERASED = "subscriber.erased"
+    ANSWERED = "rsvp"
     STARTED = "campaign.started"
     PAUSED = "campaign.paused"
     RESUMED = "campaign.resumed"

@@ -13,7 +13,7 @@ from sqlalchemy import select
 
 from newsletter import database as databases
 from newsletter import feedback
-from newsletter.engine import embedded
+from newsletter.engine import parts
 from newsletter.tables import inbox
 from tests.conftest import make_settings
 from tests.newsletter import test_feedback_orders as orders
@@ -21,7 +21,7 @@ from webhooks.events import BounceClass, Kind
 
 template, folder = map(Path, sys.argv[1:])
 settings = make_settings("sqlite:///unused.sqlite3")
-links = embedded.links(settings)
+links = parts.links(settings)
 applier = feedback.Applier(links, settings.bounces)
 now = orders.JOINED + timedelta(days=90)
 TOLD = [
@@ -52,9 +52,9 @@ async def die_at(step: int) -> None:
             os.kill(os.getpid(), signal.SIGKILL)
         count += 1
 
-    events.listen(database.writer.sync_engine, "before_cursor_execute", step_taken)
-    events.listen(database.writer.sync_engine, "commit", step_taken)
     async with database.begin() as connection:
+        events.listen(connection.sync_connection, "before_cursor_execute", step_taken)
+        events.listen(connection.sync_connection, "commit", step_taken)
         await applier.apply_due(connection, now)
 
 

@@ -17,7 +17,7 @@ from sqlalchemy import insert, select
 
 from newsletter import database as databases
 from newsletter import feedback
-from newsletter.engine import embedded
+from newsletter.engine import parts
 from newsletter.settings import Settings
 from newsletter.tables import campaign, delivery
 from subscribers.links import DeliveryRef, Links
@@ -78,7 +78,7 @@ async def played(template: Path, at: Path, settings: Settings, batches: Sequence
     file = at / "newsletter.sqlite3"
     shutil.copy(template, file)
     database = databases.connect(f"sqlite:///{file}")
-    applier = feedback.Applier(embedded.links(settings), settings.bounces)
+    applier = feedback.Applier(parts.links(settings), settings.bounces)
     now = JOINED + timedelta(days=90)
     try:
         await fill(database)
@@ -113,7 +113,7 @@ def test_reports_reordered_repeated_and_in_other_batches_change_nothing(
     sqlite_template: Path, tmp_path: Path, told: list[tuple[int, tuple[Any, Any], int]], data: st.DataObject
 ) -> None:
     settings = make_settings("sqlite:///unused.sqlite3")
-    links = embedded.links(settings)
+    links = parts.links(settings)
     events = [event(links, number, who, kind, bounce, day) for number, (who, (kind, bounce), day) in enumerate(told)]
     in_time = sorted(events, key=lambda one: one.at)
     expected = asyncio.run(played(sqlite_template, tmp_path, settings, [[one] for one in in_time]))

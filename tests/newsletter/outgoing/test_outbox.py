@@ -18,7 +18,7 @@ from newsletter.outgoing.messages import Subject
 from newsletter.outgoing.types import Type
 from newsletter.settings import Settings
 from newsletter.tables import campaign, delivery, endpoint, outgoing
-from subscribers import addresses, consent, directory, erasure, importing, preferences, signup
+from subscribers import addresses, attending, consent, directory, erasure, importing, preferences, signup
 from subscribers.links import DeliveryRef
 from webhooks.events import BounceClass, Event, Kind
 
@@ -85,6 +85,26 @@ async def test_the_steps_of_a_life_are_told_one_by_one(database: Database, now: 
         assert await told(connection) == ["subscriber.erased"], "what was of a person went with them"
 
 
+async def test_an_answer_to_an_invitation_is_told_as_that_and_not_as_a_change(
+    database: Database, now: datetime
+) -> None:
+    async with database.begin() as connection:
+        await listening(connection, now)
+        person = await join(connection, now)
+        for wish in (attending.Answer.GOING, attending.Answer.NOT):
+            await attending.answer(connection, person, "opening", wish, capacity=None, now=now)
+        assert await told(connection) == ["subscriber.joined", "rsvp", "rsvp"]
+        data = await last(connection)
+        assert data["rsvp"] == {
+            "event": "opening",
+            "answer": "not",
+            "before": "going",
+            "by": "person",
+            "source": "page",
+        }
+        assert data["subscriber"]["id"] == person
+
+
 async def test_a_decision_of_staff_is_told_as_a_change(database: Database, now: datetime) -> None:
     async with database.begin() as connection:
         await listening(connection, now, (Type.CHANGED,))
@@ -99,10 +119,15 @@ async def test_a_decision_of_staff_is_told_as_a_change(database: Database, now: 
 async def test_what_is_taken_back_was_never_told(database: Database, now: datetime) -> None:
     async with database.begin() as connection:
         await listening(connection, now)
-    async with database.writer.connect() as connection:
-        await join(connection, now)
-        assert await told(connection) == ["subscriber.joined"]
-        await connection.rollback()
+
+    async def undone() -> None:
+        async with database.begin() as connection:
+            await join(connection, now)
+            assert await told(connection) == ["subscriber.joined"]
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await undone()
     async with database.read() as connection:
         assert await told(connection) == []
 

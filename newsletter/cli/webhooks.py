@@ -154,11 +154,12 @@ def deliveries(
     if as_json:
         edge.emit_json(found)
         return
-    columns = ["number", "to", "event", "of", "state", "tries", "answer"]
-    rows = [
-        (one.id, one.endpoint_id, one.type, edge.moment(one.at), one.state, one.attempts, one.answer) for one in found
-    ]
-    edge.table(columns, rows, numbers=["number", "to", "tries"])
+    rows = [(one.id, one.endpoint_id, one.type, edge.moment(one.at), one.state, _answer(one)) for one in found]
+    edge.table(["number", "to", "event", "of (UTC)", "state", "answer"], rows, numbers=["number", "to"])
+
+
+def _answer(one: Delivery) -> str:
+    return f"{one.answer} ({one.attempts} tries)" if one.attempts > 1 else one.answer
 
 
 @app.command()

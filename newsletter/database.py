@@ -130,7 +130,11 @@ class EngineLock:
             await self.connection.commit()
         except DBAPIError:
             await self.connection.rollback()
-            await self.take()
+            try:
+                await self.take()
+            except DBAPIError:
+                await self.connection.rollback()  # else nothing could be asked of it any more
+                raise
 
 
 @contextmanager

@@ -1,15 +1,18 @@
 """A campaign ready to be sent by a real `newsletter` process."""
 
 import asyncio
+import multiprocessing
+import multiprocessing.process
 import os
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from newsletter import assets
+from newsletter import assets, cli
 from newsletter import database as databases
 from newsletter.campaigns import store
 from newsletter.clock import wall_clock
@@ -17,6 +20,7 @@ from newsletter.constellation import file
 from newsletter.constellation import store as constellations
 
 Spawn = Callable[..., Awaitable[asyncio.subprocess.Process]]
+Fork = Callable[..., multiprocessing.process.BaseProcess]
 
 
 @pytest.fixture
@@ -48,12 +52,54 @@ async def spawn(tmp_path: Path) -> AsyncIterator[Spawn]:
             sys.stdout.write(said.decode())  # pytest shows it where the test failed
 
 
+_PREPARED = multiprocessing.get_context("forkserver")
+_PREPARED.set_forkserver_preload(
+    ["newsletter.cli.campaign", "newsletter.cli.campaign_sending", "newsletter.cli.progress"]
+)
+
+
+def _newsletter(said: str, arguments: list[str]) -> None:
+    """What a forked process does: the command, with both its streams in a file."""
+    with Path(said).open("a", buffering=1) as out, redirect_stdout(out), redirect_stderr(out):
+        sys.argv = ["newsletter", *arguments]
+        cli.main()
+
+
+@pytest.fixture
+def fork(tmp_path: Path) -> Iterator[Fork]:
+    """Start `newsletter …` as a process forked from one that has imported it, so that twenty take no longer than one.
+
+    What it says is in `said.log` of the test's folder; what a test leaves is killed.
+    """
+    started = []
+
+    def start(*arguments: str) -> multiprocessing.process.BaseProcess:
+        every = ["--settings", str(tmp_path / "newsletter.toml"), *arguments]
+        process = _PREPARED.Process(target=_newsletter, args=(str(tmp_path / "said.log"), every))
+        process.start()
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        process.kill()
+        process.join()
+        process.close()
+
+
 @pytest.fixture
 def prepare(database_url: str, tmp_path: Path, add_people: Any) -> Callable[..., Awaitable[str]]:
     """Settings, a database with people, and the draft of a campaign to all of them; answers its name."""
 
     async def go(
-        port: int, people: int, *, window: int = 20, connections: int = 2, retry_first: int = 1, more: str = ""
+        port: int,
+        people: int,
+        *,
+        window: int = 20,
+        connections: int = 2,
+        retry_first: int = 1,
+        smtp: str = "",
+        more: str = "",
     ) -> str:
         (tmp_path / "newsletter.toml").write_text(
             f"""
@@ -67,6 +113,7 @@ def prepare(database_url: str, tmp_path: Path, add_people: Any) -> Callable[...,
             port = {port}
             tls = "none"
             connections = {connections}
+            {smtp}
             [delivery]
             window = {window}
             shard = 100

@@ -51,6 +51,20 @@ class ScriptedServer:
     commands: list[str] = field(default_factory=list)
     connections: int = 0
     port: int = 0
+    listening: asyncio.Server | None = None
+    _writers: list[asyncio.StreamWriter] = field(default_factory=list)
+
+    async def listen(self) -> None:
+        """Listen: at a free port of loopback, or at the one it had."""
+        self.listening = await asyncio.start_server(self.serve, "127.0.0.1", self.port)
+        self.port = self.listening.sockets[0].getsockname()[1]
+
+    def kill(self) -> None:
+        """Be gone at once, in the middle of whatever was said."""
+        assert self.listening is not None
+        self.listening.close()
+        for writer in self._writers:
+            writer.transport.abort()
 
     @property
     def settings(self) -> Smtp:
@@ -59,6 +73,7 @@ class ScriptedServer:
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
+        self._writers.append(writer)
         try:
             await self._talk(reader, writer)
         except (ConnectionError, asyncio.IncompleteReadError):
@@ -152,7 +167,9 @@ class Tripwire:
         self.reached.clear()
 
     def __call__(self, verb: str, _: str) -> None:
-        self.count += verb == "BODY"
+        if verb != "BODY":
+            return
+        self.count += 1
         if self.count == self.at:
             self.reached.set()
             if self.holds:
@@ -172,12 +189,11 @@ def smtp_server() -> Callable[..., object]:
     @asynccontextmanager
     async def run(**options: object) -> AsyncIterator[ScriptedServer]:
         scripted = ScriptedServer(**options)  # type: ignore[arg-type] # a test's keyword arguments
-        listening = await asyncio.start_server(scripted.serve, "127.0.0.1", 0)
-        scripted.port = listening.sockets[0].getsockname()[1]
+        await scripted.listen()
         try:
             yield scripted
         finally:
-            listening.close()
+            scripted.listening.close()  # type: ignore[union-attr] # it has just listened
 
     return run
 

@@ -3,12 +3,12 @@
 import ipaddress
 import re
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any
 from zoneinfo import available_timezones
 
 from pydantic import AfterValidator, SecretStr, ValidationInfo
 
-from newsletter import database
+from newsletter import database, families
 from newsletter.errors import NewsletterError
 from newsletter.suggest import hint
 
@@ -104,6 +104,50 @@ def selector(value: str) -> str:
     if re.fullmatch(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?(?:\.[a-z0-9-]{1,63})*", value.lower()) is None:
         raise ValueError(f"{value} is no selector; write letters, digits and hyphens, as in s202611")
     return value.lower()
+
+
+def relay_name(value: str) -> str:
+    """What a relay is called in reports. Raises ValueError."""
+    if re.fullmatch(r"[a-z0-9][a-z0-9-]{0,30}", value) is None or value == "smtp":
+        raise ValueError(f"{value} is no name for a relay; write a word such as backup (smtp is the one under [smtp])")
+    return value
+
+
+def receivers(value: str) -> str:
+    """A domain of receivers, or a family of them. Raises ValueError."""
+    if value.lower() in families.NAMES:
+        return value.lower()
+    try:
+        return domain(value)
+    except ValueError as error:
+        known = ", ".join(sorted(families.NAMES))
+        raise ValueError(f"{value} is no domain; write example.org, or one of these families: {known}") from error
+
+
+def hours(value: str) -> str:
+    """Two hours of the day between which nothing is sent, or nothing. Raises ValueError."""
+    if value and re.fullmatch(r"(?:[01]\d|2[0-3]):[0-5]\d-(?:[01]\d|2[0-3]):[0-5]\d", value) is None:
+        raise ValueError(f"{value} are no hours; write 21:00-08:00")
+    if value and value[:5] == value[6:]:
+        raise ValueError(f"{value} is no time at all, or all of it; write 21:00-08:00")
+    return value
+
+
+def named_once(value: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Relays of which no two have the same name. Raises ValueError."""
+    return _once(value, [one.name for one in value], "relays are called")
+
+
+def told_once(value: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Paces of which no two are for the same receivers. Raises ValueError."""
+    return _once(value, [one.to for one in value], "paces are for")
+
+
+def _once(value: tuple[Any, ...], names: list[str], what: str) -> tuple[Any, ...]:
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise ValueError(f"two {what} {twice[0]}")
+    return value
 
 
 def aware(value: datetime) -> datetime:

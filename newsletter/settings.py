@@ -3,9 +3,9 @@
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
@@ -22,6 +22,9 @@ _PATHS = (
     ("smtp", "socket"),
     ("smtp", "ca_file"),
     ("smtp", "token_file"),
+    ("relays", "socket"),
+    ("relays", "ca_file"),
+    ("relays", "token_file"),
     ("dkim", "key_file"),
     ("bounces", "maildir"),
     ("mailbox", "ca_file"),
@@ -69,6 +72,25 @@ class Smtp(Section):
     ca_file: Path | None = None
     connections: int = Field(8, ge=1, le=200)
     timeout: timedelta = timedelta(minutes=5)
+    priority: int = Field(1, ge=1, le=9)
+    weight: int = Field(1, ge=1, le=100)
+    per_second: float = Field(0, ge=0)
+    senders: tuple[Annotated[str, AfterValidator(setting_values.domain)], ...] = ()
+    warm_up: tuple[Annotated[int, Field(ge=1)], ...] = ()
+    warm_up_from: date | None = None
+
+
+class Relay(Smtp):
+    """One more relay, under a name of its own."""
+
+    name: Annotated[str, AfterValidator(setting_values.relay_name)]
+
+
+class Pace(Section):
+    """How many mails a second the receivers of a domain, or of a family of domains, are sent at most."""
+
+    to: Annotated[str, AfterValidator(setting_values.receivers)]
+    per_second: float = Field(gt=0)
 
 
 class Dkim(Section):
@@ -91,6 +113,9 @@ class Delivery(Section):
     give_up_after: timedelta = timedelta(days=2)
     most_a_day: int = Field(0, ge=0, le=1000)
     drain: timedelta = Field(timedelta(seconds=20), gt=timedelta(0))
+    quiet_hours: Annotated[str, AfterValidator(setting_values.hours)] = ""
+    slowed_per_second: float = Field(5, gt=0)
+    slowed_for: timedelta = Field(timedelta(minutes=10), gt=timedelta(0))
 
 
 class Engine(Section):
@@ -242,6 +267,8 @@ class Settings(BaseSettings):
     templates: Path | None = None
     secrets: Secrets
     smtp: Smtp = Smtp()
+    relays: Annotated[tuple[Relay, ...], AfterValidator(setting_values.named_once)] = ()
+    pace: Annotated[tuple[Pace, ...], AfterValidator(setting_values.told_once)] = ()
     dkim: tuple[Dkim, ...] = ()
     delivery: Delivery = Delivery()
     preflight: Preflight = Preflight()
@@ -330,10 +357,16 @@ def _names(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
     for name, field in model.model_fields.items():
         if isinstance(field.annotation, type) and issubclass(field.annotation, Section):
             yield from _names(field.annotation, f"{prefix}{name}.")
-        elif field.annotation == tuple[Dkim, ...]:  # an array of tables
-            yield from _names(Dkim, f"{prefix}{name}.")
+        elif one := _tables_of(field.annotation):
+            yield from _names(one, f"{prefix}{name}.")
         else:
             yield f"{prefix}{name}"
+
+
+def _tables_of(annotation: Any) -> type[Section] | None:
+    """What each table of an array of tables is, or None for any other setting."""
+    one, *_ = get_args(annotation) or (None,)
+    return one if isinstance(one, type) and issubclass(one, Section) else None
 
 
 def _variable(name: str) -> str:

@@ -4,8 +4,10 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
+    REAL,
     CheckConstraint,
     Column,
+    Double,
     ForeignKey,
     Index,
     Integer,
@@ -24,6 +26,7 @@ from subscribers.tables import metadata
 __all__ = [
     "audience",
     "audit",
+    "bucket",
     "campaign",
     "constellation",
     "delivery",
@@ -37,8 +40,10 @@ __all__ = [
     "metadata",
     "outgoing",
     "plan",
+    "relay_day",
     "request_count",
     "shard",
+    "slowed",
     "transactional",
     "worker",
 ]
@@ -335,6 +340,39 @@ domain_pause = Table(
     sqlite_strict=True,
     sqlite_with_rowid=False,
 )
+
+
+class BucketColumns(TypedColumns):
+    """A limit of so many mails a second, of a relay or a family of receivers: up to when its mails are spoken for."""
+
+    name: Named[str] = Column(Text, primary_key=True)
+    spoken_until: Named[datetime] = Column(Instant)
+
+
+bucket = Table("bucket", metadata, BucketColumns, sqlite_strict=True, sqlite_with_rowid=False)
+
+
+class RelayDayColumns(TypedColumns):
+    """How many mails a relay that warms up was given on a day (UTC, `2021-02-03`)."""
+
+    relay: Named[str] = Column(Text, primary_key=True)
+    day: Named[str] = Column(Text, primary_key=True)
+    mails: Named[int] = Column(Integer)
+
+
+relay_day = Table("relay_day", metadata, RelayDayColumns, sqlite_strict=True, sqlite_with_rowid=False)
+
+
+class SlowedColumns(TypedColumns):
+    """A family of receivers that asked for fewer mails: its pace since then, before it recovers, and its words."""
+
+    to: Named[str] = Column(Text, primary_key=True)
+    per_second: Named[float] = Column(Double().with_variant(REAL(), "sqlite"))
+    at: Named[datetime] = Column(Instant)
+    reply: Named[str] = Column(Text)
+
+
+slowed = Table("slowed", metadata, SlowedColumns, sqlite_strict=True, sqlite_with_rowid=False)
 
 
 class KeptMailColumns(TypedColumns):

@@ -13,7 +13,7 @@ from newsletter.content.skeleton import Skeleton
 from newsletter.delivery import ledger
 from newsletter.delivery.composer import Mailing, Stationery
 from newsletter.delivery.offer import Item
-from newsletter.delivery.relay import Relay
+from newsletter.delivery.relays import Relays
 from newsletter.settings import Settings
 from subscribers import addresses
 
@@ -139,9 +139,10 @@ async def test_items(
     return items
 
 
-async def send_test(relay: Relay, items: Sequence[Item]) -> list[tuple[str, str]]:
+async def send_test(relays: Relays, items: Sequence[Item]) -> list[tuple[str, str]]:
     """Offer test mails to the relay; answer each receiver with the relay's reply. Raises RelayUnreachable."""
-    async with relay.session() as session:
+    sender = items[0].mail_from.decode() if items else ""
+    async with relays.session(sender) as session:
         outcomes = dict(await session.send(items))
         lost = session.lost
     replies = []

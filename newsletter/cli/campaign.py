@@ -205,11 +205,11 @@ def test(
             found = await store.find(connection, slug)
             paper = parts.stationery(settings)
             items = await previewing.test_items(connection, settings, paper, found, address, edge.now())
-        relay = parts.relay(settings)
+        relays = parts.relays(settings)
         try:
-            return await previewing.send_test(relay, items)
+            return await previewing.send_test(relays, items)
         finally:
-            await relay.close()
+            await relays.close()
 
     answers = edge.run(work())
     for to, answer in answers:

@@ -4,7 +4,7 @@ import asyncio
 import os
 import socket
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -20,15 +20,16 @@ from newsletter.constellation import planning, schedule
 from newsletter.content.errors import ContentError
 from newsletter.content.facts import Facts
 from newsletter.database import Database
-from newsletter.delivery import backoff, ledger, purpose, signed
+from newsletter.delivery import allowance, backoff, ledger, purpose, signed
 from newsletter.delivery.brake import Brake
 from newsletter.delivery.cap import Cap
 from newsletter.delivery.composer import Mailing, Stationery
+from newsletter.delivery.gate import Gate
 from newsletter.delivery.ledger import Due, Hold, Settlement, State, Window
 from newsletter.delivery.offer import Item
 from newsletter.delivery.outcome import Accepted, Deferred, Outcome, Refused, Stage, Uncertain
 from newsletter.delivery.refusal import OnRefused, Refusal
-from newsletter.delivery.relay import Relay, RelayUnreachable
+from newsletter.delivery.relays import AllBusy, Member, Relays
 from newsletter.delivery.session import Session
 from newsletter.delivery.tally import Tally
 from newsletter.settings import Delivery, Settings
@@ -59,6 +60,8 @@ class _Campaign:
     by_hours: bool
     over_at: datetime | None
     cap: Cap | None
+    gate: Gate
+    sender: str
 
     async def give_up(self, connection: AsyncConnection, hold: Hold, now: datetime) -> None:
         """Expire what waits in a shard and would come too late."""
@@ -67,21 +70,30 @@ class _Campaign:
         elif self.by_hours:
             await ledger.expire(connection, hold, now - schedule.GRACE, "its hour had passed", now)
 
-    def later(self, due: Due, now: datetime, policy: Delivery) -> tuple[State, datetime | None]:
-        """When to offer a mail again, or that it is given up."""
-        state, due_at = backoff.later(due.attempts + 1, self.mailing.dated(due), now, policy)
+    def later(self, due: Due, now: datetime, policy: Delivery, reply: str) -> tuple[State, datetime | None]:
+        """When to offer a mail again after this reply, or that it is given up."""
+        state, due_at = backoff.later(due.attempts + 1, self.mailing.dated(due), now, policy, reply)
         too_late = due_at is not None and self.over_at is not None and due_at >= self.over_at
         return (State.EXPIRED, None) if too_late else (state, due_at)
 
 
+@dataclass(frozen=True, slots=True)
+class _Done:
+    """What became of a window: for the ledger, for feedback, and what each domain said to put us off."""
+
+    settled: Sequence[Settlement]
+    refused: Sequence[Refusal]
+    put_off: Mapping[str, Sequence[str]]
+
+
 class Dispatcher:
-    """Delivers what the ledger says is due, over one relay."""
+    """Delivers what the ledger says is due, over the relays."""
 
     def __init__(
         self,
         settings: Settings,
         database: Database,
-        relay: Relay,
+        relays: Relays,
         stationery: Stationery,
         *,
         clock: Callable[[], datetime],
@@ -89,22 +101,19 @@ class Dispatcher:
     ) -> None:
         self.tally = Tally()
         self.brake = Brake()
-        self.relay_name = f"{settings.smtp.host}:{settings.smtp.port}"
-        self.trouble = ""
+        self.relays = relays
         self.owner = f"{socket.gethostname()}:{os.getpid()}"
         self._settings = settings
         self._policy = settings.delivery
         self._database = database
-        self._relay = relay
         self._stationery = stationery
         self._clock = clock
         self._on_refused = on_refused
         self._campaigns: dict[int, _Campaign] = {}
-        self._failures = 0
 
     async def deliver(self, stop: asyncio.Event, *, campaign_id: int | None = None) -> None:
         """Work until nothing is due at this moment, or `stop` is set: then what is in flight is settled first."""
-        workers = [self._worker(stop, campaign_id) for _ in range(self._settings.smtp.connections)]
+        workers = [self._worker(stop, campaign_id) for _ in range(self.relays.connections)]
         ends = await asyncio.gather(*workers, return_exceptions=True)  # a fault of one leaves the others at their work
         self._campaigns.clear()
         for fault in filter(None, ends):
@@ -129,45 +138,40 @@ class Dispatcher:
                     on_uncertain=self._policy.on_uncertain,
                     campaign_id=campaign_id,
                 )
-            if hold is None:
+            if hold is None or not await self._work_unless_fenced(hold, stop):
                 return
-            await self._work_unless_fenced(hold, stop)
 
-    async def _work_unless_fenced(self, hold: Hold, stop: asyncio.Event) -> None:
+    async def _work_unless_fenced(self, hold: Hold, stop: asyncio.Event) -> bool:
         try:
             with self.brake.working(hold.campaign_id):
-                await self._work(hold, stop)
+                return await self._work(hold, stop)
         except ledger.Fenced as error:
             log.warning("shard lost", reason=str(error))
+            return True
 
-    async def _work(self, hold: Hold, stop: asyncio.Event) -> None:
-        not_before = None
+    async def _work(self, hold: Hold, stop: asyncio.Event) -> bool:
+        """Work through a shard; False if others have every connection, so that it is theirs to go on."""
+        not_before, is_crowded = None, False
         try:
-            async with self._relay.session() as session, self._patience(session, stop):
-                offered = await self._send_shard(session, hold, stop)
+            campaign = await self._campaign(hold.campaign_id)
+            async with self.relays.lend(campaign.sender) as (member, session), self._patience(session, stop):
+                answered = await self._send_shard(campaign, member, session, hold, stop)
                 if session.lost:
-                    log.warning("connection lost", reason=session.lost, campaign=hold.campaign_id)
-                    self.trouble = session.lost
-                    not_before = self._left_alone(failed=not offered)
+                    log.warning("connection lost", relay=member.name, reason=session.lost, campaign=hold.campaign_id)
+                if session.lost and not answered:
+                    self.relays.fails(member, session.lost)
                 else:
-                    self._failures, self.trouble = 0, ""
-        except RelayUnreachable as error:
-            self.trouble = str(error)
-            log.warning("relay unreachable", reason=str(error))
-            not_before = self._left_alone(failed=True)
+                    self.relays.does_well(member)
+        except AllBusy as busy:
+            not_before, is_crowded = busy.until, busy.until is None
+            if not is_crowded:
+                log.warning("no relay takes mail", reason=str(busy))
         if self.brake.is_silent:  # the database does not answer: no use in asking it again at once
             not_before = self._clock() + _SILENCE
         await self._lasting(stop, lambda c: ledger.let_go(c, hold, self._clock(), not_before=not_before))
         if await self._lasting(stop, lambda c: ledger.finish(c, self._clock(), hold.campaign_id)):
             log.info("campaign finished", campaign=hold.campaign_id)
-
-    def _left_alone(self, *, failed: bool) -> datetime | None:
-        """Until when to leave the relay alone: not at all when it took something before it closed."""
-        if not failed:
-            self._failures = 0
-            return None
-        self._failures += 1
-        return self._clock() + backoff.reconnect_after(self._failures)
+        return not is_crowded
 
     @asynccontextmanager
     async def _patience(self, session: Session, stop: asyncio.Event) -> AsyncIterator[None]:
@@ -184,74 +188,87 @@ class Dispatcher:
         finally:
             waiting.cancel()
 
-    async def _send_shard(self, session: Session, hold: Hold, stop: asyncio.Event) -> bool:
+    async def _send_shard(
+        self, campaign: _Campaign, member: Member, session: Session, hold: Hold, stop: asyncio.Event
+    ) -> bool:
         """Send the shard window by window; whether the relay answered anything."""
-        campaign = await self._campaign(hold.campaign_id)
-        mailing, about, limit = campaign.mailing, campaign.about, self._policy.window
         answered = False
 
         def halts() -> bool:
             return stop.is_set() or self.brake.holds(hold.campaign_id)
 
-        async def claim(connection: AsyncConnection) -> Window:
-            now = self._clock()
-            await campaign.give_up(connection, hold, now)
-            first = hold.first_id - 1
-            return await ledger.claim(
-                connection, hold, after_id=first, limit=limit, about=about, now=now, cap=campaign.cap
-            )
+        async def begin(connection: AsyncConnection) -> Window:
+            await campaign.give_up(connection, hold, self._clock())
+            return await self._claim(connection, campaign, member, hold, after_id=hold.first_id - 1)
 
-        window = await self._lasting(stop, claim)
+        def is_last() -> bool:
+            return window.exhausted or bool(session.lost) or halts()
+
+        window = await self._lasting(stop, begin)
         while True:
             failures: list[tuple[int, Outcome]] = []
-            items, signer = _items(mailing, window, failures), self._stationery.signer
+            items, signer = _items(campaign.mailing, window, failures), self._stationery.signer
             outcomes = dict(await signed.send(session, items, signer, self._clock(), halts))
-            answered = answered or bool(outcomes) or not window.due
+            answered = answered or not window.due or not all(map(_is_closing, outcomes.values()))
             outcomes.update(failures)
             now = self._clock()
-            settled = [self._settlement(campaign, due, outcomes.get(due.subscriber_id), now) for due in window.due]
-            refused = _refusals(hold.campaign_id, window.due, outcomes)
-            following = await self._lasting(
-                stop, self._settling(hold, window, settled, refused, now, campaign, session, halts)
+            done = _Done(
+                settled=[self._settlement(campaign, due, outcomes.get(due.subscriber_id), now) for due in window.due],
+                refused=_refusals(hold.campaign_id, window.due, outcomes),
+                put_off=_put_off(window.due, outcomes),
             )
-            self.tally.add(hold.campaign_id, window.due, settled)
+            following = await self._lasting(stop, self._settling(campaign, member, hold, window, done, is_last))
+            self.tally.add(hold.campaign_id, window.due, done.settled)
             if following is None:
                 return answered
             window = following
 
     def _settling(
         self,
+        campaign: _Campaign,
+        member: Member,
         hold: Hold,
         window: Window,
-        settled: Sequence[Settlement],
-        refused: Sequence[Refusal],
-        now: datetime,
-        campaign: _Campaign,
-        session: Session,
-        halts: Callable[[], bool],
+        done: _Done,
+        is_last: Callable[[], bool],
     ) -> Callable[[AsyncConnection], Awaitable[Window | None]]:
         """Write what became of a window, and claim the next if there is to be one."""
 
         async def write(connection: AsyncConnection) -> Window | None:
-            following = None
-            if window.exhausted or session.lost or halts():
-                await ledger.settle(connection, hold, settled, now)
-            else:
-                following = await ledger.settle_and_claim(
-                    connection,
-                    hold,
-                    settled,
-                    after_id=window.last_id,
-                    limit=self._policy.window,
-                    about=campaign.about,
-                    now=now,
-                    cap=campaign.cap,
-                )
-            if refused:
-                await self._on_refused(connection, refused, now)
-            return following
+            now = self._clock()
+            await ledger.settle(connection, hold, done.settled, now)
+            if done.put_off:
+                await campaign.gate.heed(connection, done.put_off, now)
+            if done.refused:
+                await self._on_refused(connection, done.refused, now)
+            if is_last():
+                return None
+            return await self._claim(connection, campaign, member, hold, after_id=window.last_id)
 
         return write
+
+    async def _claim(
+        self, connection: AsyncConnection, campaign: _Campaign, member: Member, hold: Hold, *, after_id: int
+    ) -> Window:
+        """Claim as many of the next as a window holds, and as the relay may be given."""
+        now = self._clock()
+        limits = member.relay.settings
+        allowed = await allowance.look(connection, member.name, limits, self._policy.window, now)
+        if not allowed.left:
+            member.rest(allowed.again_at)
+            return Window((), after_id, exhausted=True)
+        window = await ledger.claim(
+            connection,
+            hold,
+            after_id=after_id,
+            limit=allowed.left,
+            about=campaign.about,
+            now=now,
+            cap=campaign.cap,
+            gate=campaign.gate,
+        )
+        await allowance.spend(connection, allowed, len(window.due), now)
+        return window
 
     async def _lasting(self, stop: asyncio.Event, write: Callable[[AsyncConnection], Awaitable[Result]]) -> Result:
         """Write in a transaction, again and again while the database is away, so that what was sent does get settled.
@@ -299,7 +316,8 @@ class Dispatcher:
             cap = self._cap(about, facts.constellation.timezone, over_at or started_at + _OF_USE)
             while len(self._campaigns) >= _KEPT_CAMPAIGNS:
                 del self._campaigns[next(iter(self._campaigns))]
-            self._campaigns[campaign_id] = _Campaign(mailing, about, by_hours, over_at, cap)
+            gate, sender = Gate(self._settings, kind, facts.constellation.timezone), facts.constellation.sender.email
+            self._campaigns[campaign_id] = _Campaign(mailing, about, by_hours, over_at, cap, gate, sender)
         return self._campaigns[campaign_id]
 
     def _cap(self, about: About, timezone: str, useless_from: datetime) -> Cap | None:
@@ -315,13 +333,15 @@ class Dispatcher:
                 return Settlement(number, State.SENT, reply)
             case Refused(reply):
                 return Settlement(number, State.REFUSED, reply)
-            case Deferred(reply):
-                state, due_at = campaign.later(due, now, self._policy)
+            case Deferred(reply, stage):
+                state, due_at = campaign.later(due, now, self._policy, reply)
+                if state is State.DEFERRED and stage is Stage.MAIL and _is_closing(outcome):
+                    return Settlement(number, State.QUEUED, reply)  # the relay's affair alone: another may take it now
                 return Settlement(number, state, reply, due_at)
             case Uncertain(reason) if self._policy.on_uncertain == "hold":
                 return Settlement(number, State.UNCERTAIN, reason)
             case Uncertain(reason):
-                state, due_at = campaign.later(due, now, self._policy)
+                state, due_at = campaign.later(due, now, self._policy, "")
                 return Settlement(number, state, reason, due_at)
             case None:
                 return Settlement(number, State.QUEUED)
@@ -344,3 +364,18 @@ def _refusals(campaign_id: int, people: Sequence[Due], outcomes: dict[int, Outco
         for due in people
         if isinstance(outcome := outcomes.get(due.subscriber_id), Refused) and outcome.stage in told
     ]
+
+
+def _is_closing(outcome: Outcome) -> bool:
+    """Whether a relay has not dealt with a mail, but only said that it is closing (RFC 5321 section 3.8)."""
+    return isinstance(outcome, Deferred) and outcome.reply.startswith("421")
+
+
+def _put_off(people: Sequence[Due], outcomes: Mapping[int, Outcome]) -> dict[str, list[str]]:
+    """The 4xx replies to a recipient or a message, by the recipient's domain."""
+    said: dict[str, list[str]] = {}
+    for due in people:
+        outcome = outcomes.get(due.subscriber_id)
+        if isinstance(outcome, Deferred) and outcome.stage in (Stage.RCPT, Stage.BODY):
+            said.setdefault(due.address.rpartition("@")[2].lower(), []).append(outcome.reply)
+    return said

@@ -7,6 +7,7 @@
                          └─ owner died: takeover ─▶ queued (resend) | uncertain (hold)
     queued | deferred ──claim, no longer mailable──▶ suppressed;  ──cancel──▶ cancelled;  ──expire──▶ expired
     queued | deferred ──claim, domain is paused──▶ deferred, until the pause is over
+    queued | deferred ──claim, not their turn or hour──▶ queued, until it is
     queued | deferred ──claim, enough for today──▶ deferred, until the next day; or expired, if of no use by then
     expired | refused for a passing reason ──staff: retry──▶ queued
 
@@ -41,6 +42,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from newsletter.delivery import cap as caps
 from newsletter.delivery import pauses, statements
 from newsletter.delivery.cap import Cap
+from newsletter.delivery.gate import Gate
 from newsletter.delivery.state import State as State
 from newsletter.errors import NewsletterError
 from newsletter.tables import campaign, delivery, shard
@@ -279,14 +281,15 @@ async def claim(
     about: About,
     now: datetime,
     cap: Cap | None = None,
+    gate: Gate | None = None,
 ) -> Window:
     """Mark the next people of the shard as `sending` and answer them; who may no longer be mailed is suppressed.
 
-    Who has had as many mails as `cap` allows in a day waits. Nothing is claimed of a campaign that is no longer
-    `sending`. Raises Fenced.
+    Who has had as many mails as `cap` allows in a day waits, and so does whom `gate` does not let through yet. Nothing
+    is claimed of a campaign that is no longer `sending`. Raises Fenced.
     """
     await _fence(connection, hold)
-    return await _claim(connection, hold, after_id=after_id, limit=limit, about=about, now=now, cap=cap)
+    return await _claim(connection, hold, after_id=after_id, limit=limit, about=about, now=now, cap=cap, gate=gate)
 
 
 async def _claim(
@@ -298,6 +301,7 @@ async def _claim(
     about: About,
     now: datetime,
     cap: Cap | None,
+    gate: Gate | None,
 ) -> Window:
     wanted = {"of_campaign": hold.campaign_id, "after_id": after_id, "last_id": hold.last_id, "most": limit, "now": now}
     rows = (await connection.execute(statements.claimable(about), wanted)).all()
@@ -321,6 +325,10 @@ async def _claim(
         people = tuple(due for due in people if due.subscriber_id not in kept_back)
     claimed = {"of_campaign": hold.campaign_id, "first_id": rows[0].subscriber_id, "last_id": last_id, "now": now}
     await connection.execute(statements.MARK, claimed)
+    if gate is not None and people and (waits := await gate.waits(connection, people, now)):
+        held_back = [(number, State.QUEUED, wait.reason, wait.until) for number, wait in waits.items()]
+        await statements.settle(connection, hold.campaign_id, held_back, now)
+        people = tuple(due for due in people if due.subscriber_id not in waits)
     return Window(people, last_id, exhausted=len(rows) < limit)
 
 
@@ -340,10 +348,11 @@ async def settle_and_claim(
     about: About,
     now: datetime,
     cap: Cap | None = None,
+    gate: Gate | None = None,
 ) -> Window:
     """Settle one window and claim the next behind one fence. Raises Fenced, and then nothing is written."""
     await settle(connection, hold, settled, now)
-    return await _claim(connection, hold, after_id=after_id, limit=limit, about=about, now=now, cap=cap)
+    return await _claim(connection, hold, after_id=after_id, limit=limit, about=about, now=now, cap=cap, gate=gate)
 
 
 async def let_go(connection: AsyncConnection, hold: Hold, now: datetime, *, not_before: datetime | None = None) -> None:

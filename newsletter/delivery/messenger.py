@@ -18,7 +18,8 @@ from newsletter.delivery.ledger import State
 from newsletter.delivery.offer import Item
 from newsletter.delivery.outcome import Accepted, Deferred, Outcome, Refused, Stage, Uncertain
 from newsletter.delivery.refusal import OnRefused, Refusal
-from newsletter.delivery.relay import Relay, RelayUnreachable
+from newsletter.delivery.relay import RelayUnreachable
+from newsletter.delivery.relays import Relays
 from newsletter.delivery.transactional import Settlement, Waiting
 from newsletter.settings import Settings
 from subscribers.links import DeliveryRef
@@ -29,13 +30,13 @@ _WINDOW = 50
 
 
 class Messenger:
-    """Delivers the transactional mails that are due, over one relay."""
+    """Delivers the transactional mails that are due, over the relays."""
 
     def __init__(
         self,
         settings: Settings,
         database: Database,
-        relay: Relay,
+        relays: Relays,
         stationery: Stationery,
         *,
         clock: Callable[[], datetime],
@@ -44,7 +45,7 @@ class Messenger:
         self._settings = settings
         self._policy = settings.delivery
         self._database = database
-        self._relay = relay
+        self._relays = relays
         self._stationery = stationery
         self._clock = clock
         self._on_refused = on_refused
@@ -93,7 +94,7 @@ class Messenger:
             except ContentError as error:
                 outcomes[one.id] = Refused(str(error), Stage.LOCAL)
         try:
-            async with self._relay.session() as session:
+            async with self._relays.session(facts.constellation.sender.email) as session:
                 outcomes.update(await signed.send(session, items, self._stationery.signer, self._clock(), stop.is_set))
         except RelayUnreachable as error:
             log.warning("relay unreachable", reason=str(error))
@@ -106,7 +107,7 @@ class Messenger:
             case Refused(reply):
                 return Settlement(one.id, one.attempts, State.REFUSED, reply)
             case Deferred(reply) | Uncertain(reply):
-                state, due_at = backoff.later(one.attempts, one.created_at, now, self._policy)
+                state, due_at = backoff.later(one.attempts, one.created_at, now, self._policy, reply)
                 return Settlement(one.id, one.attempts, state, reply, due_at)
             case None:
                 again = now + backoff.reconnect_after(one.attempts)

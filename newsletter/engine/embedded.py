@@ -98,4 +98,4 @@ async def opened(settings: Settings, database: Database, clock: Clock = wall_clo
         try:
             yield engine
         finally:
-            await engine.relay.close()
+            await engine.relays.close()

@@ -2,8 +2,10 @@
 
 from urllib.parse import urlsplit
 
+from newsletter.clock import Clock, wall_clock
 from newsletter.delivery.composer import Stationery
 from newsletter.delivery.relay import Relay
+from newsletter.delivery.relays import Member, Relays
 from newsletter.dkim import keys
 from newsletter.dkim.signing import Signer
 from newsletter.settings import Settings
@@ -22,10 +24,11 @@ def stationery(settings: Settings) -> Stationery:
     )
 
 
-def relay(settings: Settings) -> Relay:
-    """The relay of the settings; it hears our public host name in EHLO."""
+def relays(settings: Settings, clock: Clock = wall_clock) -> Relays:
+    """The relays of the settings, the first under the name smtp; they hear our public host name in EHLO."""
     host = urlsplit(settings.public_url).hostname or "localhost"
-    return Relay(settings.smtp, host)
+    others = [Member(one.name, Relay(one, host)) for one in settings.relays]
+    return Relays([Member("smtp", Relay(settings.smtp, host)), *others], clock)
 
 
 def links(settings: Settings) -> Links:

@@ -115,11 +115,5 @@ def _pulse(work: Work) -> dict[str, Any]:
         "settled": dict(dispatcher.tally.settled),
         "campaigns": {str(number): rate for number, rate in dispatcher.tally.rates().items()},
         "domains": dispatcher.tally.domains(_MOST_DOMAINS),
-        "relays": [
-            {
-                "name": dispatcher.relay_name,
-                "busy": sum(dispatcher.brake.in_work.values()),
-                "trouble": dispatcher.trouble,
-            }
-        ],
+        "relays": [{"name": one.name, "busy": one.lent, "trouble": one.reason} for one in dispatcher.relays.members],
     }

@@ -74,10 +74,10 @@ async def send(
 
 async def probe(settings: Settings) -> None:
     """Open a connection to the relay and close it. Raises RelayUnreachable."""
-    relay = parts.relay(settings)
-    async with relay.session():
+    relays = parts.relays(settings)
+    async with relays.session():
         pass
-    await relay.close()
+    await relays.close()
 
 
 async def _work(engine: Engine, slug: str, stop: asyncio.Event, on_progress: OnProgress) -> None:

@@ -21,7 +21,7 @@ from newsletter.delivery import transactional
 from newsletter.delivery.dispatch import Dispatcher
 from newsletter.delivery.messenger import Messenger
 from newsletter.delivery.refusal import Refusal
-from newsletter.delivery.relay import Relay
+from newsletter.delivery.relays import Relays
 from newsletter.engine import listener, mailboxes, parts
 from newsletter.engine.housekeeping import Housekeeper
 from newsletter.errors import NewsletterError
@@ -52,7 +52,7 @@ class Work:
     database: Database
     clock: Clock
     links: Links
-    relay: Relay
+    relays: Relays
     dispatcher: Dispatcher
     messenger: Messenger
     housekeeper: Housekeeper
@@ -67,14 +67,14 @@ class Work:
         async def on_refused(connection: AsyncConnection, refusals: Sequence[Refusal], now: datetime) -> None:
             await feedback.store_refusals(connection, signer, refusals, now)
 
-        to = parts.relay(settings)
+        to = parts.relays(settings, clock)
         paper = parts.stationery(settings)
         return cls(
             settings=settings,
             database=database,
             clock=clock,
             links=signer,
-            relay=to,
+            relays=to,
             dispatcher=Dispatcher(settings, database, to, paper, clock=clock, on_refused=on_refused),
             messenger=Messenger(settings, database, to, paper, clock=clock, on_refused=on_refused),
             housekeeper=Housekeeper(database, settings.joining, clock),
@@ -140,7 +140,7 @@ class Work:
         teller = Teller(self.database, self.settings.outgoing, self.clock)
         await teller.tell(self.stop)
         await teller.forget_old()
-        await Notices(self.database, self.relay, self.settings.outgoing, self.clock).send()
+        await Notices(self.database, self.relays, self.settings.outgoing, self.clock).send()
 
     async def fire_plan(self) -> None:
         """Start a campaign for each planned mail whose time has come; one that cannot start is said and left."""

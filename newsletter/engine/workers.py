@@ -60,14 +60,14 @@ async def run(settings: Settings, database: Database, stop: asyncio.Event, clock
         forward = asyncio.create_task(_forward(stop, work.stop))
         try:
             async with app.open_async(), work.listening(), presence.shown(work, "procrastinate"):
-                log.info("worker started", worker=work.dispatcher.owner, shards=settings.smtp.connections)
+                log.info("worker started", worker=work.dispatcher.owner, shards=work.relays.connections)
                 await asyncio.gather(
                     _hands(work, app, _SHARDS, settings.smtp.connections),
                     _hands(work, app, _CHORES, len(_chores(work)) + 1),
                 )
         finally:
             forward.cancel()
-            await work.relay.close()
+            await work.relays.close()
     log.info("worker stopped", worker=work.dispatcher.owner)
 
 

@@ -17,7 +17,7 @@ from newsletter.constellation.model import Sender
 from newsletter.database import Database
 from newsletter.delivery.offer import Item
 from newsletter.delivery.outcome import Accepted
-from newsletter.delivery.relay import Relay
+from newsletter.delivery.relays import Relays
 from newsletter.errors import NewsletterError
 from newsletter.outgoing import endpoints
 from newsletter.outgoing.endpoints import Endpoint
@@ -33,7 +33,7 @@ class Notices:
     """Tells staff – `outgoing.tell_staff`, else the constellation's contact – of endpoints that were disabled."""
 
     database: Database
-    relay: Relay
+    relays: Relays
     policy: Outgoing
     clock: Clock
 
@@ -63,7 +63,7 @@ class Notices:
         items = [
             Item(one.id, sender.email.encode(), to.encode(), _mail(sender, to, one, self.clock())) for one in waiting
         ]
-        async with self.relay.session() as session:
+        async with self.relays.session(sender.email) as session:
             outcomes = await session.send(items)
         return {number for number, outcome in outcomes if isinstance(outcome, Accepted)}
 

@@ -1,6 +1,7 @@
 """Settings: a file, then variables; every fault is one line that says where and what would be right."""
 
 import json
+import re
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -51,7 +52,7 @@ def test_an_unknown_table_is_named_with_its_line_and_the_nearest_right_name(writ
 def test_an_unknown_key_that_resembles_nothing_lists_the_names_there_are(write: Write) -> None:
     assert fault(write(f"{SECRETS}\n[delivery]\nxyzzy = 1\n")) == (
         "newsletter.toml:6: delivery.xyzzy: there is no such setting; known: drain, give_up_after, most_a_day, "
-        "on_uncertain, retry_first, retry_longest, shard, window"
+        "on_uncertain, quiet_hours, retry_first, retry_longest, shard, slowed_for, slowed_per_second, window"
     )
 
 
@@ -129,6 +130,45 @@ def test_a_wrong_value_says_what_would_be_right(write: Write, line: str, message
     assert len(text.splitlines()) == 1
     assert text.startswith("newsletter.toml:1: ")
     assert message in text
+
+
+@pytest.mark.parametrize(
+    ("table", "message"),
+    [
+        (
+            '[[relays]]\nname = "Backup 2"',
+            r"newsletter.toml:6: relays.0.name: Backup 2 is no name for a relay",
+        ),
+        ('[[relays]]\nname = "smtp"', r"newsletter.toml:6: relays.0.name: smtp is no name for a relay"),
+        ('[[relays]]\nhost = "x"', r"newsletter.toml:\d+: relays.0.name: this must be set"),
+        (
+            '[[relays]]\nname = "a"\nprority = 2',
+            r"newsletter.toml:7: relays.0.prority: there is no such setting; did you mean priority\?",
+        ),
+        ('[[relays]]\nname = "a"\n[[relays]]\nname = "a"', r"newsletter.toml:\d+: relays: two relays are called a$"),
+        (
+            '[[pace]]\nto = "hotmail"\nper_second = 1',
+            r"newsletter.toml:6: pace.0.to: hotmail is no domain; .*gmail",
+        ),
+        ('[[pace]]\nto = "gmail"\nper_second = 0', r"newsletter.toml:7: pace.0.per_second: .*greater than 0, not 0"),
+        (
+            '[delivery]\nquiet_hours = "9 pm"',
+            r"newsletter.toml:6: delivery.quiet_hours: 9 pm are no hours; write",
+        ),
+    ],
+)
+def test_what_is_wrong_with_relays_and_paces_is_told_with_its_line(write: Write, table: str, message: str) -> None:
+    assert re.match(message, fault(write(f"{SECRETS}\n{table}\n")))
+
+
+def test_relays_have_every_setting_of_the_first_and_paths_beside_the_file(write: Write, tmp_path: Path) -> None:
+    file = write(f'{SECRETS}\n[[relays]]\nname = "backup"\nca_file = "ca.pem"\nweight = 3\n')
+    settings = reading.read(file)
+    (backup,) = settings.relays
+    assert (backup.name, backup.weight, backup.ca_file) == ("backup", 3, file.parent / "ca.pem")
+    shown = {one.name: one for one in reading.origins(file, settings)}
+    assert shown["relays.0.weight"].source == f"{file}:8"
+    assert shown["relays.0.port"].source == "default"
 
 
 def test_a_site_is_kept_as_browsers_name_it(write: Write) -> None:

@@ -2,6 +2,8 @@
 
 from datetime import datetime, timedelta
 
+import pytest
+
 from newsletter.delivery import backoff
 from newsletter.delivery.ledger import State
 from newsletter.settings import Delivery
@@ -24,3 +26,19 @@ def test_what_failed_together_does_not_return_together(now: datetime) -> None:
 
 def test_after_its_time_a_message_is_given_up(now: datetime) -> None:
     assert backoff.later(9, now - timedelta(days=1), now, POLICY) == (State.EXPIRED, None)
+
+
+@pytest.mark.parametrize(
+    ("reply", "minutes"),
+    [
+        ("450 4.7.1 <a@example.org>: Recipient address rejected: Greylisted, see help", 5),
+        ("452 4.2.2 The email account that you tried to reach is over quota", 60),
+        ("421 4.7.28 Our system has detected an unusual rate of mail: too many messages", 15),
+        ("451 4.3.0 Something is wrong here", 2),
+        ("", 2),
+    ],
+)
+def test_a_reply_says_how_soon_it_is_worth_trying_again(now: datetime, reply: str, minutes: int) -> None:
+    _, due_at = backoff.later(1, now, now, POLICY, reply)
+    assert due_at is not None
+    assert timedelta(minutes=minutes * 0.8) <= due_at - now <= timedelta(minutes=minutes * 1.2)

@@ -6,11 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import dkim
-import pytest
 from sqlalchemy import select
 
-from newsletter.campaigns import lifecycle, report, store
-from newsletter.campaigns.store import Campaign
+from newsletter.campaigns import report, store
 from newsletter.constellation import store as constellations
 from newsletter.constellation.model import Constellation
 from newsletter.database import Database
@@ -25,22 +23,6 @@ from newsletter.tables import delivery, inbox
 from newsletter.tables import transactional as transactional_table
 from subscribers import suppression
 from subscribers.tables import subscriber
-
-
-@pytest.fixture
-def start(database: Database, constellation: Constellation, add_people: Any) -> Any:
-    """Load the constellation, add people, start a campaign about its first event; answers the campaign."""
-
-    async def go(settings: Settings, clock: Any, people: int) -> Campaign:
-        async with database.begin() as connection:
-            await constellations.load(connection, constellation, clock())
-            await add_people(connection, people, clock())
-            slug = constellation.events[0].slug
-            draft = await store.draft(connection, slug, "invitation", now=clock())
-            assert await lifecycle.start(connection, settings, draft, now=clock()) == people
-            return await store.find(connection, draft.slug)
-
-    return go
 
 
 def over(settings: Settings, server: Any, **delivery_settings: Any) -> Settings:
@@ -115,7 +97,7 @@ async def test_deferred_mails_wait_and_are_sent_later_with_the_same_message_id(
                 assert await ledger.counts(connection, campaign.id) == {State.SENT: 9, State.DEFERRED: 3}
             await engine.dispatcher.deliver(engine.stop)
             assert len(server.received) == 9
-            clock.forward(minutes=3)
+            clock.forward(minutes=7)
             await engine.dispatcher.deliver(engine.stop)
         async with database.read() as connection:
             assert await ledger.counts(connection, campaign.id) == {State.SENT: 12}

@@ -15,6 +15,7 @@ from newsletter.constellation import loading
 from newsletter.constellation.model import Constellation
 from newsletter.database import Database
 from newsletter.delivery.relay import Relay
+from newsletter.delivery.relays import Member, Relays
 from newsletter.outgoing import endpoints, outbox
 from newsletter.outgoing.endpoints import Endpoint
 from newsletter.outgoing.notice import Notices
@@ -53,6 +54,10 @@ async def join(database: Database, now: datetime, address: str = "ana@example.or
 async def looked(database: Database) -> tuple[list[Delivery], list[Endpoint]]:
     async with database.read() as connection:
         return await outbox.latest(connection), await endpoints.listed(connection)
+
+
+def through(smtp: Smtp, clock: Any) -> Relays:
+    return Relays([Member("smtp", Relay(smtp, "news.example.org"))], clock)
 
 
 async def test_a_message_arrives_signed_so_that_an_independent_library_believes_it(
@@ -136,10 +141,10 @@ async def test_after_days_it_is_turned_off_and_staff_are_told_once(
     await join(database, clock(), "late@example.org")
     assert len((await looked(database))[0]) == 1, "nothing more is kept for it"
     async with smtp_server() as server:
-        notices = Notices(database, Relay(server.settings, "news.example.org"), HERE, clock)
+        notices = Notices(database, through(server.settings, clock), HERE, clock)
         await notices.send()
         await notices.send()
-        await notices.relay.close()
+        await notices.relays.close()
     (mail,) = server.received
     assert mail.rcpt_to == constellation.contact
     told = email.message_from_bytes(mail.data, policy=email.policy.default)
@@ -157,16 +162,17 @@ async def test_staff_are_told_later_when_the_relay_is_away(
     one = await listening(database, "http://127.0.0.1:1/", clock())
     async with database.begin() as connection:
         await outbox.disable(connection, one.id, "it answered 410 Gone", clock())
-    away = Relay(Smtp(host="127.0.0.1", port=unused_tcp_port, tls="none"), "news.example.org")
+    nowhere = Smtp(host="127.0.0.1", port=unused_tcp_port, tls="none")
+    away = through(nowhere, clock)
     policy = Outgoing(tell_staff="ops@example.org")
     await Notices(database, away, policy, clock).send()
     async with smtp_server() as server:
-        notices = Notices(database, Relay(server.settings, "news.example.org"), policy, clock)
+        notices = Notices(database, through(server.settings, clock), policy, clock)
         await notices.send()
         assert server.received == [], "not again at once"
         clock.forward(minutes=11)
         await notices.send()
-        await notices.relay.close()
+        await notices.relays.close()
     assert [mail.rcpt_to for mail in server.received] == ["ops@example.org"]
 
 

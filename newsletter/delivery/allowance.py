@@ -1,0 +1,72 @@
+"""How many mails a relay may be given now: its own limit, and what a warm-up allows it today."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, time, timedelta
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from newsletter.delivery import rates
+from newsletter.delivery.rates import Bucket
+from newsletter.settings import Smtp
+from newsletter.tables import relay_day
+from subscribers import statements
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """What a relay may be given in this transaction: `left` mails; if that is none, when to ask again."""
+
+    relay: str
+    left: int
+    again_at: datetime
+    bucket: Bucket | None
+    counted: bool
+
+
+def today(settings: Smtp, now: datetime) -> int | None:
+    """How many mails a relay takes on this day (UTC) of its warm-up; None when there is no limit (any more)."""
+    if not settings.warm_up or settings.warm_up_from is None:
+        return None
+    day = max((now.astimezone(UTC).date() - settings.warm_up_from).days, 0)
+    return settings.warm_up[day] if day < len(settings.warm_up) else None
+
+
+async def look(connection: AsyncConnection, relay: str, settings: Smtp, most: int, now: datetime) -> Allowance:
+    """What the relay may be given, `most` if nothing limits it. Others wait until this transaction ends."""
+    left, again_at, bucket = most, now, None
+    if settings.per_second:
+        bucket = await rates.open_bucket(connection, f"relay {relay}", settings.per_second, now)
+        left = min(left, bucket.left)
+        again_at = bucket.again_at(max(1, min(most, int(settings.per_second))))
+    allowed = today(settings, now)
+    if allowed is not None:
+        given = await given_today(connection, relay, now)
+        left = min(left, max(allowed - given, 0))
+        if given >= allowed:
+            again_at = datetime.combine(now.astimezone(UTC).date() + timedelta(days=1), time(), UTC)
+    return Allowance(relay, left, again_at, bucket, allowed is not None)
+
+
+async def spend(connection: AsyncConnection, allowance: Allowance, mails: int, now: datetime) -> None:
+    """Count mails that the relay is given, in the transaction of `look`."""
+    if allowance.bucket is not None:
+        await rates.draw(connection, allowance.bucket, mails)
+    if allowance.counted and mails:
+        row = {"relay": allowance.relay, "day": _day(now), "mails": mails}
+        counted = statements.insert(connection, relay_day).values(**row)
+        await connection.execute(
+            counted.on_conflict_do_update(
+                index_elements=["relay", "day"], set_={"mails": relay_day.c.mails + counted.excluded.mails}
+            )
+        )
+
+
+async def given_today(connection: AsyncConnection, relay: str, now: datetime) -> int:
+    """How many mails a relay that warms up was given on this day (UTC)."""
+    of_today = select(relay_day.c.mails).where(relay_day.c.relay == relay, relay_day.c.day == _day(now))
+    return await connection.scalar(of_today.with_for_update()) or 0
+
+
+def _day(now: datetime) -> str:
+    return now.astimezone(UTC).date().isoformat()

@@ -1,0 +1,143 @@
+"""The relays that take our mail: which of them is asked next, and how each of them does.
+
+The first that can is asked: by priority, and among those of one priority in turn, by weight. One that fails is left
+alone, longer each time, and then tried by a single connection; mail goes through the others meanwhile.
+"""
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
+
+import structlog
+
+from newsletter.delivery import backoff
+from newsletter.delivery.relay import Relay, RelayUnreachable
+from newsletter.delivery.session import Session
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(slots=True)
+class Member:
+    """A relay, and how it does."""
+
+    name: str
+    relay: Relay
+    lent: int = 0
+    failures: int = 0
+    reason: str = ""
+    rests_until: datetime | None = None
+    turn: float = 0.0
+
+    def is_ready(self, now: datetime) -> bool:
+        """Whether another connection of it may be used: of one that failed, a single one tries it."""
+        if self.rests_until is not None and now < self.rests_until:
+            return False
+        return self.lent < (1 if self.failures else self.relay.settings.connections)
+
+    def failed(self, reason: str, now: datetime) -> None:
+        """Leave it alone for a while."""
+        self.failures += 1
+        self.reason = reason
+        self.rests_until = now + backoff.reconnect_after(self.failures)
+
+    def is_well(self) -> None:
+        """It answered."""
+        self.failures, self.reason, self.rests_until = 0, "", None
+
+    def rest(self, until: datetime) -> None:
+        """It has been given what it may be given until then."""
+        self.rests_until = until
+
+
+class AllBusy(RelayUnreachable):
+    """No relay could be asked: all are left alone until `until` at least, or what others do is in the way (None)."""
+
+    def __init__(self, text: str, until: datetime | None) -> None:
+        super().__init__(text)
+        self.until = until
+
+
+@dataclass(slots=True)
+class Relays:
+    """Every relay of the settings."""
+
+    members: Sequence[Member]
+    clock: Callable[[], datetime]
+
+    @property
+    def connections(self) -> int:
+        """How many there may be at once."""
+        return sum(one.relay.settings.connections for one in self.members)
+
+    @asynccontextmanager
+    async def session(self, sender: str = "") -> AsyncIterator[Session]:
+        """Lend a session of a relay that mail from this address goes through. Raises RelayUnreachable."""
+        async with self.lend(sender) as (_, session):
+            yield session
+
+    @asynccontextmanager
+    async def lend(self, sender: str = "") -> AsyncIterator[tuple[Member, Session]]:
+        """Lend a session, and say whose; relays that take no connection are passed over. Raises RelayUnreachable."""
+        while True:
+            member = self._next(sender)
+            member.lent += 1
+            try:
+                async with AsyncExitStack() as lent:
+                    try:
+                        session = await lent.enter_async_context(member.relay.session())
+                    except RelayUnreachable as error:
+                        self.fails(member, str(error))
+                        continue
+                    yield member, session
+                    return
+            finally:
+                member.lent -= 1
+
+    def fails(self, member: Member, reason: str) -> None:
+        """A relay took no connection, or closed one before it took anything."""
+        member.failed(reason, self.clock())
+        log.warning("relay left alone", relay=member.name, failures=member.failures, reason=reason)
+
+    def does_well(self, member: Member) -> None:
+        """A relay answered what it was offered."""
+        if member.failures:
+            log.info("relay well again", relay=member.name)
+            member.is_well()
+
+    async def close(self) -> None:
+        """End every idle session."""
+        for member in self.members:
+            await member.relay.close()
+
+    def _next(self, sender: str) -> Member:
+        now = self.clock()
+        could = self._for(sender)
+        ready = [one for one in could if one.is_ready(now)]
+        if not ready:
+            raise self._refusal(could, now)
+        first = min(one.relay.settings.priority for one in ready)
+        return _in_turn([one for one in ready if one.relay.settings.priority == first])
+
+    def _for(self, sender: str) -> Sequence[Member]:
+        """Those that are named for the sender's domain; else those that are for every sender."""
+        domain = sender.rpartition("@")[2].lower()
+        named = [one for one in self.members if domain in one.relay.settings.senders]
+        return named or [one for one in self.members if not one.relay.settings.senders] or self.members
+
+    def _refusal(self, could: Sequence[Member], now: datetime) -> AllBusy:
+        ends = [one.rests_until for one in could if one.rests_until is not None and now < one.rests_until]
+        if len(ends) < len(could):
+            return AllBusy("every connection is in use", None)
+        reasons = [one.reason or f"{one.name} has been given all it may be given for now" for one in could]
+        return AllBusy("; ".join(reasons), min(ends))
+
+
+def _in_turn(members: Sequence[Member]) -> Member:
+    """Each as often as its weight says, well mixed: all gain their weight, and the richest pays for all."""
+    for one in members:
+        one.turn += one.relay.settings.weight
+    chosen = max(members, key=lambda one: one.turn)
+    chosen.turn -= sum(one.relay.settings.weight for one in members)
+    return chosen

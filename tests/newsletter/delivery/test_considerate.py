@@ -1,0 +1,195 @@
+"""What the sender considers: relays that fail or take only so much, paces, quiet hours, and who asks for less."""
+
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import select, update
+
+from newsletter.campaigns.store import Campaign
+from newsletter.database import Database
+from newsletter.delivery import ledger
+from newsletter.delivery.gate import Gate
+from newsletter.delivery.ledger import State
+from newsletter.engine import embedded
+from newsletter.settings import Pace, Relay, Settings, Smtp
+from newsletter.tables import delivery
+from subscribers.tables import subscriber
+from tests.servers import free_ports
+
+Start = Callable[..., Awaitable[Campaign]]
+
+
+def over(settings: Settings, smtp: Smtp, **changes: Any) -> Settings:
+    policy = settings.delivery.model_copy(update={"window": 5, "shard": 10, **changes.pop("delivery", {})})
+    return settings.model_copy(update={"smtp": smtp, "delivery": policy, **changes})
+
+
+async def states(database: Database, campaign: Campaign) -> dict[State, int]:
+    async with database.read() as connection:
+        return await ledger.counts(connection, campaign.id)
+
+
+async def test_a_campaign_survives_the_loss_of_all_relays_but_one(
+    database: Database, settings: Settings, clock: Any, smtp_server: Any, start: Start
+) -> None:
+    gone, also_gone = free_ports(2)
+    async with smtp_server() as server:
+        relays = (
+            Relay(name="second", host="127.0.0.1", port=also_gone, tls="none"),
+            Relay(name="last", **server.settings.model_dump() | {"priority": 2}),
+        )
+        settings = over(settings, Smtp(host="127.0.0.1", port=gone, tls="none"), relays=relays)
+        campaign = await start(settings, clock, 30)
+        async with embedded.opened(settings, database, clock) as engine:
+            await engine.dispatcher.deliver(engine.stop)
+            ill = {one.name: bool(one.reason) for one in engine.relays.members}
+    assert await states(database, campaign) == {State.SENT: 30}
+    assert ill == {"smtp": True, "second": True, "last": False}
+
+
+async def test_a_relay_that_closes_before_it_took_anything_is_left_to_the_others(
+    database: Database, settings: Settings, clock: Any, smtp_server: Any, start: Start
+) -> None:
+    def closes(verb: str, argument: str) -> str | None:
+        return "421 4.3.2 going down" if verb == "MAIL" else None
+
+    async with smtp_server(answers=closes) as closing, smtp_server() as server:
+        relays = (Relay(name="other", **server.settings.model_dump() | {"priority": 2}),)
+        settings = over(settings, closing.settings, relays=relays)
+        campaign = await start(settings, clock, 12)
+        async with embedded.opened(settings, database, clock) as engine:
+            for _ in range(8):
+                await engine.dispatcher.deliver(engine.stop)
+                clock.forward(minutes=10)
+    assert await states(database, campaign) == {State.SENT: 12}
+    assert len(server.received) == 12
+
+
+async def test_a_relay_is_given_no_more_than_it_takes_and_another_gets_the_rest(
+    database: Database, settings: Settings, clock: Any, smtp_server: Any, start: Start
+) -> None:
+    async with smtp_server() as slow, smtp_server() as spare:
+        limited = slow.settings.model_copy(update={"per_second": 2.0})
+        relays = (Relay(name="spare", **spare.settings.model_dump() | {"priority": 2}),)
+        settings = over(settings, limited, relays=relays)
+        campaign = await start(settings, clock, 40)
+        async with embedded.opened(settings, database, clock) as engine:
+            await engine.dispatcher.deliver(engine.stop)
+    assert await states(database, campaign) == {State.SENT: 40}
+    assert (len(slow.received), len(spare.received)) == (10, 30), "what it holds after five idle seconds"
+
+
+async def test_where_the_only_relay_has_had_its_share_the_campaign_waits_and_goes_on(
+    database: Database, settings: Settings, clock: Any, smtp_server: Any, start: Start
+) -> None:
+    async with smtp_server() as server:
+        warming = server.settings.model_copy(update={"warm_up": (25, 100), "warm_up_from": clock().date()})
+        settings = over(settings, warming)
+        campaign = await start(settings, clock, 40)
+        async with embedded.opened(settings, database, clock) as engine:
+            await engine.dispatcher.deliver(engine.stop)
+            assert await states(database, campaign) == {State.SENT: 25, State.QUEUED: 15}
+            clock.forward(hours=11)
+            await engine.dispatcher.deliver(engine.stop)
+            assert len(server.received) == 25
+            clock.forward(hours=2)
+            await engine.dispatcher.deliver(engine.stop)
+    assert await states(database, campaign) == {State.SENT: 40}
+
+
+async def move(database: Database, to: str, **where: Any) -> None:
+    """Let the people p10 to p19 live elsewhere."""
+    async with database.begin() as connection:
+        rows = (await connection.execute(select(subscriber.c.id, subscriber.c.address))).all()
+        for number, address in rows:
+            local = address.partition("@")[0]
+            if len(local) == 3:
+                await connection.execute(
+                    update(subscriber)
+                    .where(subscriber.c.id == number)
+                    .values(address=f"{local}@{to}", normal=f"{local}@{to}", **where)
+                )
+
+
+async def test_receivers_of_one_family_are_sent_no_more_a_second_than_they_are_to_be(
+    database: Database, settings: Settings, clock: Any, smtp_server: Any, start: Start
+) -> None:
+    async with smtp_server() as server:
+        settings = over(settings, server.settings, pace=(Pace(to="outlook", per_second=1 / 60),))
+        campaign = await start(settings, clock, 20)
+        await move(database, "hotmail.com")
+        async with embedded.opened(settings, database, clock) as engine:
+            await engine.dispatcher.deliver(engine.stop)
+            assert await states(database, campaign) == {State.SENT: 11, State.QUEUED: 9}
+            async with database.read() as connection:
+                reasons = await connection.scalars(select(delivery.c.reply).where(delivery.c.state == State.QUEUED))
+                assert set(reasons) == {"outlook is sent 0.0166667 a second"}
+            for minute in range(1, 30):
+                clock.forward(minutes=1)
+                await engine.dispatcher.deliver(engine.stop)
+                assert len(server.received) <= 11 + minute
+    assert await states(database, campaign) == {State.SENT: 20}
+    async with database.read() as connection:
+        assert set(await connection.scalars(select(delivery.c.attempts))) == {1}, "to wait for one's turn is no attempt"
+
+
+async def test_where_it_is_night_a_mail_that_can_wait_does(
+    database: Database, settings: Settings, clock: Any, smtp_server: Any, start: Start
+) -> None:
+    async with smtp_server() as server:
+        settings = over(settings, server.settings, delivery={"quiet_hours": "21:00-08:00"})
+        campaign = await start(settings, clock, 20)
+        await move(database, "example.org", timezone="Asia/Tokyo")
+        clock.now = datetime(2021, 1, 15, 13, 0, tzinfo=UTC)
+        async with embedded.opened(settings, database, clock) as engine:
+            await engine.dispatcher.deliver(engine.stop)
+            assert await states(database, campaign) == {State.SENT: 10, State.QUEUED: 10}
+            async with database.read() as connection:
+                (due_at,) = set(
+                    await connection.scalars(select(delivery.c.due_at).where(delivery.c.state == State.QUEUED))
+                )
+            assert due_at == datetime(2021, 1, 15, 23, 0, tzinfo=UTC), "eight in the morning in Tokyo"
+            clock.now = due_at
+            await engine.dispatcher.deliver(engine.stop)
+    assert await states(database, campaign) == {State.SENT: 20}
+
+
+async def test_receivers_who_ask_for_less_get_less_and_then_all_of_theirs(
+    database: Database, settings: Settings, clock: Any, smtp_server: Any, start: Start
+) -> None:
+    taken: list[datetime] = []
+    busy_until = clock() + timedelta(minutes=1)
+
+    def answers(verb: str, argument: str) -> str | None:
+        if verb != "RCPT" or "gmail" not in argument:
+            return None
+        if clock() < busy_until:
+            return "421 4.7.28 too many messages from you" if len(taken) > 100 else "450 4.7.28 slow down"
+        taken.append(clock())
+        return None
+
+    async with smtp_server(answers=answers) as server:
+        settings = over(settings, server.settings, delivery={"slowed_per_second": 1 / 30})
+        campaign = await start(settings, clock, 20)
+        await move(database, "gmail.com")
+        async with embedded.opened(settings, database, clock) as engine:
+            await engine.dispatcher.deliver(engine.stop)
+            assert (await states(database, campaign))[State.SENT] == 10, "the others' are not held up"
+            for _ in range(60):
+                clock.forward(minutes=1)
+                await engine.dispatcher.deliver(engine.stop)
+    assert await states(database, campaign) == {State.SENT: 20}
+    first = min(taken)
+    assert sum(1 for moment in taken if moment < first + timedelta(minutes=1)) <= 3, "one in half a minute, at first"
+
+
+@pytest.mark.parametrize(("kind", "waiting"), [("starting-soon", 0), ("cancelled", 0), ("invitation", 1)])
+async def test_what_is_of_no_use_in_the_morning_knows_no_night(
+    database: Database, settings: Settings, clock: Any, kind: str, waiting: int
+) -> None:
+    quiet = over(settings, Smtp(), delivery={"quiet_hours": "11:00-13:00"})
+    ana = ledger.Due(1, 0, "ana@example.org", "", "", "en", "", 0)
+    async with database.begin() as connection:
+        assert len(await Gate(quiet, kind, "UTC").waits(connection, [ana], clock())) == waiting

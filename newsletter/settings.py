@@ -404,7 +404,7 @@ def _reason(fault: Mapping[str, Any], key: tuple[str | int, ...]) -> str:
             return str(fault["ctx"]["error"])
         case _:
             message = str(fault["msg"])
-            hidden = key[0] == "secrets" or "password" in str(key[-1]) or "secret" in str(key[-1])
+            hidden = key[0] == "secrets" or str(key[-1]).endswith(("key", "password", "secret", "token"))
             shown = "" if hidden else f", not {fault['input']!r}"
             return f"{message[:1].lower()}{message[1:]}{shown}"
 
@@ -446,7 +446,9 @@ def _shown(value: Any) -> str:
             return ", ".join(map(_shown, value))
         case None:
             return ""
-        case timedelta():
-            return str(value)
+        case bool():
+            return str(value).lower()
+        case timedelta():  # as the file has it, "14 days" rather than "14 days, 0:00:00"
+            return str(value).removesuffix(", 0:00:00")
         case _:
             return str(value)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, func, select, true
+from sqlalchemy import ColumnElement, Select, exists, func, select, true
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from subscribers import audience, choices, consent, statements, suppression
@@ -102,6 +102,12 @@ async def own_fields(connection: AsyncConnection) -> frozenset[str]:
     """The names of all that anybody's `fields` hold."""
     keys = statements.json_keys(connection, subscriber.c.fields)
     return frozenset(await connection.scalars(select(keys.c.key).distinct().select_from(subscriber).join(keys, true())))
+
+
+async def has_anybody(connection: AsyncConnection, field: str, text: str) -> bool:
+    """Whether that is the text of this field with anybody at all."""
+    held = statements.json_text(connection, subscriber.c.fields, field) == text
+    return bool(await connection.scalar(select(exists().where(held))))
 
 
 async def suppress(connection: AsyncConnection, address: Address, *, hash_key: str, note: str, now: datetime) -> bool:

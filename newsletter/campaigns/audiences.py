@@ -17,7 +17,7 @@ from newsletter.suggest import hint
 from newsletter.tables import audience as table
 from newsletter.tables import campaign, delivery
 from subscribers import directory, expressions
-from subscribers.expressions import Vocabulary
+from subscribers.expressions import ExpressionError, Vocabulary
 from subscribers.tables import subscriber
 
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,39}")
@@ -54,8 +54,7 @@ async def resolve(connection: AsyncConnection, wanted: str) -> str:
     """
     if _NAME.fullmatch(wanted):
         wanted = (await find(connection, wanted)).expression
-    expressions.parse(wanted)
-    await condition(connection, wanted)
+    await _check(connection, wanted)
     return wanted
 
 
@@ -66,8 +65,7 @@ async def save(connection: AsyncConnection, name: str, expression: str, now: dat
     """
     if not _NAME.fullmatch(name):
         raise AudienceError(f"“{name}” is no name for an audience; write a word such as new-teachers")
-    expressions.parse(expression)
-    await condition(connection, expression)
+    await _check(connection, expression)
     replaced = await remove(connection, name)
     await connection.execute(insert(table).values(name=name, expression=expression, saved_at=now))
     return not replaced
@@ -92,6 +90,29 @@ async def listed(connection: AsyncConnection) -> list[Saved]:
 async def remove(connection: AsyncConnection, name: str) -> bool:
     """Forget a saved audience; False if there was none."""
     return (await connection.execute(delete(table).where(table.c.name == name))).rowcount == 1
+
+
+async def _check(connection: AsyncConnection, expression: str) -> None:
+    """Raise ExpressionError for what staff cannot mean, now that they write it.
+
+    Where the form offers roles, that is any other that nobody has. A campaign that starts later is not held to it: the
+    form may have changed, and the last who had the role may have left.
+    """
+    node = expressions.parse(expression)
+    await condition(connection, expression)
+    offered = await _offered_roles(connection)
+    for role in expressions.texts(node, "role") if offered else ():
+        if role.text in {"", *offered} or await directory.has_anybody(connection, "role", role.text):
+            continue
+        reason = f"the form offers no role {role.text}, and nobody has it{hint(role.text, offered)}"
+        raise ExpressionError(expression, role.column, reason)
+
+
+async def _offered_roles(connection: AsyncConnection) -> frozenset[str]:
+    try:
+        return frozenset(role.word for role in (await constellations.current(connection)).form.roles)
+    except NoConstellation:
+        return frozenset()
 
 
 async def _vocabulary(connection: AsyncConnection, fields: frozenset[str]) -> Vocabulary:

@@ -11,6 +11,7 @@ from typer.core import TyperGroup
 from newsletter import __version__
 from newsletter.cli import edge
 from newsletter.errors import NewsletterError
+from newsletter.suggest import nearest
 from subscribers.errors import SubscribersError
 from webhooks.errors import WebhookError
 
@@ -50,7 +51,9 @@ class Commands(TyperGroup):
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         """Import the group's module and make its command."""
         if cmd_name not in COMMANDS:
-            return None
+            near = nearest(cmd_name, COMMANDS)
+            better = f" Did you mean '{near}'?" if near else ""
+            ctx.fail(f"No such command '{cmd_name}'.{better}")
         module = import_module(f"newsletter.cli.{cmd_name}")
         command = typer.main.get_command(module.app)
         command.name = cmd_name

@@ -31,6 +31,8 @@ async def schedule(settings: Settings, slug: str, at: datetime, wanted: str | No
 async def send(settings: Settings, slug: str, wanted: str | None, *, agreed: bool, force: str) -> sending.Result:
     """Check and start it, if it has not started, and work on it until nothing is left to do or somebody stops us."""
     async with edge.opened(settings.database) as database:
+        async with database.read() as connection:
+            await store.find(connection, slug)  # a slip is told before a server is asked
         await sending.probe(settings)
         if wanted is not None:
             async with database.begin() as connection:

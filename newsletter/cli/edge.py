@@ -13,7 +13,7 @@ from contextvars import ContextVar
 from datetime import UTC, datetime
 from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import typer
 
@@ -175,8 +175,13 @@ def draw(lines: "Iterable[Text]") -> None:
         console.print(line, no_wrap=True, crop=True)
 
 
-def table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, numbers: Sequence[str] = ()) -> None:
-    """Print a table that fits the terminal (80 columns when there is none); columns in `numbers` align right."""
+def table(
+    columns: Sequence[str], rows: Iterable[Sequence[object]], *, numbers: Sequence[str] = (), whole: Sequence[str] = ()
+) -> None:
+    """Print a table that fits the terminal (80 columns when there is none).
+
+    Columns in `numbers` align right; in those in `whole`, no cell goes on in a second line.
+    """
     from rich import box
     from rich.console import Console
     from rich.table import Table
@@ -184,7 +189,8 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, numbers: 
 
     grid = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
     for column in columns:
-        grid.add_column(column, justify="right" if column in numbers else "left", overflow="fold")
+        side: Literal["left", "right"] = "right" if column in numbers else "left"
+        grid.add_column(column, justify=side, overflow="fold", no_wrap=column in whole)
     for row in rows:
         grid.add_row(*[Text("" if cell is None else str(cell)) for cell in row])
     console = Console(highlight=False, width=None if is_terminal() else 80)

@@ -1,5 +1,6 @@
 """What the evidence about a person is, and how it is printed below what is known of them."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -50,3 +51,31 @@ def tell(evidence: Evidence) -> None:
         ]
         edge.table(["report", "received (UTC)", "heard", "reason", "what followed"], rows, numbers=["report"])
         edge.say("One of them in full: newsletter bounces show REPORT")
+
+
+def tell_consent(steps: Sequence[consent.Evidence]) -> None:
+    """Print every step of consent, with all that proves it."""
+    rows = [(edge.moment(step.at), step.action, step.actor, "\n".join(_proof(step))) for step in steps]
+    edge.table(["at (UTC)", "action", "by", "evidence"], rows, whole=["at (UTC)", "action", "by"])
+
+
+def _proof(step: consent.Evidence) -> Iterator[str]:
+    """A line for each thing that is known: the text by its version and how its SHA-256 begins."""
+    text = f"{step.text_version} (SHA-256 {step.text_hash[:8]}…)" if step.text_hash else step.text_version
+    known = {"through": step.source, "from": step.ip, "text": text, **step.detail}
+    for name, value in known.items():
+        if shown := _plainly(value):
+            yield f"{name}: {shown}"
+
+
+def _plainly(value: object) -> str:
+    """What JSON held, in words; nothing for what is empty."""
+    match value:
+        case bool():
+            return "yes" if value else "no"
+        case list():
+            return ", ".join(map(_plainly, value))
+        case dict():
+            return "; ".join(f"{name} {shown}" for name, inner in value.items() if (shown := _plainly(inner)))
+        case _:
+            return "" if value is None else str(value)

@@ -1,5 +1,6 @@
 """`newsletter settings`."""
 
+from collections.abc import Iterator
 from typing import Annotated
 
 import typer
@@ -21,4 +22,17 @@ def settings(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")
     if as_json:
         edge.emit_json(origins)
     else:
-        edge.table(["setting", "value", "from"], [(o.name, o.value, o.source) for o in origins])
+        edge.table(["setting", "value", "from"], _rows(origins, f"{file}:"), whole=["setting"])
+        edge.say(f"Lines are those of {file}.")
+
+
+def _rows(origins: list[reading.Origin], in_file: str) -> Iterator[tuple[str, str, str]]:
+    """A row for each, under the name of its table as the file has it: in full, the longest would not fit a line."""
+    above = ""
+    for origin in origins:
+        table, _, name = origin.name.rpartition(".")
+        if table != above:
+            above = table
+            yield "", "", ""
+            yield f"[{table}]", "", ""
+        yield name, origin.value, origin.source.replace(in_file, "line ")

@@ -134,8 +134,7 @@ def show_consent(email: Email, as_json: AsJson = False) -> None:
     if as_json:
         edge.emit_json([{**edge.plain(step), "text_hash": step.text_hash} for step in evidence])
         return
-    rows = [(edge.moment(s.at), s.action, s.actor, s.source, s.ip, _text(s), _short(s.detail)) for s in evidence]
-    edge.table(["at (UTC)", "action", "by", "through", "from", "text", "detail"], rows)
+    person_evidence.tell_consent(evidence)
 
 
 @app.command()
@@ -263,15 +262,6 @@ def _facts(entry: Entry) -> list[tuple[str, str]]:
         *((name, str(value)) for name, value in entry.fields.items()),
     ]
     return [fact for fact in facts if fact[1]]
-
-
-def _text(step: consent.Evidence) -> str:
-    """The version of the text, and how its SHA-256 begins."""
-    return f"{step.text_version} {step.text_hash[:8]}".strip()
-
-
-def _short(detail: dict[str, Any]) -> str:
-    return ", ".join(f"{name}: {value}" for name, value in detail.items())
 
 
 async def _export(url: str, target: Path | None, where: str | None, *, as_json: bool, mailable: bool) -> int:

@@ -7,7 +7,7 @@
 from subscribers.expressions.compiling import condition
 from subscribers.expressions.errors import ExpressionError
 from subscribers.expressions.syntax import parse
-from subscribers.expressions.tree import Node, own_fields
+from subscribers.expressions.tree import Node, own_fields, texts
 from subscribers.expressions.vocabulary import Vocabulary
 
-__all__ = ["ExpressionError", "Node", "Vocabulary", "condition", "own_fields", "parse"]
+__all__ = ["ExpressionError", "Node", "Vocabulary", "condition", "own_fields", "parse", "texts"]

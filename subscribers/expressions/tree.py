@@ -90,6 +90,12 @@ def leaves(node: Node) -> Iterator[Leaf]:
             yield node
 
 
+def texts(node: Node, field: str) -> list[Word]:
+    """What a field is compared with, from left to right."""
+    named = (leaf.values for leaf in leaves(node) if isinstance(leaf, Equals) and leaf.field.text == field)
+    return [value for values in named for value in values]
+
+
 def own_fields(node: Node) -> set[str]:
     """The fields it names beyond those that everybody has: such as an import or the form may have brought."""
     named = {leaf.field.text for leaf in leaves(node) if not isinstance(leaf, Call)}

@@ -98,9 +98,13 @@ def test_a_value_of_the_wrong_type_is_shown_beside_what_is_wanted(write: Write) 
     assert text.endswith(", not 'submission'")
 
 
-def test_a_password_of_the_wrong_type_is_not_shown(write: Write) -> None:
-    text = fault(write(f"{SECRETS}\n[smtp]\npassword = 31337\n"))
-    assert text.startswith("newsletter.toml:6: smtp.password: ")
+@pytest.mark.parametrize(
+    "name", ["smtp.password", "webhooks.mandrill_key", "webhooks.brevo_token", "web.metrics_token"]
+)
+def test_a_secret_of_the_wrong_type_is_not_shown(write: Write, name: str) -> None:
+    table, key = name.split(".")
+    text = fault(write(f"{SECRETS}\n[{table}]\n{key} = 31337\n"))
+    assert text.startswith(f"newsletter.toml:6: {name}: ")
     assert "31337" not in text
 
 

@@ -75,6 +75,12 @@ def test_a_draft_keeps_whom_it_is_for_and_shows_it(desk, newsletter):
     assert TEACHERS in newsletter("campaign", "show", "closing/invitation").out
 
 
+def test_a_campaign_that_there_is_not_is_told_before_the_mail_server_is_asked(desk, newsletter, monkeypatch):
+    monkeypatch.setenv("NEWSLETTER_SMTP__PORT", "1")
+    ended = newsletter("campaign", "send", "closing/invitaton", "--yes")
+    assert (ended.code, "there is no campaign closing/invitaton" in ended.err) == (1, True)
+
+
 def test_a_campaign_that_is_scheduled_may_be_addressed_on_the_way(desk, newsletter):
     newsletter("campaign", "draft", "closing", "invitation")
     at = ("--at", "2121-02-01T09:00")
@@ -105,6 +111,34 @@ def test_a_wrong_expression_is_pointed_at_and_nothing_is_written(desk, newslette
     assert {path for path in set(desk.iterdir()) - before if "sqlite3" not in path.name} == set()
     assert json.loads(newsletter("audience", "list", "--json").out) == []
     assert json.loads(newsletter("campaign", "list", "--json").out) == []
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("audience", "count"),
+        ("audience", "save", "teachers"),
+        ("campaign", "draft", "closing", "invitation", "--to"),
+        ("subscribers", "export", "--where"),
+    ],
+)
+def test_a_role_that_the_form_does_not_offer_and_nobody_has_is_a_slip(desk, newsletter, command):
+    slip = 'tags has "vip" and role in ("teacher", "teecher")'
+    assert newsletter("audience", "count", slip).code == 0  # the form offers none yet, so that any may be meant
+    with (desk / "constellation.toml").open("a") as file:
+        file.write('\n[form.role]\nteacher = "Teacher"\nstudent = "Student"\n')
+    assert newsletter("constellation", "load", "--yes", "constellation.toml").code == 0
+    ended = newsletter(*command, slip)
+    before = slip.index('"teecher"')
+    reason = "the form offers no role teecher, and nobody has it; did you mean teacher?"
+    assert (ended.code, ended.out) == (1, "")
+    assert ended.err.splitlines() == [
+        f"newsletter: {slip}",
+        f"newsletter: {' ' * before}^",
+        f"newsletter: column {before + 1}: {reason}",
+    ]
+    for meant in ("student", "coach", ""):  # offered; by an import; without one
+        assert newsletter("audience", "count", f'role = "{meant}"').code == 0
 
 
 @pytest.mark.parametrize(

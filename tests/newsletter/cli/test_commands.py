@@ -78,6 +78,30 @@ def test_wrong_usage_ends_with_2(newsletter: Callable[..., Any], arguments: list
     assert done.err
 
 
+def test_a_mistyped_command_is_told_with_the_nearest_right_name(newsletter: Callable[..., Any]) -> None:
+    ended = newsletter("campain", "list")
+    assert (ended.code, ended.out) == (2, "")
+    assert ended.err.endswith("No such command 'campain'. Did you mean 'campaign'?\n")
+    assert newsletter("xyz").err.endswith("No such command 'xyz'.\n")
+    assert "Did you mean 'upgrade'?" in newsletter("db", "upgarde").err
+
+
+def test_settings_are_shown_by_table_and_no_name_is_broken(
+    newsletter: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    newsletter("init")
+    rows = [line.split() for line in newsletter("settings").out.splitlines()]
+    for known in (
+        ["[joining]"],
+        ["most_an_hour_without_proof_from_network", "5", "default"],
+        ["hash_key", "(hidden)", "line", "24"],
+        ["check_domains", "true", "default"],
+        ["give_up_after", "2", "days", "default"],
+    ):
+        assert known in rows
+
+
 def test_a_command_without_settings_is_one_line_and_ends_with_1(
     newsletter: Callable[..., Any], tmp_path: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

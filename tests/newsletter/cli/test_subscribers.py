@@ -85,6 +85,19 @@ def test_a_person_is_shown_with_what_was_chosen_and_proven(imported, newsletter)
     assert "imported" in newsletter("subscribers", "consent", ANA).out
 
 
+def test_the_printed_evidence_says_all_that_the_json_does_and_breaks_no_word_of_it(imported, newsletter):
+    assert newsletter("subscribers", "suppress", ANA, "--note", "by telephone").code == 0
+    printed = newsletter("subscribers", "consent", ANA).out
+    steps = json.loads(newsletter("subscribers", "consent", ANA, "--json").out)
+    assert [step["action"] for step in steps] == ["imported", "suppressed"]
+    for step in steps:
+        for known in (step["at"][:10], step["action"], step["actor"], f"through: {step['source']}"):
+            assert known in printed
+        for name, value in step["detail"].items():
+            assert f"{name}: {value}" in printed
+    assert max(map(len, printed.splitlines())) <= 80
+
+
 def test_suppressing_and_releasing_leave_audit_rows_that_do_not_name_the_person(imported, newsletter):
     assert newsletter("subscribers", "suppress", ANA, "--note", "by telephone").code == 0
     assert json.loads(newsletter("subscribers", "show", ANA, "--json").out)["suppressed"] == "staff"

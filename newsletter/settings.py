@@ -141,6 +141,9 @@ class Bounces(Section):
     soft_days: int = Field(5, ge=1)
     soft_span: timedelta = timedelta(days=14)
     soft_memory: timedelta = timedelta(days=30)
+    hard_days: int = Field(1, ge=1)
+    probe: bool = True
+    probe_wait: timedelta = Field(timedelta(days=7), gt=timedelta(0))
     breaker_share: float = Field(0.2, gt=0, le=1)
     breaker_least: int = Field(20, ge=1)
     breaker_window: timedelta = Field(timedelta(minutes=10), gt=timedelta(0))

@@ -270,7 +270,8 @@ transactional = Table(
     metadata,
     TransactionalColumns,
     CheckConstraint(
-        "kind IN ('confirm', 'remind', 'ask', 'welcome', 'link', 'goodbye', 'move', 'moved', 'place')", name="kind"
+        "kind IN ('confirm', 'remind', 'ask', 'welcome', 'link', 'goodbye', 'move', 'moved', 'place', 'probe')",
+        name="kind",
     ),
     CheckConstraint(
         "state IN ('queued', 'sending', 'sent', 'deferred', 'refused', 'expired', 'suppressed')", name="state"

@@ -49,9 +49,13 @@ def mailable(now: datetime | ColumnElement[datetime]) -> ColumnElement[bool]:
 
     `now` may be a parameter of a statement that is built once and run often.
     """
+    return and_(reachable(), or_(subscriber.c.paused_until.is_(None), subscriber.c.paused_until <= now))
+
+
+def reachable() -> ColumnElement[bool]:
+    """The condition on `subscriber` that a person is with us, now pausing or not: confirmed, and not suppressed."""
     return and_(
         subscriber.c.status == "active",
-        or_(subscriber.c.paused_until.is_(None), subscriber.c.paused_until <= now),
         ~exists().where(suppression.c.hash == subscriber.c.hash).correlate(subscriber),
     )
 

@@ -14,7 +14,7 @@ from subscribers.tables import bounce_score, subscriber
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """Suppressed at `days` distinct days with a soft bounce that lie at least `span` apart, first to last.
+    """Enough are `days` distinct days with a soft bounce that lie at least `span` apart, first to last.
 
     A day is forgotten after `memory`, and all of them after a delivery.
     """
@@ -34,40 +34,40 @@ class Bounce:
     detail: str = ""
 
 
-async def soft(connection: AsyncConnection, bounces: Sequence[Bounce], rule: Rule) -> set[int]:
-    """Count soft bounces, for each person at most one a day (UTC); the numbers of those whom that suppressed.
+async def count(connection: AsyncConnection, bounces: Sequence[Bounce], rule: Rule) -> dict[int, list[date]]:
+    """Count soft bounces, for each person at most one a day (UTC); the days of those who have enough of them.
 
-    In which order bounces are counted makes no difference. Evidence is recorded; the caller need do nothing more.
+    In which order bounces are counted makes no difference. What follows is for the caller to decide.
     """
-    last = {one.subscriber_id: one for one in bounces}
-    known = await connection.execute(
-        select(subscriber.c.id, subscriber.c.hash)
-        .where(subscriber.c.id.in_(sorted(last)))
+    known = await connection.scalars(
+        select(subscriber.c.id)
+        .where(subscriber.c.id.in_(sorted({one.subscriber_id for one in bounces})))
         .order_by(subscriber.c.id)
         .with_for_update()
     )
-    hashes = {row.id: row.hash for row in known}
+    people = set(known)
     rows = [
-        {"subscriber_id": one.subscriber_id, "day": _day(one.at).isoformat()}
+        {"subscriber_id": one.subscriber_id, "day": day_of(one.at).isoformat()}
         for one in bounces
-        if one.subscriber_id in hashes
+        if one.subscriber_id in people
     ]
     if not rows:
-        return set()
+        return {}
     await connection.execute(statements.insert(connection, bounce_score).on_conflict_do_nothing(), rows)
-    gone: set[int] = set()
-    for number, bounced in (await _days(connection, hashes)).items():
+    enough: dict[int, list[date]] = {}
+    for number, bounced in (await _days(connection, people)).items():
         if bounced[0] < (oldest := bounced[-1] - 2 * rule.memory):
             await _forget(connection, [number], oldest)
-        led_to_it = _lasting(bounced, rule)
-        if led_to_it and await _suppress(connection, hashes[number], last[number], led_to_it):
-            gone.add(number)
-    return gone
+        if led_to_it := _lasting(bounced, rule):
+            enough[number] = led_to_it
+    return enough
 
 
-async def _suppress(connection: AsyncConnection, hashed: str, last: Bounce, led_to_it: Sequence[date]) -> bool:
+async def suppress(connection: AsyncConnection, last: Bounce, led_to_it: Sequence[date]) -> bool:
+    """Suppress somebody for soft bounces on these days, and record why; False if they were suppressed already."""
+    hashed = await connection.scalar(select(subscriber.c.hash).where(subscriber.c.id == last.subscriber_id))
     detail = last.detail or f"{len(led_to_it)} days with bounces"
-    if not await suppression.suppress(
+    if hashed is None or not await suppression.suppress(
         connection, hashed, Reason.SOFT_BOUNCE, at=last.at, source=last.source, detail=detail
     ):
         return False
@@ -92,17 +92,19 @@ def _lasting(bounced: Sequence[date], rule: Rule) -> list[date]:
     return []
 
 
-async def delivered(connection: AsyncConnection, subscriber_ids: Collection[int], day: date) -> None:
-    """A mail arrived on that day (UTC): forget these people's soft bounces until then."""
-    await _forget(connection, subscriber_ids, day + timedelta(days=1))
+async def delivered(connection: AsyncConnection, subscriber_ids: Collection[int], day: date) -> int:
+    """A mail arrived on that day (UTC): forget these people's soft bounces until then; how many days that were."""
+    return await _forget(connection, subscriber_ids, day + timedelta(days=1))
 
 
-async def _forget(connection: AsyncConnection, subscriber_ids: Collection[int], before: date) -> None:
+async def _forget(connection: AsyncConnection, subscriber_ids: Collection[int], before: date) -> int:
     mine = bounce_score.c.subscriber_id.in_(subscriber_ids)
-    await connection.execute(delete(bounce_score).where(mine, bounce_score.c.day < before.isoformat()))
+    gone = await connection.execute(delete(bounce_score).where(mine, bounce_score.c.day < before.isoformat()))
+    return gone.rowcount
 
 
-def _day(moment: datetime) -> date:
+def day_of(moment: datetime) -> date:
+    """The day on which a bounce at that moment counts, in UTC."""
     return moment.astimezone(UTC).date()
 
 

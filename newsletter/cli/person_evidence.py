@@ -2,38 +2,42 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from newsletter.cli import edge
-from newsletter.feedback import listing
+from newsletter.feedback import listing, probing
 from newsletter.feedback.listing import Listed
+from newsletter.feedback.probing import Probe
+from newsletter.settings import Bounces
 from subscribers import consent, scoring, suppression
 from subscribers.suppression import Finding
 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """Every step of consent, what was reported of mails to them, the days that count, and why they get no mail."""
+    """Every step of consent, what was reported of mails to them, the days that count, a probe, why they get no mail."""
 
     consent: list[consent.Evidence]
     reports: list[Listed]
     soft_bounce_days: list[date]
+    probe: Probe | None
     suppression: Finding | None
 
 
-async def read(connection: AsyncConnection, subscriber_id: int) -> Evidence:
+async def read(connection: AsyncConnection, subscriber_id: int, bounces: Bounces) -> Evidence:
     """All the evidence about a subscriber."""
     return Evidence(
         consent=await consent.evidence(connection, subscriber_id),
         reports=await listing.of_person(connection, subscriber_id),
         soft_bounce_days=await scoring.days(connection, subscriber_id),
+        probe=await probing.latest(connection, subscriber_id, bounces.probe_wait),
         suppression=await suppression.finding(connection, subscriber_id),
     )
 
 
-def tell(evidence: Evidence) -> None:
+def tell(evidence: Evidence, now: datetime) -> None:
     """Print it, the parts that there are."""
     if (found := evidence.suppression) is not None:
         word = f", by {found.source}" if found.source else ""
@@ -41,6 +45,8 @@ def tell(evidence: Evidence) -> None:
         edge.say(f"Suppressed since {edge.moment(found.at)} ({found.reason}{word}){said}\n")
     if evidence.soft_bounce_days:
         edge.say(f"Soft bounces count on {', '.join(map(str, evidence.soft_bounce_days))}.\n")
+    if evidence.probe is not None:
+        edge.say(f"{_about(evidence.probe, now)}\n")
     if evidence.consent:
         steps = [(edge.moment(step.at), step.action, step.actor, step.source) for step in evidence.consent]
         edge.table(["evidence at (UTC)", "what", "by", "through"], steps)
@@ -51,6 +57,17 @@ def tell(evidence: Evidence) -> None:
         ]
         edge.table(["report", "received (UTC)", "heard", "reason", "what followed"], rows, numbers=["report"])
         edge.say("One of them in full: newsletter bounces show REPORT")
+
+
+def _about(probe: Probe, now: datetime) -> str:
+    if probe.until is None:
+        return f"A probe of {edge.moment(probe.asked_at)} asks whether mail arrives: {probe.state}."
+    if now < probe.until:
+        return (
+            f"A probe of {edge.moment(probe.asked_at)} asks whether mail arrives: sent, and unless it comes back by "
+            f"{edge.moment(probe.until)}, soft bounces until then are forgotten."
+        )
+    return f"A probe of {edge.moment(probe.asked_at)} asked whether mail arrives, and was waited for long enough."
 
 
 def tell_consent(steps: Sequence[consent.Evidence]) -> None:

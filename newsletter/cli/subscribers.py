@@ -115,12 +115,12 @@ def show(email: Email, as_json: AsJson = False) -> None:
     Example: newsletter subscribers show ana@example.org
     """
     settings = edge.settings()
-    entry, evidence = edge.run(_find(settings.database, addresses.parse(email)))
+    entry, evidence = edge.run(_find(settings, addresses.parse(email)))
     if as_json:
         edge.emit_json({**edge.plain(entry), **edge.plain(evidence)})
         return
     edge.table(["", entry.address], _facts(entry))
-    person_evidence.tell(evidence)
+    person_evidence.tell(evidence, edge.now())
 
 
 @app.command("consent")
@@ -193,10 +193,10 @@ def export(
     edge.warn(f"{count:,} people.")
 
 
-async def _find(url: str, address: Address) -> tuple[Entry, person_evidence.Evidence]:
-    async with edge.opened(url) as database, database.read() as connection:
+async def _find(settings: Settings, address: Address) -> tuple[Entry, person_evidence.Evidence]:
+    async with edge.opened(settings.database) as database, database.read() as connection:
         entry = await directory.find(connection, address)
-        return entry, await person_evidence.read(connection, entry.id)
+        return entry, await person_evidence.read(connection, entry.id, settings.bounces)
 
 
 async def _evidence(url: str, address: Address) -> list[consent.Evidence]:

@@ -6,7 +6,7 @@ from typing import Any
 from newsletter.constellation.model import Constellation, Event
 from newsletter.content.letters import Letter
 
-TRANSACTIONAL = frozenset({"confirm", "remind", "ask", "welcome", "link", "goodbye", "move", "moved", "place"})
+TRANSACTIONAL = frozenset({"confirm", "remind", "ask", "welcome", "link", "goodbye", "move", "moved", "place", "probe"})
 """The mails to one person because of what that person just did, in that person's language; all other kinds are about
 an event, and in the language of their templates."""
 

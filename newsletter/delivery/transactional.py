@@ -1,7 +1,8 @@
 """Mails to one person because of what that person just did: the only writer of `transactional`.
 
-They are not part of a campaign, cannot be unsubscribed from, and go before everything else. The one that nobody asked
-for, whether an imported person wants our mails, goes after the others: a file may hold a million of them.
+They are not part of a campaign, cannot be unsubscribed from, and go before everything else. Those that nobody asked
+for go after the others: whether an imported person wants our mails, for a file may hold a million of them, and whether
+our mails arrive.
 """
 
 from collections.abc import Sequence
@@ -14,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from newsletter.delivery.ledger import State
 from newsletter.tables import WAITING, transactional
-from subscribers import signup
+from subscribers import audience, signup
 from subscribers.tables import subscriber
 
 _DAY = timedelta(days=1)
@@ -32,9 +33,11 @@ class Kind(StrEnum):
     MOVE = "move"
     MOVED = "moved"
     PLACE = "place"
+    PROBE = "probe"
 
 
-_ASKED_FOR = tuple(kind for kind in Kind if kind is not Kind.ASK)
+_UNASKED = (Kind.ASK, Kind.PROBE)
+_ASKED_FOR = tuple(kind for kind in Kind if kind not in _UNASKED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +135,11 @@ async def remind(connection: AsyncConnection, subscriber_ids: Sequence[int], *, 
     await _queue(connection, subscriber_ids, Kind.REMIND, now)
 
 
+async def probe(connection: AsyncConnection, subscriber_ids: Sequence[int], *, now: datetime) -> None:
+    """Have people asked whether our mails arrive; `newsletter.feedback.probing` says whom."""
+    await _queue(connection, subscriber_ids, Kind.PROBE, now)
+
+
 async def _queue(connection: AsyncConnection, subscriber_ids: Sequence[int], kind: Kind, now: datetime) -> None:
     rows = [{"subscriber_id": number, "kind": kind, "created_at": now, "due_at": now} for number in subscriber_ids]
     if rows:
@@ -152,10 +160,14 @@ async def has_orphans(connection: AsyncConnection) -> bool:
 
 
 async def claim(connection: AsyncConnection, *, limit: int, now: datetime) -> list[Waiting]:
-    """Mark what is due as `sending` and answer it, oldest first; those who asked for theirs before all others."""
+    """Mark what is due as `sending` and answer it, oldest first; those who asked for theirs before all others.
+
+    A probe is not sent any more to somebody who has left or was suppressed while it waited.
+    """
+    await _withdraw_probes(connection, now)
     claimed = await _due(connection, transactional.c.kind.in_(_ASKED_FOR), limit, now)
     if len(claimed) < limit:
-        claimed += await _due(connection, transactional.c.kind == Kind.ASK, limit - len(claimed), now)
+        claimed += await _due(connection, transactional.c.kind.in_(_UNASKED), limit - len(claimed), now)
     if not claimed:
         return []
     await connection.execute(
@@ -200,6 +212,16 @@ async def claim(connection: AsyncConnection, *, limit: int, now: datetime) -> li
         )
         for row in rows
     ]
+
+
+async def _withdraw_probes(connection: AsyncConnection, now: datetime) -> None:
+    stays = exists().where(subscriber.c.id == transactional.c.subscriber_id, audience.reachable())
+    await connection.execute(
+        update(transactional)
+        .where(transactional.c.kind == Kind.PROBE, WAITING, transactional.c.state != State.SENDING)
+        .where(transactional.c.due_at <= now, ~stays.correlate(transactional))
+        .values(state=State.SUPPRESSED, at=now)
+    )
 
 
 async def _due(connection: AsyncConnection, of: ColumnElement[bool], limit: int, now: datetime) -> list[int]:

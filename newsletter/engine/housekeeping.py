@@ -1,4 +1,4 @@
-"""What has time: once in an hour, the unconfirmed are reminded, or forgotten."""
+"""What has time: once in an hour, the unconfirmed are reminded, or forgotten, and so are bounces before a probe."""
 
 from datetime import datetime, timedelta
 
@@ -7,7 +7,8 @@ import structlog
 from newsletter.clock import Clock
 from newsletter.database import Database
 from newsletter.delivery import transactional, unconfirmed
-from newsletter.settings import Joining
+from newsletter.feedback import probing
+from newsletter.settings import Bounces, Joining
 
 log = structlog.get_logger(__name__)
 
@@ -17,9 +18,10 @@ _EVERY = timedelta(hours=1)
 class Housekeeper:
     """Does it when it is due."""
 
-    def __init__(self, database: Database, joining: Joining, clock: Clock) -> None:
+    def __init__(self, database: Database, joining: Joining, bounces: Bounces, clock: Clock) -> None:
         self._database = database
         self._joining = joining
+        self._bounces = bounces
         self._clock = clock
         self._next: datetime | None = None
 
@@ -30,6 +32,7 @@ class Housekeeper:
             return
         await self._remind(now)
         await self._forget(now)
+        await self._forgive(now)
         self._next = now + _EVERY
 
     async def _remind(self, now: datetime) -> None:
@@ -57,3 +60,9 @@ class Housekeeper:
             async with self._database.begin() as connection:
                 forgotten = await unconfirmed.forget(connection, people)
             log.info("unconfirmed people forgotten", people=forgotten)
+
+    async def _forgive(self, now: datetime) -> None:
+        async with self._database.begin() as connection:
+            days = await probing.forgive(connection, self._bounces.probe_wait, now)
+        if days:
+            log.info("soft bounces forgotten after a probe", days=days)

@@ -3,9 +3,9 @@
 Reports are judged one by one, in the order in which they came, and what follows is written for a batch at once.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 
 import structlog
 from sqlalchemy import bindparam, select, update
@@ -13,40 +13,22 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from newsletter.delivery import hearing, pauses, transactional
 from newsletter.delivery.pauses import Cause
-from newsletter.feedback import breaker, receivers
-from newsletter.feedback.receivers import Receiver
+from newsletter.feedback import breaker, counting, proof, receivers
+from newsletter.feedback.proof import Proven
 from newsletter.settings import Bounces
 from newsletter.tables import inbox
 from subscribers import consent, preferences, scoring, suppression
 from subscribers.links import DeliveryRef, Links
-from subscribers.scoring import Bounce
 from subscribers.suppression import Finding, Reason
 from webhooks import reports
-from webhooks.events import BounceClass, Event, Kind, from_json
+from webhooks.events import Event, from_json
 
 log = structlog.get_logger(__name__)
 
 _BATCH = 500
 
-_HEARD = {
-    Kind.DELIVERED: "delivered",
-    Kind.COMPLAINED: "complaint",
-    Kind.UNSUBSCRIBED: "unsubscribe",
-}
 _SUPPRESSES = {"hard": Reason.HARD_BOUNCE, "complaint": Reason.COMPLAINT}
 _GOODBYES_A_DAY = 1
-
-
-@dataclass(slots=True)
-class _Proven:
-    """A report that names a mail really made to its receiver: `heard` is what it says of that mail."""
-
-    row: int
-    event: Event
-    ref: DeliveryRef
-    receiver: Receiver
-    heard: str
-    outcome: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +52,11 @@ class Applier:
             return 0
         refs = {row: ref for row, event in waiting if (ref := self._named(event)) is not None}
         people = await receivers.find(connection, refs.values())
-        proven: list[_Proven] = []
+        proven: list[Proven] = []
         outcomes: dict[int, str] = {}
         for row, event in waiting:
             ref = refs.get(row)
-            judged = _judge(row, event, ref, people.get(ref) if ref else None)
+            judged = proof.judge(row, event, ref, people.get(ref) if ref else None)
             if isinstance(judged, str):
                 outcomes[row] = judged
             else:
@@ -87,65 +69,27 @@ class Applier:
     def _named(self, event: Event) -> DeliveryRef | None:
         return self.links.read_delivery_token(event.token) if event.token else None
 
-    async def _obey(self, connection: AsyncConnection, proven: Sequence[_Proven], now: datetime) -> None:
+    async def _obey(self, connection: AsyncConnection, proven: Sequence[Proven], now: datetime) -> None:
         await _note(connection, proven)
         paused = await pauses.current(connection, now)
         for one in proven:
             pause = paused.get(one.receiver.domain)
             if one.heard == "hard" and pause is not None and pause.cause is Cause.HARD:
                 one.outcome = breaker.HELD
-        await _suppress(connection, [one for one in proven if one.heard in _SUPPRESSES and not one.outcome], now)
         arrived = await _forgive(connection, [one for one in proven if one.heard == "delivered"])
+        hard = [one for one in proven if one.heard == "hard" and not one.outcome]
+        await counting.hard(connection, hard, arrived, self.policy)
+        await _suppress(connection, [one for one in proven if one.heard in _SUPPRESSES and not one.outcome], now)
         for one in proven:
             match one.heard:
                 case "unsubscribe":
                     one.outcome = await _let_go(connection, one, now)
                 case "block":
                     one.outcome = "blocked: noted on the campaign, the person is not at fault"
-        await self._count(connection, [one for one in proven if one.heard == "soft"], arrived)
-
-    async def _count(
-        self, connection: AsyncConnection, soft: Sequence[_Proven], now_heard: Mapping[int, datetime]
-    ) -> None:
-        """Score soft bounces, but those before a mail that arrived: the mailbox is there then, and not full."""
-        if not soft:
-            return
-        arrived = await _arrived(connection, {one.receiver.id for one in soft}, now_heard)
-        counted: list[_Proven] = []
-        for one in soft:
-            since = arrived.get(one.receiver.id)
-            if since is not None and _day(since) >= _day(one.event.at):
-                one.outcome = "soft bounce: a mail has arrived since then"
-            else:
-                one.outcome = "soft bounce counted"
-                counted.append(one)
-        rule = scoring.Rule(self.policy.soft_days, self.policy.soft_span, self.policy.soft_memory)
-        bounces = [Bounce(one.receiver.id, one.event.at, one.event.source, one.event.detail) for one in counted]
-        gone = await scoring.soft(connection, bounces, rule)
-        for one in counted:
-            if one.receiver.id in gone:
-                one.outcome = "suppressed: it bounced softly too often"
+        await counting.soft(connection, [one for one in proven if one.heard == "soft"], arrived, self.policy, now)
 
 
-def _judge(row: int, event: Event, ref: DeliveryRef | None, receiver: Receiver | None) -> _Proven | str:
-    """The report if something follows from it, else in a few words why nothing does, for people to read."""
-    if event.kind in (Kind.AUTO_REPLIED, Kind.DEFERRED, Kind.OTHER):
-        return "nothing follows from it"
-    if ref is None:
-        return "unproven: it names no delivery of ours"
-    if receiver is None:
-        return "the delivery or its receiver is no more"
-    # Who unsubscribes by mail may write from another address, and by a wrong clock: the token came to them alone.
-    is_leaving = event.kind is Kind.UNSUBSCRIBED
-    if not is_leaving and not receiver.is_named(event.address):
-        return "unproven: the delivery went to another address"
-    happened = max(event.at, receiver.mailed_at or event.at) if is_leaving else event.at
-    if receiver.confirmed_at is not None and happened < receiver.confirmed_at:
-        return "older than the opt-in"
-    return _Proven(row, event, ref, receiver, _HEARD.get(event.kind) or (event.bounce or BounceClass.SOFT).value)
-
-
-async def _note(connection: AsyncConnection, proven: Sequence[_Proven]) -> None:
+async def _note(connection: AsyncConnection, proven: Sequence[Proven]) -> None:
     """Write into the ledger what was heard of each delivery."""
     noted: dict[tuple[int, str], list[int]] = {}
     for one in proven:
@@ -155,7 +99,7 @@ async def _note(connection: AsyncConnection, proven: Sequence[_Proven]) -> None:
         await hearing.note(connection, campaign_id, numbers, heard)
 
 
-async def _suppress(connection: AsyncConnection, proven: Sequence[_Proven], now: datetime) -> None:
+async def _suppress(connection: AsyncConnection, proven: Sequence[Proven], now: datetime) -> None:
     findings = [
         Finding(one.receiver.hash, _SUPPRESSES[one.heard], one.event.at, one.event.source, one.event.detail[:500])
         for one in proven
@@ -173,7 +117,7 @@ async def _suppress(connection: AsyncConnection, proven: Sequence[_Proven], now:
     await consent.record_suppressions(connection, steps, now=now)
 
 
-async def _forgive(connection: AsyncConnection, proven: Sequence[_Proven]) -> dict[int, datetime]:
+async def _forgive(connection: AsyncConnection, proven: Sequence[Proven]) -> dict[int, datetime]:
     """Forget the soft bounces of those whom a mail has reached since; when it last did, by the subscriber's number."""
     arrived: dict[int, datetime] = {}
     for one in proven:
@@ -181,33 +125,13 @@ async def _forgive(connection: AsyncConnection, proven: Sequence[_Proven]) -> di
         one.outcome = "delivered"
     by_day: dict[date, list[int]] = {}
     for number, at in arrived.items():
-        by_day.setdefault(_day(at), []).append(number)
+        by_day.setdefault(scoring.day_of(at), []).append(number)
     for day, numbers in sorted(by_day.items()):
         await scoring.delivered(connection, numbers, day)
     return arrived
 
 
-async def _arrived(
-    connection: AsyncConnection, people: Collection[int], now_heard: Mapping[int, datetime]
-) -> dict[int, datetime]:
-    """When a mail last reached each of these people, as far as that was ever reported."""
-    arrived = {number: at for number, at in now_heard.items() if number in people}
-    rows = await connection.execute(
-        select(inbox.c.subscriber_id, inbox.c.event).where(
-            inbox.c.subscriber_id.in_(sorted(people)), inbox.c.heard == "delivered"
-        )
-    )
-    for number, document in rows:
-        at = from_json(document).at
-        arrived[number or 0] = max(at, arrived.get(number or 0, at))
-    return arrived
-
-
-def _day(moment: datetime) -> date:
-    return moment.astimezone(UTC).date()
-
-
-async def _let_go(connection: AsyncConnection, one: _Proven, now: datetime) -> str:
+async def _let_go(connection: AsyncConnection, one: Proven, now: datetime) -> str:
     """End a subscription; whoever asked for it by writing to us is answered by a goodbye, once."""
     person = one.receiver
     left = await preferences.leave(connection, person.id, source=one.event.source, actor=consent.Actor.REPORT, now=now)
@@ -221,7 +145,7 @@ async def _let_go(connection: AsyncConnection, one: _Proven, now: datetime) -> s
 
 
 async def _close(
-    connection: AsyncConnection, proven: Sequence[_Proven], outcomes: dict[int, str], now: datetime
+    connection: AsyncConnection, proven: Sequence[Proven], outcomes: dict[int, str], now: datetime
 ) -> None:
     """Mark the reports as applied."""
     facts: list[dict[str, object]] = [

@@ -25,7 +25,7 @@ from webhooks.events import from_json
 log = structlog.get_logger(__name__)
 
 HELD = "held for review: too many of its domain are said not to exist"
-_LET_GO = "let go by staff: the person stays"
+LET_GO = "let go by staff: the person stays"
 _OBEYED = "suppressed by staff: hard-bounce"
 
 _COUNTED_BACK = timedelta(days=1)
@@ -140,7 +140,7 @@ async def release(connection: AsyncConnection, domain: str, *, obey: bool, now: 
     closed = await connection.execute(
         update(inbox)
         .where(inbox.c.domain == domain, inbox.c.outcome == HELD)
-        .values(outcome=_OBEYED if obey else _LET_GO)
+        .values(outcome=_OBEYED if obey else LET_GO)
     )
     if not await pauses.end(connection, domain, now) and not closed.rowcount:
         raise NothingToRelease(f"{domain} is not paused, and nothing is held of it; see `newsletter bounces review`")

@@ -7,6 +7,7 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from newsletter.delivery.transactional import Kind
 from newsletter.tables import delivery, transactional
 from subscribers import addresses
 from subscribers.errors import SubscribersError
@@ -16,13 +17,17 @@ from subscribers.tables import subscriber
 
 @dataclass(frozen=True, slots=True)
 class Receiver:
-    """The subscriber a mail went to: number, normal form and hash of the address, the opt-in, and when it was sent."""
+    """The subscriber a mail went to: number, normal form and hash of the address, the opt-in, and when it was sent.
+
+    `is_probe` says that the mail was sent only to learn whether mails arrive.
+    """
 
     id: int
     normal: str
     hash: str
     confirmed_at: datetime | None
     mailed_at: datetime | None
+    is_probe: bool = False
 
     @property
     def domain(self) -> str:
@@ -61,7 +66,7 @@ async def find(connection: AsyncConnection, refs: Iterable[DeliveryRef]) -> dict
         found |= {DeliveryRef("campaign", campaign_id, row[0]): Receiver(*row) for row in rows}
     if singles:
         rows_of_singles = await connection.execute(
-            select(transactional.c.id, subscriber.c.id, *person, transactional.c.at)
+            select(transactional.c.id, subscriber.c.id, *person, transactional.c.at, transactional.c.kind == Kind.PROBE)
             .join(transactional, transactional.c.subscriber_id == subscriber.c.id)
             # What went to another address than theirs tells nothing of theirs.
             .where(transactional.c.id.in_(singles), transactional.c.to_address.is_(None))

@@ -59,11 +59,12 @@ def report(links: Links, people: list[int], now: datetime) -> Callable[..., Even
 def heard(database: Database, settings: Settings, links: Links, now: datetime) -> Heard:
     """Store reports, apply them, and answer what each one's outcome is said to be."""
 
-    async def go(*events: Event, at: datetime = now) -> list[str]:
+    async def go(*events: Event, at: datetime = now, **policy: Any) -> list[str]:
         async with database.begin() as connection:
             await feedback.store(connection, events, at)
         async with database.begin() as connection:
-            await feedback.Applier(links, settings.bounces).apply_due(connection, at)
+            rules = settings.bounces.model_copy(update=policy)
+            await feedback.Applier(links, rules).apply_due(connection, at)
             return [outcome or "" for outcome in await connection.scalars(select(inbox.c.outcome).order_by(inbox.c.id))]
 
     return go
@@ -131,15 +132,29 @@ async def test_a_block_is_the_senders_fault_and_suppresses_nobody(
     assert await reason(database) is None
 
 
-async def test_soft_bounces_suppress_after_five_days_over_two_weeks_and_not_before(
+async def test_without_a_probe_soft_bounces_suppress_after_five_days_over_two_weeks_and_not_before(
     database: Database, report: Any, heard: Heard, now: datetime
 ) -> None:
     for day in (0, 1, 2, 3):
-        await heard(report(bounce=BounceClass.SOFT, id=f"soft-{day}", at=now + timedelta(days=day)))
-    await heard(report(bounce=BounceClass.SOFT, id="again", at=now + timedelta(days=3, hours=2)))
+        await heard(report(bounce=BounceClass.SOFT, id=f"soft-{day}", at=now + timedelta(days=day)), probe=False)
+    await heard(report(bounce=BounceClass.SOFT, id="again", at=now + timedelta(days=3, hours=2)), probe=False)
     assert await reason(database) is None
-    await heard(report(bounce=BounceClass.SOFT, id="last", at=now + timedelta(days=14)))
+    await heard(report(bounce=BounceClass.SOFT, id="last", at=now + timedelta(days=14)), probe=False)
     assert await reason(database) is Reason.SOFT_BOUNCE
+
+
+async def test_hard_bounces_suppress_on_as_many_different_days_as_staff_want(
+    database: Database, report: Any, heard: Heard, now: datetime
+) -> None:
+    said = await heard(report(id="1"), report(id="same-day", at=now + timedelta(hours=1)), hard_days=2)
+    assert said == ["hard bounce counted: 1 of 2 days"] * 2
+    assert await reason(database) is None
+    await heard(report(Kind.DELIVERED, id="arrived", at=now + timedelta(days=1)), hard_days=2)
+    late = await heard(report(id="3", at=now + timedelta(days=2)), hard_days=2)
+    assert late[-1] == "hard bounce counted: 1 of 2 days", "a mail that arrived proves those before it wrong"
+    last = await heard(report(id="4", at=now + timedelta(days=3)), hard_days=2)
+    assert last[-1] == "suppressed: hard-bounce"
+    assert await reason(database) is Reason.HARD_BOUNCE
 
 
 async def test_a_delivery_forgets_soft_bounces(database: Database, report: Any, heard: Heard, now: datetime) -> None:

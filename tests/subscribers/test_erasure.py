@@ -16,7 +16,7 @@ async def test_erasure_deletes_everything_of_a_person_but_the_hash(people, datab
     person = await people.active(ANA)
     other = await people.active("ben@example.org")
     async with database.begin() as connection:
-        await scoring.soft(connection, [scoring.Bounce(person, now)], scoring.Rule())
+        await scoring.count(connection, [scoring.Bounce(person, now)], scoring.Rule())
         mail = {"subscriber_id": person, "kind": "welcome", "created_at": now, "due_at": now}
         await connection.execute(insert(transactional).values(mail))
         assert await erasure.erase(connection, person, now=now) is True

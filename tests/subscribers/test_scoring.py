@@ -17,7 +17,8 @@ async def bounced(people, person, days, hour=0):
         async with people.database.begin() as connection:
             when = people.now + timedelta(days=day, hours=hour)
             bounce = scoring.Bounce(person, when, source="postmark")
-            answers.append(await scoring.soft(connection, [bounce], scoring.Rule()) == {person})
+            enough = await scoring.count(connection, [bounce], scoring.Rule())
+            answers.append(person in enough and await scoring.suppress(connection, bounce, enough[person]))
     return answers
 
 

@@ -131,7 +131,7 @@ async def test_a_confirmation_that_bounced_and_yet_arrived_counts(people, now):
 async def test_confirming_forgets_soft_bounces(people, database, now):
     person = await people.pending(ANA)
     async with database.begin() as connection:
-        await scoring.soft(connection, [scoring.Bounce(person, now)], scoring.Rule())
+        await scoring.count(connection, [scoring.Bounce(person, now)], scoring.Rule())
     await people.confirm(person)
     async with database.read() as connection:
         assert await connection.scalar(select(func.count()).select_from(bounce_score)) == 0

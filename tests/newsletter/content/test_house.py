@@ -13,6 +13,7 @@ from newsletter.content.facts import TRANSACTIONAL
 KINDS = {
     "save-the-date", "invitation", "reminder", "starting-soon", "thanks", "story", "letter", "changed", "cancelled",
     "digest", "confirm", "remind", "ask", "welcome", "link", "goodbye", "move", "moved", "place",
+    "probe",
 }  # fmt: skip
 
 

@@ -1,0 +1,43 @@
+"""Which reports are believed: those that our own token proves to be about a mail really made to that receiver."""
+
+from dataclasses import dataclass
+
+from newsletter.feedback.receivers import Receiver
+from subscribers.links import DeliveryRef
+from webhooks.events import BounceClass, Event, Kind
+
+_HEARD = {
+    Kind.DELIVERED: "delivered",
+    Kind.COMPLAINED: "complaint",
+    Kind.UNSUBSCRIBED: "unsubscribe",
+}
+
+
+@dataclass(slots=True)
+class Proven:
+    """A report that names a mail really made to its receiver: `heard` is what it says of that mail."""
+
+    row: int
+    event: Event
+    ref: DeliveryRef
+    receiver: Receiver
+    heard: str
+    outcome: str = ""
+
+
+def judge(row: int, event: Event, ref: DeliveryRef | None, receiver: Receiver | None) -> Proven | str:
+    """The report if something follows from it, else in a few words why nothing does, for people to read."""
+    if event.kind in (Kind.AUTO_REPLIED, Kind.DEFERRED, Kind.OTHER):
+        return "nothing follows from it"
+    if ref is None:
+        return "unproven: it names no delivery of ours"
+    if receiver is None:
+        return "the delivery or its receiver is no more"
+    # Who unsubscribes by mail may write from another address, and by a wrong clock: the token came to them alone.
+    is_leaving = event.kind is Kind.UNSUBSCRIBED
+    if not is_leaving and not receiver.is_named(event.address):
+        return "unproven: the delivery went to another address"
+    happened = max(event.at, receiver.mailed_at or event.at) if is_leaving else event.at
+    if receiver.confirmed_at is not None and happened < receiver.confirmed_at:
+        return "older than the opt-in"
+    return Proven(row, event, ref, receiver, _HEARD.get(event.kind) or (event.bounce or BounceClass.SOFT).value)

@@ -53,6 +53,22 @@ class Evidence:
         """The SHA-256 of the text that was shown, in hex; empty where none was, or where it is not known."""
         return hashlib.sha256(self.text_shown.encode()).hexdigest() if self.text_shown else ""
 
+    def details(self) -> list[str]:
+        """`name: value` for each detail, as a person reads it; none for what is empty."""
+        return [f"{name}: {told}" for name, value in self.detail.items() if (told := _in_words(value))]
+
+
+def _in_words(value: object) -> str:
+    match value:
+        case bool():
+            return "yes" if value else "no"
+        case list():
+            return ", ".join(map(_in_words, value))
+        case dict():
+            return "; ".join(f"{name} {told}" for name, inner in value.items() if (told := _in_words(inner)))
+        case _:
+            return "" if value is None else str(value)
+
 
 _ADD = insert(consent)
 

@@ -49,7 +49,8 @@ async def explain(connection: AsyncConnection, address: Address, of: Campaign, *
     steps = await consent.evidence(connection, entry.id)
     facts = [Fact(step.at, _told(step)) for step in steps]
     if of.started_at is None:
-        sentence = f"{of.slug} has not started: it is {of.status}, and nobody got it."
+        standing = "a draft" if of.status == "draft" else of.status
+        sentence = f"{of.slug} has not started: it is {standing}, and nobody got it."
         return Explanation(entry.address, of.slug, "not-started", sentence, tuple(facts))
     facts.append(Fact(of.started_at, f"{of.slug} started, and its audience was written down"))
     mail = await _mail(connection, of.id, entry.id)
@@ -179,7 +180,8 @@ def _outlook(mail: _Mail, of: Campaign, when: str) -> str:
 
 def _told(step: consent.Evidence) -> str:
     through = f" through {step.source}" if step.source else ""
-    detail = f" ({', '.join(f'{name}: {value}' for name, value in step.detail.items())})" if step.detail else ""
+    told = step.details()
+    detail = f" ({', '.join(told)})" if told else ""
     return f"{step.action} by {step.actor}{through}{detail}"
 
 

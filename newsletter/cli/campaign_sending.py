@@ -77,7 +77,7 @@ async def _addressed(connection: AsyncConnection, slug: str, wanted: str | None)
 def say_result(result: sending.Result) -> None:
     """Say where it stands, and who was not reached."""
     counts = ", ".join(f"{count:,} {state}" for state, count in sorted(result.report.states.items()))
-    edge.say(f"{result.report.slug} is {result.report.status}: {counts or 'nobody follows it'}.")
+    edge.say(f"{result.report.slug} is {result.report.status}: {counts or 'nobody was written to'}.")
     shown = [one for one in result.unreached if one.state is not State.QUEUED]
     if shown:
         edge.table(

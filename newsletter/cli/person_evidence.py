@@ -79,20 +79,6 @@ def tell_consent(steps: Sequence[consent.Evidence]) -> None:
 def _proof(step: consent.Evidence) -> Iterator[str]:
     """A line for each thing that is known: the text by its version and how its SHA-256 begins."""
     text = f"{step.text_version} (SHA-256 {step.text_hash[:8]}…)" if step.text_hash else step.text_version
-    known = {"through": step.source, "from": step.ip, "text": text, **step.detail}
-    for name, value in known.items():
-        if shown := _plainly(value):
-            yield f"{name}: {shown}"
-
-
-def _plainly(value: object) -> str:
-    """What JSON held, in words; nothing for what is empty."""
-    match value:
-        case bool():
-            return "yes" if value else "no"
-        case list():
-            return ", ".join(map(_plainly, value))
-        case dict():
-            return "; ".join(f"{name} {shown}" for name, inner in value.items() if (shown := _plainly(inner)))
-        case _:
-            return "" if value is None else str(value)
+    known = {"through": step.source, "from": step.ip, "text": text}
+    yield from (f"{name}: {value}" for name, value in known.items() if value)
+    yield from step.details()

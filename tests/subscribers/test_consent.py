@@ -48,3 +48,21 @@ async def test_the_text_that_was_shown_is_named_by_its_hash_and_none_has_none(pe
         steps = await consent.evidence(connection, person) + await consent.evidence(connection, other)
     shown = hashlib.sha256(b"Yes, write to me.").hexdigest()
     assert [step.text_hash for step in steps] == [shown, shown, "", ""]
+
+
+def test_details_are_told_in_words_and_what_is_empty_is_not_told(now):
+    detail = {
+        "everything": True,
+        "followed": [],
+        "days": ["2021-02-03", "2021-02-04"],
+        "before": {"everything": False, "muted": ["opening", "closing"], "note": ""},
+        "note": None,
+        "row": 0,
+    }
+    step = consent.Evidence(now, consent.Action.REQUESTED, consent.Actor.PERSON, "page", "", "", "", detail)
+    assert step.details() == [
+        "everything: yes",
+        "days: 2021-02-03, 2021-02-04",
+        "before: everything no; muted opening, closing",
+        "row: 0",
+    ]

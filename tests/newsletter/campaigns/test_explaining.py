@@ -152,9 +152,10 @@ async def test_someone_who_was_erased_is_known_by_the_hash_alone(
 
 async def test_a_campaign_that_has_not_started_says_so(join: Any, ask: Ask) -> None:
     await join("ana@example.org")
-    assert (await ask("ana@example.org")).sentence == (
-        "opening/invitation has not started: it is draft, and nobody got it."
-    )
+    told = await ask("ana@example.org")
+    assert told.sentence == "opening/invitation has not started: it is a draft, and nobody got it."
+    assert not any("True" in fact.what or "[]" in fact.what for fact in told.evidence)  # in words, as a person reads it
+    assert "everything: yes" in told.evidence[0].what
 
 
 @pytest.mark.parametrize(

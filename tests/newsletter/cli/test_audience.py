@@ -73,6 +73,10 @@ def test_a_draft_keeps_whom_it_is_for_and_shows_it(desk, newsletter):
     shown = json.loads(newsletter("campaign", "show", "closing/invitation", "--json").out)
     assert (shown["expression"], shown["people"]) == (TEACHERS, 2)
     assert TEACHERS in newsletter("campaign", "show", "closing/invitation").out
+    assert (
+        "closing/invitation is draft: nobody was written to.\n"
+        in newsletter("campaign", "report", "closing/invitation").out
+    )
 
 
 def test_a_campaign_that_there_is_not_is_told_before_the_mail_server_is_asked(desk, newsletter, monkeypatch):

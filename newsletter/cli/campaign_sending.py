@@ -42,7 +42,7 @@ async def send(settings: Settings, slug: str, wanted: str | None, *, agreed: boo
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, stop.set)
-        with progress.bar(slug) as on_progress:
+        with progress.live(slug) as on_progress:
             return await sending.send(settings, database, slug, stop, on_progress=on_progress, on_watch=edge.warn)
 
 

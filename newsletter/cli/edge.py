@@ -20,6 +20,8 @@ import typer
 from newsletter.clock import wall_clock
 
 if TYPE_CHECKING:  # `newsletter --help` must not pay for these
+    from rich.console import RenderableType
+    from rich.table import Table
     from rich.text import Text
     from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -175,23 +177,35 @@ def draw(lines: "Iterable[Text]") -> None:
         console.print(line, no_wrap=True, crop=True)
 
 
-def table(
+def grid(
     columns: Sequence[str], rows: Iterable[Sequence[object]], *, numbers: Sequence[str] = (), whole: Sequence[str] = ()
-) -> None:
-    """Print a table that fits the terminal (80 columns when there is none).
+) -> "Table":
+    """A table as ours look.
 
     Columns in `numbers` align right; in those in `whole`, no cell goes on in a second line.
     """
     from rich import box
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    grid = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
+    made = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
     for column in columns:
         side: Literal["left", "right"] = "right" if column in numbers else "left"
-        grid.add_column(column, justify=side, overflow="fold", no_wrap=column in whole)
+        made.add_column(column, justify=side, overflow="fold", no_wrap=column in whole)
     for row in rows:
-        grid.add_row(*[Text("" if cell is None else str(cell)) for cell in row])
-    console = Console(highlight=False, width=None if is_terminal() else 80)
-    console.print(grid)
+        made.add_row(*[Text("" if cell is None else str(cell)) for cell in row])
+    return made
+
+
+def table(
+    columns: Sequence[str], rows: Iterable[Sequence[object]], *, numbers: Sequence[str] = (), whole: Sequence[str] = ()
+) -> None:
+    """Print a `grid` that fits the terminal (80 columns when there is none)."""
+    show(grid(columns, rows, numbers=numbers, whole=whole))
+
+
+def show(made: "RenderableType") -> None:
+    """Print what rich renders so that it fits the terminal, or 80 columns where there is none."""
+    from rich.console import Console
+
+    Console(highlight=False, width=None if is_terminal() else 80).print(made)

@@ -7,7 +7,7 @@ from typing import Annotated
 import click
 import typer
 
-from newsletter.cli import edge, grouping
+from newsletter.cli import edge, grouping, moments
 from newsletter.delivery.state import State
 from newsletter.engine import status as reading
 from newsletter.engine.status import Status
@@ -16,7 +16,6 @@ app = grouping.group()
 
 _EVERY_SECONDS = 2.0
 _LEFT = (State.QUEUED, State.SENDING, State.DEFERRED)
-_TOLD = (State.SENT, State.DEFERRED, State.REFUSED)
 
 
 @app.callback()
@@ -82,7 +81,7 @@ def _show(seen: Status, now: datetime) -> None:
                     one.slug,
                     one.status,
                     f"{one.audience:,}",
-                    f"{_sum(one.states, _LEFT):,}",
+                    f"{sum(one.states.get(state, 0) for state in _LEFT):,}",
                     f"{one.rate:,.0f}",
                     one.eta or _waits(one.next_due, now),
                     f"{one.shards_held} of {one.shards_open}",
@@ -91,28 +90,10 @@ def _show(seen: Status, now: datetime) -> None:
             ],
             numbers=["people", "left", "mails/s"],
         )
-    _show_moments(seen)
+    for made in moments.tables(seen.relays, seen.domains):
+        edge.show(made)
     waiting = sum(seen.messages.values())
     edge.say(f"{seen.rate:,.0f} mails a second. {waiting:,} confirmations, links and the like wait.")
-
-
-def _show_moments(seen: Status) -> None:
-    if seen.relays:
-        rows = [(one.name, f"{one.busy:,}", one.trouble or "takes mail") for one in seen.relays]
-        edge.table(["relay", "connections", ""], rows, numbers=["connections"])
-    if seen.domains:
-        edge.table(
-            ["domain", "sent", "deferred", "refused", "other"],
-            [
-                (domain, *(states.get(state, 0) for state in _TOLD), sum(states.values()) - _sum(states, _TOLD))
-                for domain, states in seen.domains.items()
-            ],
-            numbers=["sent", "deferred", "refused", "other"],
-        )
-
-
-def _sum(states: dict[State, int], told: tuple[State, ...]) -> int:
-    return sum(states.get(state, 0) for state in told)
 
 
 def _ago(since: timedelta) -> str:

@@ -1,13 +1,14 @@
-"""Progress bars on a terminal; without one, silence, so that logs and pipes stay readable."""
+"""What `campaign send` shows on a terminal while it works; without one silence, so that pipes stay readable."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from rich.console import Console
+from rich.console import Console, Group
+from rich.live import Live
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
-from newsletter.cli import edge
+from newsletter.cli import edge, moments
 from newsletter.engine import sending
 
 
@@ -21,12 +22,18 @@ class Rate(ProgressColumn):
 
 
 @contextmanager
-def bar(title: str) -> Iterator[sending.OnProgress]:
-    """A bar with count, rate and remaining time for as long as the block runs."""
+def live(title: str) -> Iterator[sending.OnProgress]:
+    """A bar with count, rate and remaining time, relays and domains under it, for as long as the block runs."""
     if not edge.is_terminal():
         yield lambda _: None
         return
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), Rate(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True)) as progress:
-        task = progress.add_task(title, total=None)
-        yield lambda seen: progress.update(task, completed=seen.settled, total=seen.audience)
+    columns = (TextColumn("{task.description}"), BarColumn(None), MofNCompleteColumn(), Rate(), TimeRemainingColumn())
+    progress = Progress(*columns, expand=True)
+    task = progress.add_task(title, total=None)
+    with Live(progress, console=Console(stderr=True, highlight=False)) as shown:
+
+        def on_progress(seen: sending.Progress) -> None:
+            progress.update(task, completed=seen.settled, total=seen.audience)
+            shown.update(Group(progress, *moments.tables(seen.relays, seen.domains)))
+
+        yield on_progress

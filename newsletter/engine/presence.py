@@ -97,7 +97,7 @@ class _Follower:
             "engine": self.engine,
             "started_at": self.started_at,
             "seen_at": now,
-            "pulse": _pulse(self.work),
+            "pulse": pulse(self.work),
         }
         async with self.work.database.begin() as connection:
             await connection.execute(
@@ -108,8 +108,8 @@ class _Follower:
             await connection.execute(delete(worker).where(worker.c.seen_at < now - _FORGOTTEN))
 
 
-def _pulse(work: Work) -> dict[str, Any]:
-    """What newsletter.engine.status reads: rates are mails a second over the last moments."""
+def pulse(work: Work) -> dict[str, Any]:
+    """What newsletter.engine.status reads, of this process: rates are mails a second over the last moments."""
     dispatcher = work.dispatcher
     return {
         "settled": dict(dispatcher.tally.settled),

@@ -21,10 +21,12 @@ _NOBODY = "no worker runs: it waits until `newsletter worker` is started; watchi
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a campaign is."""
+    """How far a campaign is; `relays` and `domains` as newsletter.engine.status has them."""
 
     settled: int
     audience: int
+    relays: list[status.Relay]
+    domains: dict[str, dict[State, int]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,14 +59,14 @@ async def send(
         async with database.read() as connection:
             alive = await status.workers(connection, settings.engine.lease, wall_clock())
         on_watch(f"{len(alive)} workers deliver it; watching them" if alive else _NOBODY)
-        await _watch(database, slug, stop, on_progress)
+        await _watch(settings, database, slug, stop, on_progress)
     else:
         try:
             async with embedded.opened(settings, database) as engine:
                 await _work(engine, slug, stop, on_progress)
         except DatabaseBusy as busy:
             on_watch(f"{busy}; watching it")
-            await _watch(database, slug, stop, on_progress)
+            await _watch(settings, database, slug, stop, on_progress)
     async with database.read() as connection:
         campaign = await store.find(connection, slug)
         return Result(
@@ -89,7 +91,9 @@ async def _work(engine: Engine, slug: str, stop: asyncio.Event, on_progress: OnP
     def settled() -> Progress:
         counts = engine.dispatcher.tally.settled
         final = sum(count for state, count in counts.items() if state not in (State.QUEUED, State.DEFERRED))
-        return Progress(min(done + final, before.audience), before.audience)
+        pulses = [presence.pulse(engine)]
+        total = before.audience
+        return Progress(min(done + final, total), total, status.relays(pulses), status.domains(pulses))
 
     forward = asyncio.create_task(_forward(stop, engine.stop))
     show = asyncio.create_task(_show(settled, on_progress))
@@ -126,11 +130,15 @@ async def _seconds_to_next(engine: Engine, campaign_id: int) -> float | None:
     return None if due is None else max(0.0, (due - engine.clock()).total_seconds())
 
 
-async def _watch(database: Database, slug: str, stop: asyncio.Event, on_progress: OnProgress) -> None:
+async def _watch(
+    settings: Settings, database: Database, slug: str, stop: asyncio.Event, on_progress: OnProgress
+) -> None:
     while not stop.is_set():
         async with database.read() as connection:
             seen = await report.read(connection, await store.find(connection, slug))
-        on_progress(Progress(seen.audience - seen.waiting, seen.audience))
+            pulses = [one.pulse for one in await status.workers(connection, settings.engine.lease, wall_clock())]
+        settled = seen.audience - seen.waiting
+        on_progress(Progress(settled, seen.audience, status.relays(pulses), status.domains(pulses)))
         waits_now = any(seen.states.get(state) for state in (State.QUEUED, State.SENDING))
         if seen.status != "sending" or (not waits_now and seen.waiting):
             return

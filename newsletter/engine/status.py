@@ -1,5 +1,6 @@
 """What the engine is doing, read from the database: the same wherever it runs, and whoever asks."""
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -71,8 +72,8 @@ async def read(connection: AsyncConnection, lease: timedelta, now: datetime) -> 
     return Status(
         workers=known,
         campaigns=await _campaigns(connection, alive),
-        relays=_relays(alive),
-        domains=_domains(alive),
+        relays=relays([one.pulse for one in alive]),
+        domains=domains([one.pulse for one in alive]),
         messages=await transactional.counts(connection),
         rate=sum(one.rate for one in alive),
     )
@@ -145,19 +146,21 @@ async def _campaigns(connection: AsyncConnection, alive: list[Worker]) -> list[R
     return running
 
 
-def _relays(alive: list[Worker]) -> list[Relay]:
+def relays(pulses: Iterable[Mapping[str, Any]]) -> list[Relay]:
+    """The relays as these processes see them together, by name."""
     merged: dict[str, Relay] = {}
-    for one in alive:
-        for relay in one.pulse["relays"]:
+    for pulse in pulses:
+        for relay in pulse["relays"]:
             before = merged.get(relay["name"], Relay(relay["name"], 0, ""))
             merged[before.name] = Relay(before.name, before.busy + relay["busy"], relay["trouble"] or before.trouble)
     return [merged[name] for name in sorted(merged)]
 
 
-def _domains(alive: list[Worker]) -> dict[str, dict[State, int]]:
+def domains(pulses: Iterable[Mapping[str, Any]]) -> dict[str, dict[State, int]]:
+    """What became of these processes' mails in the last moments, by domain, the busiest first."""
     merged: dict[str, dict[State, int]] = {}
-    for one in alive:
-        for domain, states in one.pulse["domains"].items():
+    for pulse in pulses:
+        for domain, states in pulse["domains"].items():
             counts = merged.setdefault(domain, {})
             for state, count in states.items():
                 counts[State(state)] = counts.get(State(state), 0) + count

@@ -1,0 +1,128 @@
+"""What its operator sees of a campaign that is being sent: on a terminal, by `engine status`, in the log."""
+
+import asyncio
+import fcntl
+import json
+import os
+import pty
+import re
+import struct
+import sys
+import termios
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytestmark = [pytest.mark.faults, pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)]
+
+PEOPLE = 120
+WIDTH = 80
+
+
+@pytest.fixture
+def terminal() -> Iterator[tuple[int, int]]:
+    """Both ends of a terminal of 80 columns: what a person reads, and what a program writes to."""
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, WIDTH, 0, 0))
+    yield ours, theirs
+    os.close(ours)
+    os.close(theirs)
+
+
+async def test_a_terminal_shows_rate_remaining_time_relays_and_domains_while_a_campaign_is_sent(
+    smtp_server: Any, prepare: Any, tripwire: Any, terminal: tuple[int, int], tmp_path: Path
+) -> None:
+    ours, theirs = terminal
+    async with smtp_server(answers=tripwire, gate=tripwire.gate) as server:
+        slug = await prepare(server.port, PEOPLE)
+        tripwire.arm(PEOPLE // 2, holds=True)
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "newsletter", "--settings", str(tmp_path / "newsletter.toml")),
+            *("campaign", "send", slug, "--yes"),
+            cwd=Path(__file__).parents[2],
+            env={**os.environ, "TERM": "xterm", "NO_COLOR": "1"},
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=theirs,
+            stderr=theirs,
+        )
+        try:
+            seen = await read_until(ours, "example.org")
+            tripwire.gate.set()
+            seen += await read_until(ours, "is finished")
+            assert await asyncio.wait_for(process.wait(), 60) == 0
+        finally:
+            if process.returncode is None:
+                process.kill()
+    lines = [line.rstrip() for line in re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", seen).replace("\r", "\n").splitlines()]
+    assert max(map(len, lines)) <= WIDTH, max(lines, key=len)
+    bars = [line for line in lines if line.startswith(slug) and f"/{PEOPLE}" in line]
+    assert any(re.search(rf" \d+/{PEOPLE} +\d+/s 0:\d\d:\d\d$", line) for line in bars), bars
+    assert any(re.fullmatch(r" *relay +connections *", line) for line in lines)
+    assert any(re.fullmatch(r"smtp +[12] +takes mail", line.strip()) for line in lines)
+    assert any(re.fullmatch(r"example\.org +\d+ +0 +0 +0", line.strip()) for line in lines)
+
+
+async def test_status_shows_who_does_what_and_the_log_of_a_sender_in_trouble_names_nobody(
+    smtp_server: Any, prepare: Any, spawn: Any
+) -> None:
+    asked: set[str] = set()
+
+    def answers(verb: str, address: str) -> str | None:
+        """A relay that repeats addresses in what it complains of, some of it once."""
+        is_first = f"{verb} {address}" not in asked
+        asked.add(f"{verb} {address}")
+        match verb, address.partition("@")[0]:
+            case "RCPT", "p1":
+                return f"550 5.1.1 <{address}>: no such user"
+            case "RCPT", "p2" if is_first:
+                return f"450 4.2.0 <{address}>: later"
+            case "BODY", "p3" if is_first:
+                return f"421 4.3.2 closing after {address}"
+        return None
+
+    async with smtp_server(answers=answers, delay=0.1) as server:  # it has minutes to do, and ends with the test
+        slug = await prepare(server.port, 20 * PEOPLE)
+        worker, sender = await spawn("worker"), await spawn("campaign", "send", slug, "--yes")
+        told = json.loads(await status_with(spawn, "example.org", "engine", "status", "--json"))
+        shown = await status_with(spawn, "example.org", "engine", "status")
+        for one in (sender, worker):
+            one.terminate()
+        ended = asyncio.gather(sender.communicate(), worker.communicate())
+        quiet, log = [output.decode() for output, _ in await asyncio.wait_for(ended, 60)]
+    assert max(map(len, shown.splitlines())) <= WIDTH
+    assert re.search(r"^ \S+:\d+ +embedded +\d+ s ago +\d+ +\d+ +opening/thanks: 2 *$", shown, re.MULTILINE)
+    assert re.search(r"^ opening/thanks +sending +2,400 +2,\d+ +\d+ +0:\d\d:\d\d +2 of 24 *$", shown, re.MULTILINE)
+    assert re.search(r"^ smtp +2 +takes mail *$", shown, re.MULTILINE)
+    assert re.search(r"^ example\.org +\d+ +\d +\d +0 *$", shown, re.MULTILINE)
+    assert [one["holds"] for one in told["workers"]] == [{slug: 2}]
+    assert (told["campaigns"][0]["audience"], told["campaigns"][0]["states"]["refused"]) == (20 * PEOPLE, 1)
+    assert told["rate"] > 0
+    assert told["domains"]["example.org"]["sent"] > 0
+    assert told["relays"] == [{"name": "smtp", "busy": 2, "trouble": ""}]
+    assert "\x1b" not in quiet, "without a terminal nothing is drawn"
+    assert quiet.count("is sending: ") == 1
+    lines = [json.loads(line) for line in log.splitlines()]
+    assert "the relay closed: 421 4.3.2 closing after [address]" in [line.get("reason") for line in lines]
+    assert "@" not in log
+
+
+async def read_until(terminal: int, words: str) -> str:
+    """What is written to a terminal, up to these words."""
+    read = ""
+    async with asyncio.timeout(60):
+        while words not in read:
+            read += (await asyncio.to_thread(os.read, terminal, 65536)).decode()
+    return read
+
+
+async def status_with(spawn: Any, words: str, *arguments: str) -> str:
+    """What this command says as soon as it holds these words: a process says every two seconds how it does."""
+    async with asyncio.timeout(60):
+        while True:
+            process = await spawn(*arguments)
+            output, _ = await process.communicate()
+            assert process.returncode == 0, output.decode()
+            if words in (shown := output.decode()):
+                return shown

@@ -56,10 +56,12 @@ def is_report(message: mime.Part) -> bool:
     """Whether this mail comes from a mail system and tells of a delivery."""
     if message.has("x-failed-recipients"):
         return True
+    formatted = message.media_type == "multipart/report"
+    if not formatted and phrasing.fits(signs.QUARANTINES, message.header("subject")):
+        return False
     subject = phrasing.fits(signs.BOUNCE_SUBJECTS, message.header("subject"))
     daemon = bool(_DAEMON.search(message.header("from")) or _DAEMON.search(message.header("sender")))
     unanswerable = message.header("return-path").replace(" ", "") == "<>"
-    formatted = message.media_type == "multipart/report"
     return (subject and (daemon or unanswerable)) or (daemon and (formatted or bool(_by_flufl(message))))
 
 

@@ -68,3 +68,11 @@ CHALLENGES = phrasing.table(
     """
 )
 """Somebody's filter wants to know that a person wrote: nobody at our end will answer it."""
+
+QUARANTINES = phrasing.table(
+    """
+    quarantin | quarantaine | quarantäne | quarantena | quarentena | cuarentena | kwarantann | карантин | 隔离 | 隔離 |
+    spam digest | user digest
+    """
+)
+"""A filter keeps mails until somebody looks: they have neither arrived nor come back, and what it lists is not ours."""

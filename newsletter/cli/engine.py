@@ -4,7 +4,6 @@ import time
 from datetime import datetime, timedelta
 from typing import Annotated
 
-import click
 import typer
 
 from newsletter.cli import edge, grouping, moments
@@ -44,7 +43,7 @@ def status(
             edge.emit_json(seen)
         else:
             if watch and edge.is_terminal():
-                click.clear()
+                typer.clear()
             _show(seen, edge.now())
         if not watch:
             return

@@ -163,6 +163,13 @@ def plain(value: Any) -> Any:
             return str(value)
 
 
+def clear() -> None:
+    """Begin again at the top of an empty terminal."""
+    from rich.console import Console
+
+    Console().clear()
+
+
 def columns() -> int:
     """How wide the terminal is; 80 where there is none."""
     return shutil.get_terminal_size().columns if is_terminal() else 80

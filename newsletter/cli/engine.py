@@ -43,7 +43,7 @@ def status(
             edge.emit_json(seen)
         else:
             if watch and edge.is_terminal():
-                typer.clear()
+                edge.clear()
             _show(seen, edge.now())
         if not watch:
             return

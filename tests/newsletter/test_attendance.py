@@ -132,7 +132,7 @@ async def test_erasing_somebody_takes_their_answer_and_the_engine_gives_their_pl
         settings = settings.model_copy(update={"smtp": server.settings})
         async with embedded.opened(settings, door.database, door.clock) as engine:
             await engine.fill_places()
-            await engine.messenger_round()
+            await engine.deliver_messages()
             await engine.fill_places()
     (received,) = server.received
     mail = email.message_from_bytes(received.data, policy=email.policy.default)
@@ -223,7 +223,7 @@ async def test_who_says_no_before_their_turn_gets_no_reminder_any_more(
     async with smtp_server() as server:
         settings = settings.model_copy(update={"smtp": server.settings})
         async with embedded.opened(settings, door.database, door.clock) as engine:
-            await engine.campaign_round()
+            await engine.dispatcher.deliver(engine.stop)
     assert len(server.received) == 1
     async with door.database.read() as connection:
         states = await connection.execute(select(delivery.c.state, func.count()).group_by(delivery.c.state))

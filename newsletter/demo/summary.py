@@ -51,13 +51,13 @@ async def told(connection: AsyncConnection) -> dict[str, Told]:
 
 
 def outcomes(evidence: Evidence) -> list[Outcome]:
-    """Every mailing, in the order in which they went out."""
+    """Every mailing, in the order in which they went out; no week's digest that nobody was to get."""
     put_off = {attempt.sender for attempt in evidence.attempts if attempt.verdict is Verdict.LATER}
     arrived = Counter(mail.mailing for mail in evidence.mails)
     late = Counter(mail.mailing for mail in evidence.mails if mail.sender in put_off)
     refused = checks.refusals(evidence)
     followed = Counter((entry.mailing, entry.deed) for entry in evidence.entries)
-    return [
+    every = [
         Outcome(
             name=mailing.name,
             event=mailing.event,
@@ -73,6 +73,7 @@ def outcomes(evidence: Evidence) -> list[Outcome]:
         )
         for mailing in evidence.timetable.mailings
     ]
+    return [one for one in every if one.offered or one.event != "digest"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ import asyncio
 import fcntl
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, closing, contextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, closing, contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -32,6 +32,7 @@ _CACHE_KIB = 4_096
 _IMPORT_CACHE_KIB = 32_768
 """Of one that writes a million hashes, each somewhere else in its index."""
 _BUSY = "another process already runs the engine on this database; it will deliver what is due"
+_PATIENCE_TO_LET_GO = 2.0  # seconds
 _LOCK_NUMBER = 0x6E657773  # "news": the advisory lock of the embedded engine on PostgreSQL
 
 
@@ -97,7 +98,8 @@ class Database:
             try:
                 yield lock
             finally:
-                await connection.invalidate()  # the lock is the session's, and ends with it
+                await lock.let_go()
+                await connection.invalidate()
 
     async def close(self) -> None:
         """Close every connection."""
@@ -135,6 +137,15 @@ class EngineLock:
             except DBAPIError:
                 await self.connection.rollback()  # else nothing could be asked of it any more
                 raise
+
+    async def let_go(self) -> None:
+        """Let others take it at once: the server would find out by and by that the connection has gone."""
+        assert self.connection is not None  # noqa: S101 - the lock of a file goes with the file
+        with suppress(DBAPIError, TimeoutError):  # a connection that was cut has no lock any more
+            async with asyncio.timeout(_PATIENCE_TO_LET_GO):
+                await self.connection.rollback()
+                await self.connection.scalar(text(f"SELECT pg_advisory_unlock{self.form}(:n)"), {"n": _LOCK_NUMBER})
+                await self.connection.commit()
 
 
 @contextmanager

@@ -78,8 +78,9 @@ async def test_the_engine_lock_is_held_by_one_at_a_time(database: databases.Data
         with pytest.raises(databases.DatabaseBusy, match="another process"):
             async with database.engine_lock():
                 pass
-    async with database.engine_lock():
-        pass
+    for _ in range(20):  # at once, however long the server takes to notice that a connection has gone
+        async with database.engine_lock():
+            pass
 
 
 async def test_reading_cannot_write_on_sqlite(tmp_path: Path, now: datetime) -> None:

@@ -23,7 +23,7 @@ demo: setup ## Play a whole season on this machine and check it
 	$(BIN)/newsletter demo
 
 test: setup browser dovecot exim smtp-sink spamassassin check ## Run every check and every test
-	$(BIN)/python -m pytest -n 2 --dist worksteal
+	$(BIN)/python -m pytest -n 3 --dist worksteal
 
 serve: setup ## Serve a site of your own from this folder
 	@test -e newsletter.toml || $(BIN)/newsletter init

@@ -1,7 +1,7 @@
 """What a mail may state: facts that are the same for everyone, and facets that have few values."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from newsletter.constellation.model import Constellation, Event
 from newsletter.content.letters import Letter
@@ -90,8 +90,7 @@ class Facts:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Facets:
+class Facets(NamedTuple):
     """What a template may decide on about its reader: one skeleton serves everyone who shares these.
 
     `locale` and `timezone` are as the subscriber has them ("en-GB", "Europe/Berlin"; "" = the constellation's, as is

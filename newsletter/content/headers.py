@@ -139,7 +139,7 @@ def personal(envelope: Envelope) -> Filler:
         own = {"token": slots.token(values["token"])}
         if envelope.campaign:
             own["one_click"] = one_click(values["one_click_url"])
-        name = f"{values.get('first_name', '')} {values.get('last_name', '')}"
+        name = f"{values.get('first_name', '')} {values.get('last_name', '')}".strip()
         return _mailbox("To", name, values["address"]) + (pattern % own).encode()
 
     return fill
@@ -164,14 +164,13 @@ def join(parts: list[str], values: Mapping[str, str]) -> str:
 
 def _mailbox(field: str, name: str, address: str) -> bytes:
     checked = slots.address(address).encode()
-    shown = quoting.phrase(name)
-    start = field.encode() + b": "
-    if not shown:
-        return start + checked + b"\r\n"
+    line = field.encode() + b": "
+    if not (shown := quoting.phrase(name)):
+        return line + checked + b"\r\n"
+    line += shown
     # The address takes a line of its own where both would be longer than RFC 5322 2.1.1 likes.
-    last = len(start + shown) - (start + shown).rfind(b"\n")
-    gap = b" <" if last + len(checked) < 74 else b"\r\n <"
-    return start + shown + gap + checked + b">\r\n"
+    gap = b" <" if len(line) - line.rfind(b"\n") + len(checked) < 74 else b"\r\n <"
+    return line + gap + checked + b">\r\n"
 
 
 def _ascii_domain(address: str) -> str:

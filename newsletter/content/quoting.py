@@ -14,8 +14,8 @@ SOFT_BREAK = b"=\r\n"
 
 _UNSAFE = re.compile(rb"[^ -<>-~]|(?<= ) ")
 _SAFE = re.compile(rb"[!-\-/-<>-EG-~][!-<>-~]*(?: [!-<>-~]+)*")  # needs no escape, begins with no "." and no "F"
-_CHUNK = re.compile(rb".{1,%d}" % WIDTH)
 _GUARDED = (b".", b"From ")  # a dot would have to be stuffed (RFC 5321 4.5.2); mbox files turn "From " into ">From "
+_GUARDED_BYTES = b".F"
 
 
 def body(text: str, *, before_slot: bool) -> bytes:
@@ -35,9 +35,8 @@ def value(text: str) -> bytes:
     if _SAFE.fullmatch(raw):
         if len(raw) <= WIDTH:
             return raw + SOFT_BREAK
-        cut = SOFT_BREAK.join(_CHUNK.findall(raw))
-        if b"\n." not in cut and b"\nF" not in cut:
-            return cut + SOFT_BREAK
+        if len(raw) <= 2 * WIDTH and raw[WIDTH] not in _GUARDED_BYTES:  # most links
+            return raw[:WIDTH] + SOFT_BREAK + raw[WIDTH:] + SOFT_BREAK
     if len(raw) * 3 <= WIDTH and raw[:1] not in (b"", b".", b"F") and b"  " not in raw and b"\t" not in raw:
         return binascii.b2a_qp(raw) + SOFT_BREAK  # one row whatever it holds, and made in C
     return SOFT_BREAK.join(_rows(_UNSAFE.sub(_hex, raw))) + SOFT_BREAK if raw else b""
@@ -50,6 +49,8 @@ def header(field: str, text: str) -> bytes:
 
 def phrase(text: str) -> bytes:
     """A display name (RFC 5322 3.2.5): as it is, quoted, or as encoded words; b"" for none."""
+    if _ATOMS.fullmatch(text):
+        return text.encode()
     name = " ".join(one_line(text).split())
     if not name or _ATOMS.fullmatch(name):
         return name.encode()

@@ -30,7 +30,7 @@ class Brake:
 
     def holds(self, campaign_id: int) -> bool:
         """Whether nothing more of this campaign may be offered now."""
-        return campaign_id in self.halted or self.is_silent
+        return campaign_id in self.halted or time.monotonic() > self.good_until  # is_silent, for every message
 
     @contextmanager
     def working(self, campaign_id: int) -> Iterator[None]:

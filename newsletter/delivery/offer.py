@@ -67,11 +67,11 @@ class Dialect:
         utf8 = b"" if item.rcpt_to.isascii() and item.mail_from.isascii() else b" SMTPUTF8"
         return b"MAIL FROM:<%b>%b%b%b\r\n" % (item.mail_from, size, eight_bit, utf8)
 
-    def body(self, item: Item) -> bytes:
+    def body(self, item: Item) -> tuple[bytes, bytes]:
         """The message: after a 354 ended by its dot, or where the relay takes chunks as a single one (RFC 3030)."""
         if self.chunking:
-            return b"BDAT %d LAST\r\n%b" % (len(item.body), item.body)
-        return item.body + b".\r\n"
+            return b"BDAT %d LAST\r\n" % len(item.body), item.body
+        return item.body, b".\r\n"
 
 
 def rcpt(item: Item) -> bytes:

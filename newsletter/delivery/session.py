@@ -39,6 +39,16 @@ class Awaited(Enum):
     RSET = auto()
 
 
+MAIL, RCPT, DATA, BODY, EMPTY, RSET = Awaited
+"""By themselves: to look one up in its class takes longer than all else that is done with a reply."""
+
+_Command = tuple[Awaited, tuple[bytes, ...]]
+"""What is written, in pieces, and the reply that it will have."""
+
+
+_DATA: _Command = (DATA, (b"DATA\r\n",))
+
+
 @dataclass(slots=True)
 class _Transaction:
     """An item whose envelope has been written, and the first refusal its envelope met."""
@@ -96,7 +106,7 @@ class Session(asyncio.Protocol):
         window = self._window = _Window(iter(items), self._loop.create_future())
         self._watch()
         try:
-            self._advance([])
+            self._advance()
             await window.done
         except asyncio.CancelledError:
             self._transport.abort()
@@ -122,25 +132,25 @@ class Session(asyncio.Protocol):
 
     # What goes out
 
-    def _advance(self, first: list[tuple[Awaited, bytes]]) -> None:
+    def _advance(self, *first: _Command) -> None:
         """Write `first`, and behind it the envelope of the next item that can be offered."""
-        chunks = [*first, *self._next_envelope()]
-        if not chunks:
+        commands = (*first, *self._next_envelope())
+        if not commands:
             self._finish()
             return
-        self._awaited.extend([awaited for awaited, _ in chunks])
+        self._awaited.extend([awaited for awaited, _ in commands])
         if self._dialect.pipelining:
-            self._transport.write(b"".join([data for _, data in chunks]))
+            self._transport.write(b"".join([piece for _, pieces in commands for piece in pieces]))
         else:
-            self._unwritten.extend(data for _, data in chunks)
+            self._unwritten.extend(b"".join(pieces) for _, pieces in commands)
             self._write_one()
 
     def _write_one(self) -> None:
         """Without PIPELINING: write the next command if every one before it has been answered."""
-        if self._unwritten and len(self._awaited) == len(self._unwritten):
+        if len(self._awaited) == len(self._unwritten):
             self._transport.write(self._unwritten.popleft())
 
-    def _next_envelope(self) -> list[tuple[Awaited, bytes]]:
+    def _next_envelope(self) -> tuple[_Command, ...]:
         window = self._window
         assert window is not None  # noqa: S101 - replies are only awaited inside a window
         self._envelope = None
@@ -150,9 +160,9 @@ class Session(asyncio.Protocol):
                 window.outcomes.append((item.key, Refused(problem, Stage.LOCAL)))
                 continue
             self._envelope = _Transaction(item)
-            commands = [(Awaited.MAIL, self._dialect.mail(item)), (Awaited.RCPT, offer.rcpt(item))]
-            return commands if self._dialect.chunking else [*commands, (Awaited.DATA, b"DATA\r\n")]
-        return []
+            envelope = (MAIL, (self._dialect.mail(item),)), (RCPT, (offer.rcpt(item),))
+            return envelope if self._dialect.chunking else (*envelope, _DATA)
+        return ()
 
     # What comes back
 
@@ -191,33 +201,32 @@ class Session(asyncio.Protocol):
             self._handle(self._awaited.popleft(), code, text)
         except Exception as error:  # the items' iterator failed: what was written is settled, the caller hears of it
             self._abandon("the sender failed", error)
-        if not self._lost:
+        if self._unwritten and not self._lost:
             self._write_one()
 
     def _handle(self, awaited: Awaited, code: int, text: bytes) -> None:
-        match awaited:
-            case Awaited.MAIL:
-                self._note_refusal(code, text, Stage.MAIL)
-            case Awaited.RCPT:
-                self._note_refusal(code, text, Stage.RCPT)
-                if self._dialect.chunking and self._envelope is not None and not self._awaited:
-                    self._on_envelope(self._envelope)
-            case Awaited.DATA:
-                self._on_data(code, text)
-            case Awaited.BODY:
-                assert self._body is not None  # noqa: S101 - BODY is awaited only after one was written
-                self._record(self._body, from_reply(code, _readable(text), Stage.BODY))
-                self._body = None
-                self._finish_if_idle()
-            case Awaited.EMPTY | Awaited.RSET:
-                self._finish_if_idle()
+        if awaited is MAIL:
+            self._note_refusal(code, text, MAIL)
+        elif awaited is RCPT:
+            self._note_refusal(code, text, RCPT)
+            if self._dialect.chunking and self._envelope is not None and not self._awaited:
+                self._on_envelope(self._envelope)
+        elif awaited is DATA:
+            self._on_data(code, text)
+        elif awaited is BODY:
+            assert self._body is not None  # noqa: S101 - BODY is awaited only after one was written
+            self._record(self._body, from_reply(code, _readable(text), Stage.BODY))
+            self._body = None
+            self._finish_if_idle()
+        else:
+            self._finish_if_idle()
 
-    def _note_refusal(self, code: int, text: bytes, stage: Stage) -> None:
+    def _note_refusal(self, code: int, text: bytes, awaited: Awaited) -> None:
         transaction = self._envelope
         assert transaction is not None  # noqa: S101 - the envelope stands until its last command is answered
         if code // 100 == 2 or transaction.refusal is not None:
             return
-        transaction.refusal = from_reply(_not_success(code), _readable(text), stage)
+        transaction.refusal = from_reply(_not_success(code), _readable(text), Stage[awaited.name])
         if not self._dialect.pipelining:  # nothing is under way behind it: end the transaction instead of going on
             self._awaited.clear()
             self._unwritten.clear()
@@ -245,16 +254,16 @@ class Session(asyncio.Protocol):
             self._envelope = None
             self._abandon("the relay asked for a message without a recipient")
         else:
-            self._advance([(Awaited.EMPTY, b".\r\n")])
+            self._advance((EMPTY, (b".\r\n",)))
 
     def _send_body(self, item: Item) -> None:
         self._body = item
-        self._advance([(Awaited.BODY, self._dialect.body(item))])
+        self._advance((BODY, self._dialect.body(item)))
 
     def _settle_refusal(self, item: Item, refusal: Outcome) -> None:
         """Record an item whose body is not sent, and end its transaction."""
         self._record(item, refusal)
-        self._advance([(Awaited.RSET, b"RSET\r\n")])
+        self._advance((RSET, (b"RSET\r\n",)))
 
     def _record(self, item: Item, outcome: Outcome) -> None:
         if self._window is not None:
@@ -272,10 +281,10 @@ class Session(asyncio.Protocol):
 
     def _closing(self, awaited: Awaited, reply: str) -> None:
         """A 421: the message it answers is deferred, what follows was not sent."""
-        if awaited is Awaited.BODY and self._body is not None:
+        if awaited is BODY and self._body is not None:
             self._record(self._body, Deferred(reply, Stage.BODY))
             self._body = None
-        elif awaited in (Awaited.MAIL, Awaited.RCPT, Awaited.DATA) and self._envelope is not None:
+        elif awaited in (MAIL, RCPT, DATA) and self._envelope is not None:
             self._record(self._envelope.item, Deferred(reply, Stage[awaited.name]))
             self._envelope = None
         self._abandon(f"the relay closed: {reply}")

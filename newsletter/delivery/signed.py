@@ -22,23 +22,27 @@ async def send(
     `halts` is asked before each: from its first yes on, nothing more is offered.
     """
 
-    def goes_on(_: Item) -> bool:
-        return not halts()
-
     if not signer:
-        return await session.send(itertools.takewhile(goes_on, items))
+        return await session.send(_until(halts, items))
     outcomes: list[tuple[int, Outcome]] = []
     waiting = iter(items)
     batch = await _next(waiting, signer, now)
     while batch and not session.lost and not halts():
         upcoming = asyncio.create_task(_next(waiting, signer, now))
         try:
-            outcomes += await session.send(itertools.takewhile(goes_on, batch))
+            outcomes += await session.send(_until(halts, batch))
         except BaseException:
             upcoming.cancel()
             raise
         batch = await upcoming
     return outcomes
+
+
+def _until(halts: Callable[[], bool], items: Iterable[Item]) -> Iterator[Item]:
+    for item in items:
+        if halts():
+            return
+        yield item
 
 
 async def _next(items: Iterator[Item], signer: Signer, now: datetime) -> list[Item]:

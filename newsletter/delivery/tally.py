@@ -42,10 +42,10 @@ class Tally:
     def add(self, campaign_id: int, people: Sequence[Due], settlements: Sequence[Settlement]) -> None:
         """Count a window; `people` and `settlements` are in the same order."""
         moment = self._moment()
-        offered = 0
+        offered, queued = 0, State.QUEUED
         for due, one in zip(people, settlements, strict=True):
             self.settled[one.state] = self.settled.get(one.state, 0) + 1
-            if one.state is not State.QUEUED:
+            if one.state is not queued:
                 offered += 1
                 moment.count(due.address.rpartition("@")[2], one.state)
         moment.campaigns[campaign_id] += offered

@@ -243,12 +243,19 @@ class Dispatcher:
                 await self._on_refused(connection, done.refused, now)
             if is_last():
                 return None
-            return await self._claim(connection, campaign, member, hold, after_id=window.last_id)
+            return await self._claim(connection, campaign, member, hold, after_id=window.last_id, fenced=True)
 
         return write
 
     async def _claim(
-        self, connection: AsyncConnection, campaign: _Campaign, member: Member, hold: Hold, *, after_id: int
+        self,
+        connection: AsyncConnection,
+        campaign: _Campaign,
+        member: Member,
+        hold: Hold,
+        *,
+        after_id: int,
+        fenced: bool = False,
     ) -> Window:
         """Claim as many of the next as a window holds, and as the relay may be given."""
         now = self._clock()
@@ -266,6 +273,7 @@ class Dispatcher:
             now=now,
             cap=campaign.cap,
             gate=campaign.gate,
+            fenced=fenced,
         )
         await allowance.spend(connection, allowed, len(window.due), now)
         return window

@@ -282,33 +282,22 @@ async def claim(
     now: datetime,
     cap: Cap | None = None,
     gate: Gate | None = None,
+    fenced: bool = False,
 ) -> Window:
     """Mark the next people of the shard as `sending` and answer them; who may no longer be mailed is suppressed.
 
     Who has had as many mails as `cap` allows in a day waits, and so does whom `gate` does not let through yet. Nothing
-    is claimed of a campaign that is no longer `sending`. Raises Fenced.
+    is claimed of a campaign that is no longer `sending`. Raises Fenced; `fenced` says that this transaction has settled
+    a window of the same hold, so that nobody can have taken it over since.
     """
-    await _fence(connection, hold)
-    return await _claim(connection, hold, after_id=after_id, limit=limit, about=about, now=now, cap=cap, gate=gate)
-
-
-async def _claim(
-    connection: AsyncConnection,
-    hold: Hold,
-    *,
-    after_id: int,
-    limit: int,
-    about: About,
-    now: datetime,
-    cap: Cap | None,
-    gate: Gate | None,
-) -> Window:
+    if not fenced:
+        await _fence(connection, hold)
     wanted = {"of_campaign": hold.campaign_id, "after_id": after_id, "last_id": hold.last_id, "most": limit, "now": now}
-    rows = (await connection.execute(statements.claimable(about), wanted)).all()
+    rows = await statements.claimable(connection, about, wanted)
     if not rows:
         return Window((), after_id, exhausted=True)
-    last_id = rows[-1].subscriber_id
-    unwanted = [row.subscriber_id for row in rows if not row[-1]]
+    first_id, last_id = rows[0][0], rows[-1][0]
+    unwanted = [row[0] for row in rows if not row[-1]]
     if unwanted:
         await connection.execute(
             update(delivery)
@@ -323,7 +312,7 @@ async def _claim(
     if cap is not None and people:
         kept_back = await caps.keep_back(connection, hold.campaign_id, people, cap, now)
         people = tuple(due for due in people if due.subscriber_id not in kept_back)
-    claimed = {"of_campaign": hold.campaign_id, "first_id": rows[0].subscriber_id, "last_id": last_id, "now": now}
+    claimed = {"of_campaign": hold.campaign_id, "first_id": first_id, "last_id": last_id, "now": now}
     await connection.execute(statements.MARK, claimed)
     if gate is not None and people and (waits := await gate.waits(connection, people, now)):
         held_back = [(number, State.QUEUED, wait.reason, wait.until) for number, wait in waits.items()]
@@ -336,23 +325,6 @@ async def settle(connection: AsyncConnection, hold: Hold, settled: Sequence[Sett
     """Write what became of a window. Raises Fenced, and then nothing is written."""
     await _fence(connection, hold)
     await statements.settle(connection, hold.campaign_id, settled, now)
-
-
-async def settle_and_claim(
-    connection: AsyncConnection,
-    hold: Hold,
-    settled: Sequence[Settlement],
-    *,
-    after_id: int,
-    limit: int,
-    about: About,
-    now: datetime,
-    cap: Cap | None = None,
-    gate: Gate | None = None,
-) -> Window:
-    """Settle one window and claim the next behind one fence. Raises Fenced, and then nothing is written."""
-    await settle(connection, hold, settled, now)
-    return await _claim(connection, hold, after_id=after_id, limit=limit, about=about, now=now, cap=cap, gate=gate)
 
 
 async def let_go(connection: AsyncConnection, hold: Hold, now: datetime, *, not_before: datetime | None = None) -> None:

@@ -4,11 +4,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import select, update
+from sqlalchemy import bindparam, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from newsletter.tables import domain_pause
 from subscribers import statements
+from subscribers.columns import Instant
 
 
 class Cause(StrEnum):
@@ -29,9 +30,13 @@ class Pause:
     reports: int
 
 
+_CURRENT = select(domain_pause).where(domain_pause.c.until > bindparam("now", type_=Instant()))
+"""Built once: every window asks."""
+
+
 async def current(connection: AsyncConnection, now: datetime) -> dict[str, Pause]:
     """The domains that are left alone now; there are few."""
-    rows = await connection.execute(select(domain_pause).where(domain_pause.c.until > now))
+    rows = await connection.execute(_CURRENT, {"now": now})
     return {row.domain: Pause(row.domain, Cause(row.cause), row.since, row.until, row.reports) for row in rows}
 
 

@@ -46,10 +46,14 @@ def asks_for_less(reply: str) -> bool:
     return _ASKS_FOR_LESS.match(reply) is not None
 
 
+_ALL = select(slowed)
+"""Built once: every window asks."""
+
+
 async def current(connection: AsyncConnection, policy: Delivery, now: datetime) -> dict[str, Slowed]:
     """The families that are sent less now, by name; few, if any."""
     found = {}
-    for row in await connection.execute(select(slowed)):
+    for row in await connection.execute(_ALL):
         pace = _recovered(row.per_second, row.at, policy, now)
         if pace < policy.slowed_per_second * _FULL_SPEED:
             found[row.to] = Slowed(row.to, pace, row.at, row.reply)

@@ -14,7 +14,7 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import URL, Connection, create_engine, event, make_url, text
-from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
@@ -42,6 +42,10 @@ class DatabaseError(NewsletterError):
 
 class DatabaseBusy(DatabaseError):
     """Another process already runs the engine on this database."""
+
+
+AWAY = (OperationalError, InterfaceError, OSError, TimeoutError)
+"""What is raised while a database does not answer, is full or is locked: asked again later, it may."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +175,12 @@ def parse(url: str) -> URL:
     if backend == "sqlite" and parsed.database in (None, "", ":memory:"):
         raise DatabaseError(f"database = {shown!r}: name a file, as in sqlite:///newsletter.sqlite3")
     return parsed
+
+
+def fault(url: str, error: BaseException) -> str:
+    """What a person is told of a database that failed: which, and the first line of its words."""
+    said = str(error.orig if isinstance(error, DBAPIError) else error).strip() or type(error).__name__
+    return f"{parse(url).render_as_string(hide_password=True)}: {said.splitlines()[0]}"
 
 
 def connect(url: str, *, pool: int = 8, for_import: bool = False) -> Database:
@@ -337,7 +347,6 @@ def _with_connection(url: str, work: Callable[[Connection], Result], **options: 
         with engine.begin() as connection:
             return work(connection)
     except DBAPIError as error:
-        shown = parsed.render_as_string(hide_password=True)
-        raise DatabaseError(f"{shown}: {str(error.orig).strip().splitlines()[0]}") from error
+        raise DatabaseError(fault(url, error)) from error
     finally:
         engine.dispose()

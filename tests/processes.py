@@ -54,7 +54,13 @@ async def spawn(tmp_path: Path) -> AsyncIterator[Spawn]:
 
 _PREPARED = multiprocessing.get_context("forkserver")
 _PREPARED.set_forkserver_preload(
-    ["newsletter.cli.campaign", "newsletter.cli.campaign_sending", "newsletter.cli.progress"]
+    [
+        "newsletter.cli.campaign",
+        "newsletter.cli.campaign_sending",
+        "newsletter.cli.progress",
+        "newsletter.cli.worker",
+        "newsletter.engine.workers",
+    ]
 )
 
 
@@ -88,6 +94,18 @@ def fork(tmp_path: Path) -> Iterator[Fork]:
 
 
 @pytest.fixture
+def until_said(tmp_path: Path) -> Callable[[str], Awaitable[None]]:
+    """Wait until a forked process has said these words."""
+
+    async def wait(words: str) -> None:
+        async with asyncio.timeout(60):
+            while words not in (tmp_path / "said.log").read_text():  # noqa: ASYNC110 - a file tells nobody that it grows
+                await asyncio.sleep(0.02)
+
+    return wait
+
+
+@pytest.fixture
 def prepare(database_url: str, tmp_path: Path, add_people: Any) -> Callable[..., Awaitable[str]]:
     """Settings, a database with people, and the draft of a campaign to all of them; answers its name."""
 
@@ -99,6 +117,7 @@ def prepare(database_url: str, tmp_path: Path, add_people: Any) -> Callable[...,
         connections: int = 2,
         retry_first: int = 1,
         smtp: str = "",
+        delivery: str = "",
         more: str = "",
     ) -> str:
         (tmp_path / "newsletter.toml").write_text(
@@ -118,6 +137,7 @@ def prepare(database_url: str, tmp_path: Path, add_people: Any) -> Callable[...,
             window = {window}
             shard = 100
             retry_first = {retry_first}
+            {delivery}
             [preflight]
             network = false
             spamassassin = false

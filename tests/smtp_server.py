@@ -40,12 +40,15 @@ USUAL = {
 @dataclass(slots=True)
 class ScriptedServer:
     """An ESMTP server (RFC 5321); `cut` re-chunks what it writes, to split and merge replies anywhere;
-    while `gate` is clear no message is answered, and each only after `delay` seconds."""
+    while `gate` is clear no message is answered, and each only after `delay` seconds. A tarpit waits for `drip` seconds
+    before each piece that it writes; one that `is_mute` does not even greet."""
 
     answers: Answers = lambda verb, argument: None
     extensions: tuple[str, ...] = ("PIPELINING", "8BITMIME", "SMTPUTF8")
     gate: asyncio.Event | None = None
     delay: float = 0.0
+    drip: float = 0.0
+    is_mute: bool = False
     cut: Callable[[bytes], list[bytes]] = lambda data: [data]
     received: list[Received] = field(default_factory=list)
     commands: list[str] = field(default_factory=list)
@@ -84,6 +87,9 @@ class ScriptedServer:
     async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         mail_from: str | None = None
         rcpt_to = ""
+        if self.is_mute:
+            await reader.read()
+            return
         await self._write(writer, "220 test ESMTP")
         while line := (await reader.readline()).decode().rstrip("\r\n"):
             self.commands.append(line)
@@ -146,6 +152,8 @@ class ScriptedServer:
 
     async def _write(self, writer: asyncio.StreamWriter, text: str) -> None:
         for chunk in self.cut(text.encode() + b"\r\n"):
+            if self.drip:
+                await asyncio.sleep(self.drip)
             writer.write(chunk)
             await writer.drain()
 

@@ -1,12 +1,14 @@
 """`newsletter engine`: what the engine does, wherever it runs."""
 
 import time
+from collections.abc import Callable, Coroutine
 from datetime import datetime, timedelta
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from newsletter.cli import edge, grouping, moments
+from newsletter.database import DatabaseError
 from newsletter.delivery.state import State
 from newsletter.engine import status as reading
 from newsletter.engine.status import Status
@@ -37,8 +39,8 @@ def status(
         async with edge.opened(settings.database) as database, database.read() as connection:
             return await reading.read(connection, settings.engine.lease, edge.now())
 
+    seen = edge.run(work())
     while True:
-        seen = edge.run(work())
         if as_json:
             edge.emit_json(seen)
         else:
@@ -47,10 +49,19 @@ def status(
             _show(seen, edge.now())
         if not watch:
             return
+        seen = _next(work)
+
+
+def _next(work: Callable[[], Coroutine[Any, Any, Status]]) -> Status:
+    """Look again, and go on looking while the database is away."""
+    while True:
         try:
             time.sleep(_EVERY_SECONDS)
+            return edge.run(work())
         except KeyboardInterrupt:
             raise typer.Exit(0) from None
+        except DatabaseError as error:
+            edge.warn(str(error))
 
 
 def _show(seen: Status, now: datetime) -> None:

@@ -9,7 +9,7 @@ from newsletter import database as databases
 from newsletter import logs
 from newsletter.cli import edge, grouping
 from newsletter.database import Database
-from newsletter.engine import embedded
+from newsletter.engine import embedded, parts
 from newsletter.settings import Settings
 
 log = structlog.get_logger(__name__)
@@ -33,7 +33,7 @@ async def _work(settings: Settings) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
-    async with edge.opened(settings.database, pool=settings.smtp.connections + 8) as database:
+    async with edge.opened(settings.database, pool=parts.relays(settings).connections + 8) as database:
         if settings.engine.kind == "procrastinate":
             await databases.require_queue(settings.database)
             from newsletter.engine import workers  # there only with the extra `postgres`, which was just required

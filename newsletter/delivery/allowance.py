@@ -1,4 +1,8 @@
-"""How many mails a relay may be given now: its own limit, and what a warm-up allows it today."""
+"""How many mails a relay may be given now: its own limit, and what a warm-up allows it today.
+
+Every mail counts. Of either, campaigns leave a part to mails about what one person did, which so never wait for a
+campaign: what a second takes, and a tenth of the day.
+"""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
@@ -32,15 +36,22 @@ def today(settings: Smtp, now: datetime) -> int | None:
     return settings.warm_up[day] if day < len(settings.warm_up) else None
 
 
-async def look(connection: AsyncConnection, relay: str, settings: Smtp, most: int, now: datetime) -> Allowance:
-    """What the relay may be given, `most` if nothing limits it. Others wait until this transaction ends."""
+async def look(
+    connection: AsyncConnection, relay: str, settings: Smtp, most: int, now: datetime, *, urgent: bool = False
+) -> Allowance:
+    """What the relay may be given, `most` if nothing limits it. Others wait until this transaction ends.
+
+    `urgent` is what one person waits for: it may take what campaigns leave.
+    """
     left, again_at, bucket = most, now, None
     if settings.per_second:
-        bucket = await rates.open_bucket(connection, f"relay {relay}", settings.per_second, now)
-        left = min(left, bucket.left)
-        again_at = bucket.again_at(max(1, min(most, int(settings.per_second))))
+        kept = 0 if urgent else max(1, int(settings.per_second))
+        bucket = await rates.open_bucket(connection, f"relay {relay}", settings.per_second, now, least=2)
+        left = max(min(left, bucket.left - kept), 0)
+        again_at = bucket.again_at(kept + max(1, min(most, int(settings.per_second))))
     allowed = today(settings, now)
     if allowed is not None:
+        allowed -= 0 if urgent else allowed // 10
         given = await given_today(connection, relay, now)
         left = min(left, max(allowed - given, 0))
         if given >= allowed:

@@ -4,8 +4,7 @@ import asyncio
 import os
 import socket
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import count
@@ -13,14 +12,13 @@ from typing import TypeVar
 
 import structlog
 from sqlalchemy import select
-from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from newsletter.constellation import planning, schedule
 from newsletter.content.errors import ContentError
 from newsletter.content.facts import Facts
-from newsletter.database import Database
-from newsletter.delivery import allowance, backoff, ledger, purpose, signed
+from newsletter.database import AWAY, Database
+from newsletter.delivery import allowance, backoff, ledger, patience, purpose, signed
 from newsletter.delivery.brake import Brake
 from newsletter.delivery.cap import Cap
 from newsletter.delivery.composer import Mailing, Stationery
@@ -154,7 +152,10 @@ class Dispatcher:
         not_before, is_crowded = None, False
         try:
             campaign = await self._campaign(hold.campaign_id)
-            async with self.relays.lend(campaign.sender) as (member, session), self._patience(session, stop):
+            async with (
+                self.relays.lend(campaign.sender, stop) as (member, session),
+                patience.limited(session, stop, self._policy.drain),
+            ):
                 answered = await self._send_shard(campaign, member, session, hold, stop)
                 if session.lost:
                     log.warning("connection lost", relay=member.name, reason=session.lost, campaign=hold.campaign_id)
@@ -172,21 +173,6 @@ class Dispatcher:
         if await self._lasting(stop, lambda c: ledger.finish(c, self._clock(), hold.campaign_id)):
             log.info("campaign finished", campaign=hold.campaign_id)
         return not is_crowded
-
-    @asynccontextmanager
-    async def _patience(self, session: Session, stop: asyncio.Event) -> AsyncIterator[None]:
-        """Wait only so long for a relay that does not answer while we are being stopped."""
-
-        async def give_up() -> None:
-            await stop.wait()
-            await asyncio.sleep(self._policy.drain.total_seconds())
-            session.give_up("the relay did not answer while the sender was being stopped")
-
-        waiting = asyncio.create_task(give_up())
-        try:
-            yield
-        finally:
-            waiting.cancel()
 
     async def _send_shard(
         self, campaign: _Campaign, member: Member, session: Session, hold: Hold, stop: asyncio.Event
@@ -288,7 +274,7 @@ class Dispatcher:
             try:
                 async with self._database.begin() as connection:
                     return await write(connection)
-            except (OperationalError, InterfaceError, OSError, TimeoutError) as error:
+            except AWAY as error:
                 if stop.is_set() and time.monotonic() - began > self._policy.drain.total_seconds():
                     raise
                 log.warning("database away, asked again", reason=" ".join(str(error).split())[:200])

@@ -12,14 +12,15 @@ from newsletter.constellation.store import StoredEvent
 from newsletter.content.errors import ContentError
 from newsletter.content.facts import Facts
 from newsletter.database import Database
-from newsletter.delivery import backoff, composer, signed, transactional
+from newsletter.delivery import allowance, backoff, composer, patience, signed, transactional
 from newsletter.delivery.composer import Stationery
 from newsletter.delivery.ledger import State
 from newsletter.delivery.offer import Item
 from newsletter.delivery.outcome import Accepted, Deferred, Outcome, Refused, Stage, Uncertain
 from newsletter.delivery.refusal import OnRefused, Refusal
 from newsletter.delivery.relay import RelayUnreachable
-from newsletter.delivery.relays import Relays
+from newsletter.delivery.relays import Member, Relays
+from newsletter.delivery.session import Session
 from newsletter.delivery.transactional import Settlement, Waiting
 from newsletter.settings import Settings
 from subscribers.links import DeliveryRef
@@ -49,42 +50,85 @@ class Messenger:
         self._stationery = stationery
         self._clock = clock
         self._on_refused = on_refused
+        self._waits_for = ""
 
     async def deliver(self, stop: asyncio.Event) -> int:
-        """Send the confirmations, links and goodbyes that are due; answer how many were settled."""
+        """Send the confirmations, links and goodbyes that are due; answer how many were settled.
+
+        They count against what their relay may be given. Without a relay that can take one, they wait as they are.
+        """
         done = 0
         while not stop.is_set():
-            async with self._database.begin() as connection:
-                waiting = await transactional.claim(connection, limit=_WINDOW, now=self._clock())
-                if not waiting:
+            async with self._database.read() as connection:
+                due_at = await transactional.next_due(connection)
+                if due_at is None or due_at > self._clock():
                     break
-                constellation = await store.current(connection)
-                held = {stored.event.slug: stored for stored in await store.events(connection)}
-            facts = Facts(
-                constellation=constellation,
-                upcoming=tuple(one for one in constellation.events if one.ends > self._clock())[:3],
-                public_url=self._settings.public_url,
-                confirm_days=self._settings.joining.confirm_within.days,
-            )
-            outcomes = await self._offer(stop, waiting, facts, held)
-            now = self._clock()
-            settled = [self._settlement(one, outcomes.get(one.id), now) for one in waiting]
-            refused = [
-                Refusal(DeliveryRef("transactional", 0, one.id), one.address, outcome.reply)
-                for one in waiting
-                if isinstance(outcome := outcomes.get(one.id), Refused) and outcome.stage is Stage.RCPT
-            ]
-            async with self._database.begin() as connection:
-                await transactional.settle(connection, settled, now)
-                if refused:
-                    await self._on_refused(connection, refused, now)
-            done += len(settled)
-            if not outcomes:
+                sender = (await store.current(connection)).sender.email
+            try:
+                async with (
+                    self._relays.lend(sender, stop, urgent=True) as (member, session),
+                    patience.limited(session, stop, self._policy.drain),
+                ):
+                    settled = await self._window(member, session, stop)
+            except RelayUnreachable as error:
+                self._say_once(str(error))
                 break
+            self._waits_for = ""
+            if settled == 0:
+                break
+            done += settled or 0
         return done
 
+    def _say_once(self, reason: str) -> None:
+        """A relay is asked for again every moment; that is worth one line."""
+        if reason != self._waits_for:
+            log.warning("no relay takes mail", reason=reason)
+        self._waits_for = reason
+
+    async def _window(self, member: Member, session: Session, stop: asyncio.Event) -> int | None:
+        """Offer some of what is due; answer how many were settled, or None where this relay has had all it may have."""
+        limits = member.relay.settings
+        async with self._database.begin() as connection:
+            now = self._clock()
+            allowed = await allowance.look(connection, member.name, limits, _WINDOW, now, urgent=True)
+            if not allowed.left:
+                member.rest(allowed.again_at, urgent=True)
+                return None
+            waiting = await transactional.claim(connection, limit=allowed.left, now=now)
+            await allowance.spend(connection, allowed, len(waiting), now)
+            constellation = await store.current(connection)
+            held = {stored.event.slug: stored for stored in await store.events(connection)}
+        facts = Facts(
+            constellation=constellation,
+            upcoming=tuple(one for one in constellation.events if one.ends > self._clock())[:3],
+            public_url=self._settings.public_url,
+            confirm_days=self._settings.joining.confirm_within.days,
+        )
+        outcomes = await self._offer(session, stop, waiting, facts, held)
+        if session.lost and not outcomes:
+            self._relays.fails(member, session.lost)
+        else:
+            self._relays.does_well(member)
+        now = self._clock()
+        settled = [self._settlement(one, outcomes.get(one.id), now) for one in waiting]
+        refused = [
+            Refusal(DeliveryRef("transactional", 0, one.id), one.address, outcome.reply)
+            for one in waiting
+            if isinstance(outcome := outcomes.get(one.id), Refused) and outcome.stage is Stage.RCPT
+        ]
+        async with self._database.begin() as connection:
+            await transactional.settle(connection, settled, now)
+            if refused:
+                await self._on_refused(connection, refused, now)
+        return len(settled)
+
     async def _offer(
-        self, stop: asyncio.Event, waiting: Sequence[Waiting], facts: Facts, held: Mapping[str, StoredEvent]
+        self,
+        session: Session,
+        stop: asyncio.Event,
+        waiting: Sequence[Waiting],
+        facts: Facts,
+        held: Mapping[str, StoredEvent],
     ) -> dict[int, Outcome]:
         items: list[Item] = []
         outcomes: dict[int, Outcome] = {}
@@ -93,11 +137,7 @@ class Messenger:
                 items.append(composer.transactional_item(self._stationery, one, _about(one, facts, held)))
             except ContentError as error:
                 outcomes[one.id] = Refused(str(error), Stage.LOCAL)
-        try:
-            async with self._relays.session(facts.constellation.sender.email) as session:
-                outcomes.update(await signed.send(session, items, self._stationery.signer, self._clock(), stop.is_set))
-        except RelayUnreachable as error:
-            log.warning("relay unreachable", reason=str(error))
+        outcomes.update(await signed.send(session, items, self._stationery.signer, self._clock(), stop.is_set))
         return outcomes
 
     def _settlement(self, one: Waiting, outcome: Outcome | None, now: datetime) -> Settlement:

@@ -32,9 +32,11 @@ class Bucket:
         return self.spoken_until + timedelta(seconds=mails / self.per_second)
 
 
-async def open_bucket(connection: AsyncConnection, name: str, per_second: float, now: datetime) -> Bucket:
-    """Look into a bucket, and keep others from it until the transaction ends."""
-    held = max(_HELD, timedelta(seconds=1 / per_second))
+async def open_bucket(
+    connection: AsyncConnection, name: str, per_second: float, now: datetime, *, least: int = 1
+) -> Bucket:
+    """Look into a bucket, and keep others from it until the transaction ends; it holds `least` mails at least."""
+    held = max(_HELD, timedelta(seconds=least / per_second))
     await connection.execute(
         statements.insert(connection, bucket).values(name=name, spoken_until=now - held).on_conflict_do_nothing()
     )

@@ -4,14 +4,15 @@ The first that can is asked: by priority, and among those of one priority in tur
 alone, longer each time, and then tried by a single connection; mail goes through the others meanwhile.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 import structlog
 
-from newsletter.delivery import backoff
+from newsletter.delivery import backoff, patience
 from newsletter.delivery.relay import Relay, RelayUnreachable
 from newsletter.delivery.session import Session
 
@@ -24,17 +25,35 @@ class Member:
 
     name: str
     relay: Relay
-    lent: int = 0
+    lent: dict[bool, int] = field(default_factory=lambda: {False: 0, True: 0})
+    """How many connections are in use, for what is urgent and for what is not."""
     failures: int = 0
     reason: str = ""
     rests_until: datetime | None = None
+    given_until: dict[bool, datetime] = field(default_factory=dict)
+    """Until when it has had all it may be given, of what is urgent and of what is not."""
     turn: float = 0.0
 
-    def is_ready(self, now: datetime) -> bool:
-        """Whether another connection of it may be used: of one that failed, a single one tries it."""
-        if self.rests_until is not None and now < self.rests_until:
+    def is_ready(self, now: datetime, *, urgent: bool = False) -> bool:
+        """Whether another connection of it may be used: of one that failed, a single one tries it.
+
+        What is urgent has one of its own, since campaigns have theirs in use for hours.
+        """
+        if self.busy_until(now, urgent=urgent) is not None:
             return False
-        return self.lent < (1 if self.failures else self.relay.settings.connections)
+        if self.failures:
+            return not self.in_use
+        return self.lent[urgent] < (1 if urgent else self.relay.settings.connections)
+
+    @property
+    def in_use(self) -> int:
+        """How many of its connections are in use."""
+        return sum(self.lent.values())
+
+    def busy_until(self, now: datetime, *, urgent: bool) -> datetime | None:
+        """Until when nothing may be offered to it, if that is so."""
+        ends = [end for end in (self.rests_until, self.given_until.get(urgent)) if end is not None and now < end]
+        return max(ends, default=None)
 
     def failed(self, reason: str, now: datetime) -> None:
         """Leave it alone for a while."""
@@ -46,9 +65,9 @@ class Member:
         """It answered."""
         self.failures, self.reason, self.rests_until = 0, "", None
 
-    def rest(self, until: datetime) -> None:
+    def rest(self, until: datetime, *, urgent: bool = False) -> None:
         """It has been given what it may be given until then."""
-        self.rests_until = until
+        self.given_until[urgent] = until
 
 
 class AllBusy(RelayUnreachable):
@@ -73,27 +92,36 @@ class Relays:
 
     @asynccontextmanager
     async def session(self, sender: str = "") -> AsyncIterator[Session]:
-        """Lend a session of a relay that mail from this address goes through. Raises RelayUnreachable."""
-        async with self.lend(sender) as (_, session):
+        """Lend a session for what is urgent and not counted: a few mails to staff. Raises RelayUnreachable."""
+        async with self.lend(sender, urgent=True) as (_, session):
             yield session
 
     @asynccontextmanager
-    async def lend(self, sender: str = "") -> AsyncIterator[tuple[Member, Session]]:
-        """Lend a session, and say whose; relays that take no connection are passed over. Raises RelayUnreachable."""
+    async def lend(
+        self, sender: str = "", stop: asyncio.Event | None = None, *, urgent: bool = False
+    ) -> AsyncIterator[tuple[Member, Session]]:
+        """Lend a session of a relay that mail from this address goes through, and say whose.
+
+        Relays that take no connection are passed over. Raises RelayUnreachable. Once `stop` is set, nobody waits for a
+        connection any more.
+        """
         while True:
-            member = self._next(sender)
-            member.lent += 1
+            member = self._next(sender, urgent=urgent)
+            member.lent[urgent] += 1
             try:
                 async with AsyncExitStack() as lent:
                     try:
-                        session = await lent.enter_async_context(member.relay.session())
+                        opening = lent.enter_async_context(member.relay.session())
+                        session = await (opening if stop is None else patience.unless_stopped(stop, opening))
+                    except patience.Stopped:
+                        raise AllBusy("the sender is being stopped", None) from None
                     except RelayUnreachable as error:
                         self.fails(member, str(error))
                         continue
                     yield member, session
                     return
             finally:
-                member.lent -= 1
+                member.lent[urgent] -= 1
 
     def fails(self, member: Member, reason: str) -> None:
         """A relay took no connection, or closed one before it took anything."""
@@ -112,12 +140,12 @@ class Relays:
         for member in self.members:
             await member.relay.close()
 
-    def _next(self, sender: str) -> Member:
+    def _next(self, sender: str, *, urgent: bool) -> Member:
         now = self.clock()
         could = self._for(sender)
-        ready = [one for one in could if one.is_ready(now)]
+        ready = [one for one in could if one.is_ready(now, urgent=urgent)]
         if not ready:
-            raise self._refusal(could, now)
+            raise _refusal(could, now, urgent=urgent)
         first = min(one.relay.settings.priority for one in ready)
         return _in_turn([one for one in ready if one.relay.settings.priority == first])
 
@@ -127,12 +155,13 @@ class Relays:
         named = [one for one in self.members if domain in one.relay.settings.senders]
         return named or [one for one in self.members if not one.relay.settings.senders] or self.members
 
-    def _refusal(self, could: Sequence[Member], now: datetime) -> AllBusy:
-        ends = [one.rests_until for one in could if one.rests_until is not None and now < one.rests_until]
-        if len(ends) < len(could):
-            return AllBusy("every connection is in use", None)
-        reasons = [one.reason or f"{one.name} has been given all it may be given for now" for one in could]
-        return AllBusy("; ".join(reasons), min(ends))
+
+def _refusal(could: Sequence[Member], now: datetime, *, urgent: bool) -> AllBusy:
+    ends = [end for one in could if (end := one.busy_until(now, urgent=urgent)) is not None]
+    if len(ends) < len(could):
+        return AllBusy("every connection is in use", None)
+    reasons = [one.reason or f"{one.name} has been given all it may be given for now" for one in could]
+    return AllBusy("; ".join(reasons), min(ends))
 
 
 def _in_turn(members: Sequence[Member]) -> Member:

@@ -115,5 +115,5 @@ def pulse(work: Work) -> dict[str, Any]:
         "settled": dict(dispatcher.tally.settled),
         "campaigns": {str(number): rate for number, rate in dispatcher.tally.rates().items()},
         "domains": dispatcher.tally.domains(_MOST_DOMAINS),
-        "relays": [{"name": one.name, "busy": one.lent, "trouble": one.reason} for one in dispatcher.relays.members],
+        "relays": [{"name": one.name, "busy": one.in_use, "trouble": one.reason} for one in dispatcher.relays.members],
     }

@@ -4,15 +4,20 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import structlog
+
 from newsletter.campaigns import report, store
 from newsletter.campaigns.report import Report, Unreached
 from newsletter.clock import wall_clock
-from newsletter.database import Database, DatabaseBusy
+from newsletter.database import AWAY, Database, DatabaseBusy
 from newsletter.delivery import ledger
 from newsletter.delivery.ledger import State
 from newsletter.engine import embedded, parts, presence, status
 from newsletter.engine.embedded import Engine
+from newsletter.engine.work import one_line
 from newsletter.settings import Settings
+
+log = structlog.get_logger(__name__)
 
 _LOOK_SECONDS = 0.5
 _PATIENCE_SECONDS = 60.0
@@ -100,9 +105,13 @@ async def _work(engine: Engine, slug: str, stop: asyncio.Event, on_progress: OnP
     try:
         async with presence.shown(engine, "embedded"):
             while not engine.stop.is_set():
-                await engine.deliver_campaigns(campaign.id)
-                await engine.apply_reports()
-                wait = await _seconds_to_next(engine, campaign.id)
+                try:
+                    await engine.deliver_campaigns(campaign.id)
+                    await engine.apply_reports()
+                    wait = await _seconds_to_next(engine, campaign.id)
+                except AWAY as error:
+                    log.warning("database away, asked again", reason=one_line(error))
+                    wait = _LOOK_SECONDS
                 if wait is None or wait > _PATIENCE_SECONDS:
                     break
                 await _sleep(engine.stop, wait)
@@ -134,15 +143,25 @@ async def _watch(
     settings: Settings, database: Database, slug: str, stop: asyncio.Event, on_progress: OnProgress
 ) -> None:
     while not stop.is_set():
-        async with database.read() as connection:
-            seen = await report.read(connection, await store.find(connection, slug))
-            pulses = [one.pulse for one in await status.workers(connection, settings.engine.lease, wall_clock())]
-        settled = seen.audience - seen.waiting
-        on_progress(Progress(settled, seen.audience, status.relays(pulses), status.domains(pulses)))
-        waits_now = any(seen.states.get(state) for state in (State.QUEUED, State.SENDING))
-        if seen.status != "sending" or (not waits_now and seen.waiting):
+        try:
+            is_over = await _look(settings, database, slug, on_progress)
+        except AWAY as error:  # those who work on it ask again too
+            log.warning("database away, asked again", reason=one_line(error))
+            is_over = False
+        if is_over:
             return
         await _sleep(stop, _LOOK_SECONDS)
+
+
+async def _look(settings: Settings, database: Database, slug: str, on_progress: OnProgress) -> bool:
+    """Show how far it is; whether there is nothing more to watch for now."""
+    async with database.read() as connection:
+        seen = await report.read(connection, await store.find(connection, slug))
+        pulses = [one.pulse for one in await status.workers(connection, settings.engine.lease, wall_clock())]
+    settled = seen.audience - seen.waiting
+    on_progress(Progress(settled, seen.audience, status.relays(pulses), status.domains(pulses)))
+    waits_now = any(seen.states.get(state) for state in (State.QUEUED, State.SENDING))
+    return seen.status != "sending" or (not waits_now and bool(seen.waiting))
 
 
 async def _sleep(stop: asyncio.Event, seconds: float) -> None:

@@ -62,7 +62,7 @@ async def run(settings: Settings, database: Database, stop: asyncio.Event, clock
             async with app.open_async(), work.listening(), presence.shown(work, "procrastinate"):
                 log.info("worker started", worker=work.dispatcher.owner, shards=work.relays.connections)
                 await asyncio.gather(
-                    _hands(work, app, _SHARDS, settings.smtp.connections),
+                    _hands(work, app, _SHARDS, work.relays.connections),
                     _hands(work, app, _CHORES, len(_chores(work)) + 1),
                 )
         finally:

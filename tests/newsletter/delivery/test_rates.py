@@ -60,9 +60,11 @@ async def test_a_slow_pace_gives_one_mail_at_a_time(database: Database, clock: A
     assert await drawn(database, 5, 1 / 60, clock()) == 1
 
 
-async def given_to(database: Database, smtp: Smtp, most: int, now: datetime) -> tuple[int, datetime]:
+async def given_to(
+    database: Database, smtp: Smtp, most: int, now: datetime, *, urgent: bool = False
+) -> tuple[int, datetime]:
     async with database.begin() as connection:
-        allowed = await allowance.look(connection, "backup", smtp, most, now)
+        allowed = await allowance.look(connection, "backup", smtp, most, now, urgent=urgent)
         await allowance.spend(connection, allowed, allowed.left, now)
         return allowed.left, allowed.again_at
 
@@ -71,19 +73,33 @@ async def test_a_warm_up_allows_more_each_day_and_everything_after_its_last(data
     smtp = Smtp(warm_up=(20, 50), warm_up_from=date(2021, 1, 15))
     tomorrow = datetime(2021, 1, 16, tzinfo=UTC)
     assert (await given_to(database, smtp, 15, clock()))[0] == 15
-    assert (await given_to(database, smtp, 15, clock()))[0] == 5
+    assert (await given_to(database, smtp, 15, clock()))[0] == 3
     assert await given_to(database, smtp, 15, clock()) == (0, tomorrow)
+    assert (await given_to(database, smtp, 15, clock(), urgent=True))[0] == 2
+    assert await given_to(database, smtp, 15, clock(), urgent=True) == (0, tomorrow)
     clock.forward(days=1)
-    assert (await given_to(database, smtp, 60, clock()))[0] == 50
+    assert (await given_to(database, smtp, 60, clock()))[0] == 45
     clock.forward(days=1)
     assert (await given_to(database, smtp, 600, clock()))[0] == 600
 
 
 async def test_a_relay_gets_as_many_a_second_as_it_takes(database: Database, clock: Any) -> None:
     smtp = Smtp(per_second=10)
-    assert (await given_to(database, smtp, 150, clock()))[0] == 50
+    assert (await given_to(database, smtp, 150, clock()))[0] == 40
     left, again_at = await given_to(database, smtp, 150, clock())
     assert (left, again_at) == (0, clock() + timedelta(seconds=1))
+    assert (await given_to(database, smtp, 150, clock(), urgent=True))[0] == 10
+    assert await given_to(database, smtp, 150, clock(), urgent=True) == (0, clock() + timedelta(seconds=1))
+
+
+async def test_a_relay_that_is_slow_is_shared_by_campaigns_and_what_is_urgent(database: Database, clock: Any) -> None:
+    smtp = Smtp(per_second=0.1)
+    given = []
+    for _ in range(4):
+        given.append((await given_to(database, smtp, 150, clock()))[0])
+        given.append((await given_to(database, smtp, 150, clock(), urgent=True))[0])
+        clock.forward(seconds=20)
+    assert given == [1, 1] * 4
 
 
 NIGHT = QuietHours.read("21:00-08:00")

@@ -89,4 +89,9 @@ async def test_no_relay_has_more_connections_than_it_allows(smtp_server: Any, cl
         with pytest.raises(AllBusy, match="every connection is in use") as busy:
             await names(relays, 1)
         assert busy.value.until is None
+        assert (await held.enter_async_context(relays.lend(urgent=True)))[0].name == "a", "one more for what is urgent"
+        for one in relays.members:
+            one.rest(clock() + timedelta(seconds=1), urgent=True)
+        with pytest.raises(AllBusy, match="given all it may be given"):
+            await held.enter_async_context(relays.lend(urgent=True))
     await relays.close()

@@ -283,6 +283,11 @@ class Settings(BaseSettings):
     web: Web = Web()
     joining: Joining = Joining()
 
+    @property
+    def providers(self) -> tuple[str, ...]:
+        """Who may relay a mail, of those that hand our name for it back in a header of their own."""
+        return tuple(sorted({one.provider for one in (self.smtp, *self.relays)} - {""}))
+
     @classmethod
     def settings_customise_sources(
         cls,

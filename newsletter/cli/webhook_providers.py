@@ -60,9 +60,10 @@ def setup(name: Name, as_json: Annotated[bool, typer.Option("--json", help="Prin
         edge.say(f"    at {name}: {key.place}")
         if key.ours and not _is_set(provider, key):
             edge.say(f"    made up by you, for instance {_made_up(name, key)}")
-    if name in TOKEN_LINES and settings.smtp.provider != name:
+    if name in TOKEN_LINES and name not in settings.providers:
         edge.say(
-            f'Under [smtp], where mail goes out through it: provider = "{name}"; without, no report can be believed.'
+            f'Under [smtp] or [[relays]], where mail goes out through it: provider = "{name}"; without, no report can '
+            "be believed."
         )
     for note in guide.notes:
         edge.say(note)

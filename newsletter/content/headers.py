@@ -38,8 +38,9 @@ class Envelope:
 
     `campaign` is the campaign's slug; "" makes the mail transactional (RFC 3834: Auto-Submitted, no List-*).
     `bounce` is the address that takes returned mail ("bounce@bounces.example.org"); unsubscribing by mail and
-    complaint reports use its domain. "" leaves both out. `date` is aware. `provider` is who relays the mail: see
-    TOKEN_LINES. `archive` is where everybody may read what was sent, and `archived_at` this very mail; "" for nowhere.
+    complaint reports use its domain. "" leaves both out. `date` is aware. `providers` are those who may relay the
+    mail, each of whom finds its own of TOKEN_LINES: a repeat by another is the same mail. `archive` is where everybody
+    may read what was sent, and `archived_at` this very mail; "" for nowhere.
     """
 
     sender_name: str
@@ -51,7 +52,7 @@ class Envelope:
     date: datetime
     campaign: str = ""
     bounce: str = ""
-    provider: str = ""
+    providers: tuple[str, ...] = ()
     archive: str = ""
     archived_at: str = ""
 
@@ -63,11 +64,11 @@ class Envelope:
         date: datetime,
         campaign: str = "",
         bounce: str = "",
-        provider: str = "",
+        providers: tuple[str, ...] = (),
         archive: str = "",
         archived_at: str = "",
     ) -> "Envelope":
-        """The envelope of a constellation's mails: `settings.bounces.address` and `settings.smtp.provider`."""
+        """The envelope of a constellation's mails: `settings.bounces.address` and `settings.providers`."""
         return cls(
             sender_name=constellation.sender.name,
             sender_email=constellation.sender.email,
@@ -78,7 +79,7 @@ class Envelope:
             date=date,
             campaign=campaign,
             bounce=bounce,
-            provider=provider,
+            providers=providers,
             archive=archive,
             archived_at=archived_at,
         )
@@ -127,8 +128,7 @@ def personal(envelope: Envelope) -> Filler:
     if envelope.bounce:
         lines.append("CFBL-Feedback-ID: %(token)s")
         ways_out.append(f"<mailto:unsubscribe+%(token)s@{_ascii_domain(envelope.bounce)}>")
-    if envelope.provider:
-        lines.append(TOKEN_LINES[envelope.provider])
+    lines += [TOKEN_LINES[name] for name in envelope.providers]
     if envelope.campaign:
         # One line, however long: relays that meet a folded List-Unsubscribe refold it, and DKIM breaks.
         lines.append("List-Unsubscribe: " + ", ".join(ways_out))

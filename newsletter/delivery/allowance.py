@@ -2,19 +2,25 @@
 
 Every mail counts. Of either, campaigns leave a part to mails about what one person did, which so never wait for a
 campaign: what a second takes, and a tenth of the day.
+
+A relay that says of itself that it has no room or no time is given less for a while, as receivers are who ask for that.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 
+import structlog
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from newsletter.delivery import rates
+from newsletter.delivery import rates, slowing
 from newsletter.delivery.rates import Bucket
-from newsletter.settings import Smtp
+from newsletter.settings import Delivery, Smtp
 from newsletter.tables import relay_day
 from subscribers import statements
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,18 +43,26 @@ def today(settings: Smtp, now: datetime) -> int | None:
 
 
 async def look(
-    connection: AsyncConnection, relay: str, settings: Smtp, most: int, now: datetime, *, urgent: bool = False
+    connection: AsyncConnection,
+    relay: str,
+    settings: Smtp,
+    policy: Delivery,
+    most: int,
+    now: datetime,
+    *,
+    urgent: bool = False,
 ) -> Allowance:
     """What the relay may be given, `most` if nothing limits it. Others wait until this transaction ends.
 
     `urgent` is what one person waits for: it may take what campaigns leave.
     """
     left, again_at, bucket = most, now, None
-    if settings.per_second:
-        kept = 0 if urgent else max(1, int(settings.per_second))
-        bucket = await rates.open_bucket(connection, f"relay {relay}", settings.per_second, now, least=2)
+    per_second = await _pace(connection, relay, settings, policy, now)
+    if per_second:
+        kept = 0 if urgent else max(1, int(per_second))
+        bucket = await rates.open_bucket(connection, _name(relay), per_second, now, least=2)
         left = max(min(left, bucket.left - kept), 0)
-        again_at = bucket.again_at(kept + max(1, min(most, int(settings.per_second))))
+        again_at = bucket.again_at(kept + max(1, min(most, int(per_second))))
     allowed = today(settings, now)
     if allowed is not None:
         allowed -= 0 if urgent else allowed // 10
@@ -73,10 +87,34 @@ async def spend(connection: AsyncConnection, allowance: Allowance, mails: int, n
         )
 
 
+async def heed(
+    connection: AsyncConnection, relay: str, settings: Smtp, replies: Iterable[str], policy: Delivery, now: datetime
+) -> None:
+    """Give less to a relay that asks for it often enough, by 4xx replies that are its own affair."""
+    said = [(_name(relay), reply) for reply in replies]
+    usual = {_name(relay): settings.per_second} if settings.per_second else {}
+    for one in await slowing.note(connection, said, usual, policy, now):
+        log.warning("relay asked for less", relay=relay, per_second=one.per_second, reply=one.reply)
+
+
 async def given_today(connection: AsyncConnection, relay: str, now: datetime) -> int:
     """How many mails a relay that warms up was given on this day (UTC)."""
     of_today = select(relay_day.c.mails).where(relay_day.c.relay == relay, relay_day.c.day == _day(now))
     return await connection.scalar(of_today.with_for_update()) or 0
+
+
+async def _pace(
+    connection: AsyncConnection, relay: str, settings: Smtp, policy: Delivery, now: datetime
+) -> float | None:
+    """How many mails a second it takes, or takes now; None for as many as there are."""
+    slow = (await slowing.current(connection, policy, now)).get(_name(relay))
+    limits = [settings.per_second or None, slow.per_second if slow else None]
+    return min((one for one in limits if one is not None), default=None)
+
+
+def _name(relay: str) -> str:
+    """What a relay is called beside families and domains, none of which has a space."""
+    return f"relay {relay}"
 
 
 def _day(now: datetime) -> str:

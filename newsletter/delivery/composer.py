@@ -49,7 +49,7 @@ class Stationery:
     links: Links
     signer: Signer
     bounce_address: str
-    provider: str = ""
+    providers: tuple[str, ...] = ()
     templates: Path | None = None
 
     def values(
@@ -119,7 +119,7 @@ class Mailing:
                 date=date,
                 campaign=self._slug,
                 bounce=paper.bounce_address,
-                provider=paper.provider,
+                providers=paper.providers,
                 archive=f"{self._facts.public_url}/events",
                 archived_at=self._facts.archive_url,
             )
@@ -165,7 +165,7 @@ def transactional_item(stationery: Stationery, waiting: Waiting, facts: Facts) -
         move = stationery.links.token(Purpose.MOVE, waiting.subscriber_id, issued_at=waiting.created_at)
         values["move_url"] = f"{stationery.public_url}/move/{move}"
     envelope = Envelope.of(
-        facts.constellation, date=waiting.created_at, bounce=stationery.bounce_address, provider=stationery.provider
+        facts.constellation, date=waiting.created_at, bounce=stationery.bounce_address, providers=stationery.providers
     )
     skeleton = compiler.compile(
         waiting.kind, facts, facets_of(waiting), envelope=envelope, templates=stationery.templates

@@ -29,6 +29,7 @@ from newsletter.delivery.outcome import Accepted, Deferred, Outcome, Refused, St
 from newsletter.delivery.refusal import OnRefused, Refusal
 from newsletter.delivery.relays import AllBusy, Member, Relays
 from newsletter.delivery.session import Session
+from newsletter.delivery.slowing import is_relays_own
 from newsletter.delivery.tally import Tally
 from newsletter.settings import Delivery, Settings
 from newsletter.tables import campaign as campaigns
@@ -77,11 +78,12 @@ class _Campaign:
 
 @dataclass(frozen=True, slots=True)
 class _Done:
-    """What became of a window: for the ledger, for feedback, and what each domain said to put us off."""
+    """What became of a window: for the ledger, for feedback, what each domain said to put us off, and the relay."""
 
     settled: Sequence[Settlement]
     refused: Sequence[Refusal]
     put_off: Mapping[str, Sequence[str]]
+    held_up: Sequence[str]
 
 
 class Dispatcher:
@@ -202,6 +204,7 @@ class Dispatcher:
                 settled=[self._settlement(campaign, due, outcomes.get(due.subscriber_id), now) for due in window.due],
                 refused=_refusals(hold.campaign_id, window.due, outcomes),
                 put_off=_put_off(window.due, outcomes),
+                held_up=[one.reply for one in outcomes.values() if isinstance(one, Deferred) and is_relays_own(one)],
             )
             following = await self._lasting(stop, self._settling(campaign, member, hold, window, done, is_last))
             self.tally.add(hold.campaign_id, window.due, done.settled)
@@ -225,6 +228,8 @@ class Dispatcher:
             await ledger.settle(connection, hold, done.settled, now)
             if done.put_off:
                 await campaign.gate.heed(connection, done.put_off, now)
+            if done.held_up:
+                await allowance.heed(connection, member.name, member.relay.settings, done.held_up, self._policy, now)
             if done.refused:
                 await self._on_refused(connection, done.refused, now)
             if is_last():
@@ -246,7 +251,7 @@ class Dispatcher:
         """Claim as many of the next as a window holds, and as the relay may be given."""
         now = self._clock()
         limits = member.relay.settings
-        allowed = await allowance.look(connection, member.name, limits, self._policy.window, now)
+        allowed = await allowance.look(connection, member.name, limits, self._policy, self._policy.window, now)
         if not allowed.left:
             member.rest(allowed.again_at)
             return Window((), after_id, exhausted=True)
@@ -370,6 +375,8 @@ def _put_off(people: Sequence[Due], outcomes: Mapping[int, Outcome]) -> dict[str
     said: dict[str, list[str]] = {}
     for due in people:
         outcome = outcomes.get(due.subscriber_id)
-        if isinstance(outcome, Deferred) and outcome.stage in (Stage.RCPT, Stage.BODY):
+        if not isinstance(outcome, Deferred) or is_relays_own(outcome):
+            continue
+        if outcome.stage in (Stage.RCPT, Stage.BODY):
             said.setdefault(due.address.rpartition("@")[2].lower(), []).append(outcome.reply)
     return said

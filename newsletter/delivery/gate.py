@@ -68,6 +68,7 @@ class Gate:
     async def heed(self, connection: AsyncConnection, replies: Mapping[str, Sequence[str]], now: datetime) -> None:
         """Slow the families whose 4xx replies, by the domain that they came from, ask for fewer mails."""
         told = [(self._to(domain), reply) for domain, said in replies.items() for reply in said]
+        told = [(to, reply) for to, reply in told if slowing.asks_for_less(reply)]
         for one in await slowing.note(connection, told, self._paces, self._policy, now):
             log.warning("receivers asked for less", to=one.to, per_second=one.per_second, reply=one.reply)
 

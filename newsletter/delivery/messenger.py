@@ -12,7 +12,7 @@ from newsletter.constellation.store import StoredEvent
 from newsletter.content.errors import ContentError
 from newsletter.content.facts import Facts
 from newsletter.database import Database
-from newsletter.delivery import allowance, backoff, composer, patience, signed, transactional
+from newsletter.delivery import allowance, backoff, composer, patience, signed, slowing, transactional
 from newsletter.delivery.composer import Stationery
 from newsletter.delivery.ledger import State
 from newsletter.delivery.offer import Item
@@ -90,7 +90,7 @@ class Messenger:
         limits = member.relay.settings
         async with self._database.begin() as connection:
             now = self._clock()
-            allowed = await allowance.look(connection, member.name, limits, _WINDOW, now, urgent=True)
+            allowed = await allowance.look(connection, member.name, limits, self._policy, _WINDOW, now, urgent=True)
             if not allowed.left:
                 member.rest(allowed.again_at, urgent=True)
                 return None
@@ -116,8 +116,11 @@ class Messenger:
             for one in waiting
             if isinstance(outcome := outcomes.get(one.id), Refused) and outcome.stage is Stage.RCPT
         ]
+        held_up = [one.reply for one in outcomes.values() if isinstance(one, Deferred) and slowing.is_relays_own(one)]
         async with self._database.begin() as connection:
             await transactional.settle(connection, settled, now)
+            if held_up:
+                await allowance.heed(connection, member.name, limits, held_up, self._policy, now)
             if refused:
                 await self._on_refused(connection, refused, now)
         return len(settled)

@@ -1,4 +1,4 @@
-"""Receivers who ask for fewer mails: their 4xx replies halve the pace of their family of domains; time gives it back.
+"""Who asks for fewer mails: 4xx replies halve the pace of a family of receivers, or of the relay; time gives it back.
 
 What stands in the table is the pace at its last change. How it has recovered since is a matter of the clock alone:
 doubled after each `slowed_for`, until it is as fast as before. So nothing has to wake up and mend it.
@@ -13,12 +13,16 @@ from datetime import datetime, timedelta
 from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from newsletter.delivery.outcome import Deferred, Stage
 from newsletter.settings import Delivery
 from newsletter.tables import slowed
 from subscribers import statements
 
 _ASKS_FOR_LESS = re.compile(r"(?:421|450|451|452)\b(?! [45]\.2\.)|4\d\d 4\.7\.")
 """RFC 5321 section 4.2.2 and RFC 3463 section 3.8. 4.2.x speaks of one mailbox, not of us."""
+
+_OF_ITSELF = re.compile(r"4\d\d 4\.3\.|452(?! [45]\.)")
+"""A system without room or time: RFC 3463 section 3.4, and what 452 is by RFC 5321 where nothing closer is said."""
 
 _ENOUGH = 3
 """So many replies in one window are no accident of greylisting."""
@@ -28,12 +32,12 @@ _ONCE_IN = timedelta(seconds=20)
 
 _SLOWEST = 1 / 60
 _FULL_SPEED = 8
-"""So many times faster than where it began, a family is no longer held back at all."""
+"""So many times faster than where it began, nobody is held back at all any more."""
 
 
 @dataclass(frozen=True, slots=True)
 class Slowed:
-    """A family of domains, the mails a second that it is sent for now, and the words in which it asked for less."""
+    """A family of domains or a relay, the mails a second that it is sent for now, and how it asked for less."""
 
     to: str
     per_second: float
@@ -50,8 +54,18 @@ _ALL = select(slowed)
 """Built once: every window asks."""
 
 
+def is_relays_own(answer: Deferred) -> bool:
+    """Whether a 4xx is the relay's own affair, whoever the mail is for: before it had heard that, or in so many words.
+
+    Not a 421: with that it closes, and is left alone for a while anyway.
+    """
+    if answer.reply.startswith("421"):
+        return False
+    return answer.stage is Stage.MAIL or _OF_ITSELF.match(answer.reply) is not None
+
+
 async def current(connection: AsyncConnection, policy: Delivery, now: datetime) -> dict[str, Slowed]:
-    """The families that are sent less now, by name; few, if any."""
+    """Those that are sent less now, by name; few, if any."""
     found = {}
     for row in await connection.execute(_ALL):
         pace = _recovered(row.per_second, row.at, policy, now)
@@ -67,13 +81,12 @@ async def note(
     policy: Delivery,
     now: datetime,
 ) -> list[Slowed]:
-    """Slow the families that asked for less often enough; `replies` are the family and the words of each 4xx.
+    """Slow those that asked for less often enough; `replies` are who asked, and in which words, each time.
 
     `paces` are the mails a second that each of them is sent at most anyway.
     """
-    asked = [(to, reply) for to, reply in replies if asks_for_less(reply)]
+    words = dict(asked := list(replies))
     counts = Counter(to for to, _ in asked)
-    words = dict(asked)
     begun = []
     for to in sorted(to for to, count in counts.items() if count >= _ENOUGH):
         row = (await connection.execute(select(slowed).where(slowed.c.to == to))).first()

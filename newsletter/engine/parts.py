@@ -19,7 +19,7 @@ def stationery(settings: Settings) -> Stationery:
         links=links(settings),
         signer=Signer([keys.load(one) for one in settings.dkim]),
         bounce_address=settings.bounces.address,
-        provider=settings.smtp.provider,
+        providers=settings.providers,
         templates=settings.templates,
     )
 

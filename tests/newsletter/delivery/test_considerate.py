@@ -1,5 +1,7 @@
 """What the sender considers: relays that fail or take only so much, paces, quiet hours, and who asks for less."""
 
+import email
+import json
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -9,7 +11,7 @@ from sqlalchemy import select, update
 
 from newsletter.campaigns.store import Campaign
 from newsletter.database import Database
-from newsletter.delivery import ledger, transactional
+from newsletter.delivery import ledger, slowing, transactional
 from newsletter.delivery.gate import Gate
 from newsletter.delivery.ledger import State
 from newsletter.delivery.transactional import Kind
@@ -143,6 +145,52 @@ async def test_on_a_day_of_a_warm_up_campaigns_leave_some_mails_to_those_who_wai
             assert await engine.messenger.deliver(engine.stop) == 2
             await engine.dispatcher.deliver(engine.stop)
     assert await states(database, campaign) == {State.SENT: 40}
+
+
+@pytest.mark.parametrize("verb", ["MAIL", "RCPT"])
+async def test_a_relay_that_has_no_room_itself_is_given_less_and_its_receivers_as_much_as_ever(
+    database: Database, settings: Settings, clock: Any, smtp_server: Any, start: Start, verb: str
+) -> None:
+    busy_until = clock() + timedelta(minutes=1)
+
+    def answers(given: str, _: str) -> str | None:
+        return "452 4.3.1 insufficient system storage" if given == verb and clock() < busy_until else None
+
+    async with smtp_server(answers=answers) as server, smtp_server() as spare:
+        relays = (Relay(name="spare", **spare.settings.model_dump() | {"priority": 2}),)
+        settings = over(settings, server.settings, relays=relays, delivery={"slowed_per_second": 1 / 30})
+        campaign = await start(settings, clock, 40)
+        async with embedded.opened(settings, database, clock) as engine:
+            await engine.dispatcher.deliver(engine.stop)
+            assert not server.received
+            assert len(spare.received) >= 40 - 2 * 5 - 1, "all but two windows and one mail of a slower pace"
+            async with database.read() as connection:
+                slow = await slowing.current(connection, settings.delivery, clock())
+            assert [(one.to, one.per_second) for one in slow.values()] == [("relay smtp", 1 / 30)]
+            for _ in range(30):
+                clock.forward(minutes=1)
+                await engine.dispatcher.deliver(engine.stop)
+    assert await states(database, campaign) == {State.SENT: 40}
+
+
+async def test_a_mail_is_known_to_the_provider_of_whichever_relay_takes_it(
+    database: Database, settings: Settings, clock: Any, smtp_server: Any, start: Start
+) -> None:
+    async with smtp_server() as one, smtp_server() as other:
+        relays = (Relay(name="other", **other.settings.model_dump() | {"provider": "sparkpost"}),)
+        settings = over(settings, one.settings.model_copy(update={"provider": "postmark"}), relays=relays)
+        await start(settings, clock, 40)
+        await ask_for_links(database, 3, clock())
+        async with embedded.opened(settings, database, clock) as engine:
+            await engine.dispatcher.deliver(engine.stop)
+            await engine.messenger.deliver(engine.stop)
+    assert one.received
+    assert other.received
+    for taken in [*one.received, *other.received]:
+        mail = email.message_from_bytes(taken.data)
+        token = taken.mail_from.partition("+")[2].partition("@")[0]
+        assert mail["X-PM-Metadata-token"] == token
+        assert json.loads(mail["X-MSYS-API"]) == {"metadata": {"token": token}}
 
 
 async def move(database: Database, to: str, **where: Any) -> None:

@@ -41,6 +41,10 @@ class Variants:
         self._known: dict[Facets, Skeleton] = {}
         self._same: dict[bytes, Skeleton] = {}
 
+    def __contains__(self, facets: Facets) -> bool:
+        """Whether the skeleton for readers with these facets has been compiled."""
+        return facets in self._known
+
     def skeleton(self, facets: Facets) -> Skeleton:
         """The skeleton for readers with these facets."""
         found = self._known.get(facets)
@@ -52,6 +56,37 @@ class Variants:
             found = self._same.get(digest) or _assembled(parts, self._kind, self._envelope, self._calendar)
             self._known[facets] = self._same[digest] = found
         return found
+
+
+class Renderings:
+    """What was rendered last, for mails that are alike but for their date: only what differs is made anew.
+
+    Rendering takes a hundred times as long as all else that is done for a mail to one person.
+    """
+
+    def __init__(self, templates: Path | None, *, most: int = 256) -> None:
+        """`templates` is the staff's folder; where a file in it changes, nothing is known any more."""
+        self._templates, self._most = templates, most
+        self._seen: list[tuple[str, int]] = []
+        self._known: dict[tuple[str, Facts, Facets], _Parts] = {}
+
+    def refresh(self) -> None:
+        """Look whether the staff's templates have changed."""
+        files = [] if self._templates is None else sorted(self._templates.rglob("*"))
+        seen = [(str(file), file.stat().st_mtime_ns) for file in files if file.is_file()]
+        if seen != self._seen:
+            self._seen = seen
+            self._known.clear()
+
+    def compile(self, kind: str, facts: Facts, facets: Facets, *, envelope: Envelope) -> Skeleton:
+        """As the function of that name."""
+        found = self._known.get((kind, facts, facets))
+        if found is None:
+            found = _Parts(kind, facts, facets, self._templates, mandatory=bool(envelope.campaign))
+            while len(self._known) >= self._most:
+                del self._known[next(iter(self._known))]
+            self._known[kind, facts, facets] = found
+        return _assembled(found, kind, envelope, attachment.of(kind, facts, envelope.date))
 
 
 class _Parts:

@@ -1,6 +1,7 @@
 """From a person and a mailing to one message on the wire: the links, the envelope and the skeleton come together."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Protocol
 
 from newsletter.constellation import planning
 from newsletter.content import compiler
+from newsletter.content.errors import ContentError
 from newsletter.content.facts import Facets, Facts
 from newsletter.content.headers import Envelope
 from newsletter.content.skeleton import Skeleton
@@ -135,6 +137,16 @@ class Mailing:
             reader, token, self._facts, campaign_id=self._campaign_id, issued_at=self._started_at
         )
 
+    def unmade(self, readers: Iterable[Receiver]) -> list[Receiver]:
+        """Those whose variant of the mail has not been compiled yet."""
+        return [one for one in readers if facets_of(one, one.items) not in self._dated(self.dated(one))]
+
+    def make(self, readers: Iterable[Receiver]) -> None:
+        """Compile their variants: for a thread, since each takes as long as hundreds of mails."""
+        for one in readers:
+            with suppress(ContentError):  # said when their mail is made
+                self.skeleton(one)
+
     def skeleton(self, reader: Receiver) -> Skeleton:
         """The variant of the mail that this person gets."""
         return self._dated(self.dated(reader)).skeleton(facets_of(reader, reader.items))
@@ -150,7 +162,7 @@ class Mailing:
         )
 
 
-def transactional_item(stationery: Stationery, waiting: Waiting, facts: Facts) -> Item:
+def transactional_item(stationery: Stationery, renderings: compiler.Renderings, waiting: Waiting, facts: Facts) -> Item:
     """The message of one transactional mail. Raises ContentError for a value that no mail may carry."""
     token = stationery.links.delivery_token(DeliveryRef("transactional", 0, waiting.id))
     values = stationery.values(waiting, token, facts, campaign_id=0, issued_at=waiting.created_at)
@@ -167,9 +179,7 @@ def transactional_item(stationery: Stationery, waiting: Waiting, facts: Facts) -
     envelope = Envelope.of(
         facts.constellation, date=waiting.created_at, bounce=stationery.bounce_address, providers=stationery.providers
     )
-    skeleton = compiler.compile(
-        waiting.kind, facts, facets_of(waiting), envelope=envelope, templates=stationery.templates
-    )
+    skeleton = renderings.compile(waiting.kind, facts, facets_of(waiting), envelope=envelope)
     return Item(
         key=waiting.id,
         mail_from=stationery.return_path(token, facts.constellation.sender.email),

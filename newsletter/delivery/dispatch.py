@@ -61,6 +61,13 @@ class _Campaign:
     cap: Cap | None
     gate: Gate
     sender: str
+    compiling: asyncio.Lock
+
+    async def prepare(self, people: Sequence[Due]) -> None:
+        """Compile what variants of the mail they need, while everything else goes on."""
+        if self.mailing.unmade(people):
+            async with self.compiling:
+                await asyncio.to_thread(self.mailing.make, self.mailing.unmade(people))
 
     async def give_up(self, connection: AsyncConnection, hold: Hold, now: datetime) -> None:
         """Expire what waits in a shard and would come too late."""
@@ -195,6 +202,7 @@ class Dispatcher:
         window = await self._lasting(stop, begin)
         while True:
             failures: list[tuple[int, Outcome]] = []
+            await campaign.prepare(window.due)
             items, signer = _items(campaign.mailing, window, failures), self._stationery.signer
             outcomes = dict(await signed.send(session, items, signer, self._clock(), halts))
             answered = answered or not window.due or not all(map(_is_closing, outcomes.values()))
@@ -316,7 +324,9 @@ class Dispatcher:
             while len(self._campaigns) >= _KEPT_CAMPAIGNS:
                 del self._campaigns[next(iter(self._campaigns))]
             gate, sender = Gate(self._settings, kind, facts.constellation.timezone), facts.constellation.sender.email
-            self._campaigns[campaign_id] = _Campaign(mailing, about, by_hours, over_at, cap, gate, sender)
+            self._campaigns[campaign_id] = _Campaign(
+                mailing, about, by_hours, over_at, cap, gate, sender, asyncio.Lock()
+            )
         return self._campaigns[campaign_id]
 
     def _cap(self, about: About, timezone: str, useless_from: datetime) -> Cap | None:

@@ -9,6 +9,7 @@ import structlog
 
 from newsletter.constellation import store
 from newsletter.constellation.store import StoredEvent
+from newsletter.content.compiler import Renderings
 from newsletter.content.errors import ContentError
 from newsletter.content.facts import Facts
 from newsletter.database import Database
@@ -51,6 +52,7 @@ class Messenger:
         self._clock = clock
         self._on_refused = on_refused
         self._waits_for = ""
+        self._renderings = Renderings(stationery.templates)
 
     async def deliver(self, stop: asyncio.Event) -> int:
         """Send the confirmations, links and goodbyes that are due; answer how many were settled.
@@ -133,15 +135,24 @@ class Messenger:
         facts: Facts,
         held: Mapping[str, StoredEvent],
     ) -> dict[int, Outcome]:
+        items, outcomes = await asyncio.to_thread(self._composed, waiting, facts, held)  # pages wait for no template
+        outcomes.update(await signed.send(session, items, self._stationery.signer, self._clock(), stop.is_set))
+        return outcomes
+
+    def _composed(
+        self, waiting: Sequence[Waiting], facts: Facts, held: Mapping[str, StoredEvent]
+    ) -> tuple[list[Item], dict[int, Outcome]]:
+        """Their mails, and why there is none for some."""
+        self._renderings.refresh()
         items: list[Item] = []
         outcomes: dict[int, Outcome] = {}
         for one in waiting:
             try:
-                items.append(composer.transactional_item(self._stationery, one, _about(one, facts, held)))
+                about = _about(one, facts, held)
+                items.append(composer.transactional_item(self._stationery, self._renderings, one, about))
             except ContentError as error:
                 outcomes[one.id] = Refused(str(error), Stage.LOCAL)
-        outcomes.update(await signed.send(session, items, self._stationery.signer, self._clock(), stop.is_set))
-        return outcomes
+        return items, outcomes
 
     def _settlement(self, one: Waiting, outcome: Outcome | None, now: datetime) -> Settlement:
         match outcome:

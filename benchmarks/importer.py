@@ -19,7 +19,7 @@ async def imported(url: str, path: Path) -> float:
     database = databases.connect(url, for_import=True)
     try:
         begun = time.perf_counter()
-        report = await importing.run(path, begin=database.begin, hash_key="k" * 40, now=datetime.now(UTC))
+        report = await importing.run(path, begin=database.briefly, hash_key="k" * 40, now=datetime.now(UTC))
         seconds = time.perf_counter() - begun
     finally:
         await database.close()

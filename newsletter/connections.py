@@ -4,6 +4,7 @@ To take one out of SQLAlchemy's pool and to give it back takes longer than all t
 """
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -11,20 +12,24 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 
 class Connections:
-    """At most so many connections of an engine, each in one transaction at a time; who comes last waits."""
+    """At most so many connections of an engine, each in one transaction at a time.
+
+    Who finds none waits, in the order in which they came; but who is `urgent` goes before all who are not.
+    """
 
     def __init__(self, engine: AsyncEngine, *, most: int, patience: float) -> None:
         """`patience` is how many seconds one waits for a connection before TimeoutError."""
         self._engine = engine
         self._patience = patience
-        self._room = asyncio.Semaphore(most)
+        self._free = most
+        self._urgent: deque[asyncio.Future[None]] = deque()
+        self._others: deque[asyncio.Future[None]] = deque()
         self._idle: list[AsyncConnection] = []
 
     @asynccontextmanager
-    async def begin(self) -> AsyncIterator[AsyncConnection]:
+    async def begin(self, *, urgent: bool = False) -> AsyncIterator[AsyncConnection]:
         """A transaction: committed at the end, rolled back by an exception."""
-        async with asyncio.timeout(self._patience):
-            await self._room.acquire()
+        await self._enter(self._urgent if urgent else self._others)
         try:
             connection = self._idle.pop() if self._idle else await self._engine.connect()
             is_well = False  # who was cancelled in the middle of something leaves nothing that others could go on with
@@ -44,10 +49,34 @@ class Connections:
                 else:
                     await asyncio.shield(connection.close())
         finally:
-            self._room.release()
+            self._leave()
 
     async def dispose(self) -> None:
         """Close every connection that nobody uses."""
         while self._idle:
             await self._idle.pop().close()
         await self._engine.dispose()
+
+    async def _enter(self, queue: deque[asyncio.Future[None]]) -> None:
+        if self._free:
+            self._free -= 1
+            return
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        queue.append(turn)
+        try:
+            async with asyncio.timeout(self._patience):
+                await turn
+        except (asyncio.CancelledError, TimeoutError):
+            if turn.done() and not turn.cancelled():  # it came at this very moment: somebody else shall have it
+                self._leave()
+            raise
+
+    def _leave(self) -> None:
+        """Hand the place on to who is next; one who gave up waiting has cancelled their turn."""
+        for queue in (self._urgent, self._others):
+            while queue:
+                turn = queue.popleft()
+                if not turn.done():
+                    turn.set_result(None)
+                    return
+        self._free += 1

@@ -73,13 +73,16 @@ class Database:
     async def briefly(self) -> AsyncIterator[AsyncConnection]:
         """A transaction of a few small statements, such as a request makes.
 
-        On SQLite they are run without a thread, which would take several times as long as they do, and so nothing
-        else runs meanwhile: what touches many rows belongs into `begin()`.
+        On SQLite it goes before all that is not brief, and is run without a thread, which would take several times as
+        long as it does; so nothing else runs meanwhile, and what touches many rows belongs into `begin()`.
         """
-        async with self.writer.begin() as connection:
-            if self.is_sqlite:
+        if isinstance(self.writer, Connections):
+            async with self.writer.begin(urgent=True) as connection:
                 _driver(connection.sync_connection).be_brief()
-            yield connection
+                yield connection
+        else:
+            async with self.writer.begin() as connection:
+                yield connection
 
     def read(self) -> AbstractAsyncContextManager[AsyncConnection]:
         """A consistent view to read from; SQLite refuses to write through it."""

@@ -5,7 +5,8 @@ aiosqlite makes four trips to a thread for a statement and three for a transacti
 - reading happens where it is asked for, until it has taken so many steps that others would notice; then it is
   broken off and done in the thread, from its beginning;
 - writing happens in the thread, except in a transaction that was announced as brief;
-- a transaction that finds the file locked waits for it without a thread.
+- a transaction that finds the file locked waits for it without a thread;
+- one that had it locked for long leaves it alone for a moment, so that another process gets its turn.
 """
 
 import asyncio
@@ -27,7 +28,11 @@ _STEPS = 20_000
 """Of SQLite's virtual machine, about a millisecond: what a reader may take before it must go to the thread."""
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.001, 0.004
-"""Seconds between two looks at a lock."""
+"""Seconds between two looks at a lock; a brief transaction looks as often as it can."""
+
+_LONG, _COURTESY = 0.002, 0.003
+"""Seconds: after how long a lock was held others are let in, and for how long. SQLite keeps no queue: who asks for the
+lock again at once has it, and whoever looks from time to time would find it taken again and again."""
 
 
 async def connect(path: Path, *, only_reads: bool, patience: float) -> "Connection":
@@ -47,6 +52,8 @@ class Connection:
         self._at_work: asyncio.Future[Any] | None = None
         self._begin = ""
         self._is_brief = False
+        self._locked_at = 0.0
+        self._polite_until = 0.0
 
     def cursor(self) -> "Cursor":
         """A new cursor."""
@@ -114,6 +121,8 @@ class Connection:
     async def _start(self) -> None:
         """Begin; on a file that somebody else writes to, look again until they have done. Raises OperationalError."""
         begin, self._begin = self._begin, ""
+        if not self._is_brief and (wait := self._polite_until - time.monotonic()) > 0:
+            await asyncio.sleep(wait)
         until, pause = time.monotonic() + self._patience, _FIRST_PAUSE
         while True:
             try:
@@ -122,9 +131,10 @@ class Connection:
                 if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > until:
                     raise
             else:
+                self._locked_at = time.monotonic()
                 return
             await asyncio.sleep(pause)
-            pause = min(2 * pause, _LONGEST_PAUSE)
+            pause = _FIRST_PAUSE if self._is_brief else min(2 * pause, _LONGEST_PAUSE)
 
     async def _end(self, work: Callable[[sqlite3.Connection], None]) -> None:
         begun, self._begin = not self._begin, ""
@@ -133,6 +143,9 @@ class Connection:
                 await self._settled()
                 here = self._is_brief or self._only_reads or not self._connection.in_transaction
                 await (self._here(work) if here else self.in_thread(work))
+                now = time.monotonic()
+                if not self._only_reads and now - self._locked_at > _LONG:
+                    self._polite_until = now + _COURTESY
         finally:
             self._is_brief = False
 

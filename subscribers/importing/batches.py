@@ -30,8 +30,11 @@ from subscribers.suppression import address_hash
 from subscribers.tables import choice, consent, subscriber, suppression
 
 BATCH = 1024
-"""Rows of a transaction: few enough that on SQLite, where it holds the one write lock, whoever joins meanwhile waits
-for some milliseconds. The lock is free again while the rest of the next batch is read."""
+"""Rows that are read at once, and on PostgreSQL written by one transaction."""
+
+_BRIEF = 256
+"""Rows of a transaction on SQLite, which holds the one write lock: whoever joins meanwhile waits for some
+milliseconds. The lock is free again while some more rows are read."""
 
 _PIECE = 100
 """Rows read before whatever else is ready gets its turn: two milliseconds."""
@@ -67,8 +70,8 @@ async def run(
 ) -> Report:
     """Import a file. Raises ImportFailed for what is no file of people.
 
-    `begin` opens a transaction (for a dry run, one to read with will do). `mapping` is column → field. `events` are
-    the slugs that may be followed (None: any). With `asking`, whoever is pending is asked once. `rejected` is given
+    `begin` opens a brief transaction (for a dry run, one to read with will do). `mapping` is column → field. `events`
+    are the slugs that may be followed (None: any). With `asking`, whoever is pending is asked once. `rejected` is given
     each refused row, `progressed` how many rows are done and roughly of how many.
     """
     file = source.look(path)
@@ -131,13 +134,21 @@ def _account(batch: _Batch, report: Report, rejected: Callable[[Rejected], None]
 
 
 async def _take(named: list[Named], *, begin: Begin, asking: Asking | None, now: datetime, report: Report) -> None:
-    """Decide on a batch and write it. Someone may join just now by the form: then it is decided afresh."""
-    if not named:
-        return
+    """Decide on a batch and write it, by one transaction or by some. Someone may join just now by the form: then what
+    that transaction was to write is decided on afresh."""
+    while named:
+        taken = await _take_some(named, begin=begin, asking=asking, now=now, report=report)
+        named = named[taken:]
+        await asyncio.sleep(0)
+
+
+async def _take_some(named: list[Named], *, begin: Begin, asking: Asking | None, now: datetime, report: Report) -> int:
+    """Take as many as one transaction should; answer how many."""
     for _ in range(_TRIES):
         try:
             async with begin() as connection:
-                plan = await _decide(connection, named)
+                some = named[:_BRIEF] if connection.dialect.name == "sqlite" else named
+                plan = await _decide(connection, some)
                 again = await asking.never_asked(connection, plan.waiting) if asking else []
                 if not report.dry_run:
                     added = await _write(connection, plan, now=now, file=Path(report.file).name)
@@ -148,7 +159,7 @@ async def _take(named: list[Named], *, begin: Begin, asking: Asking | None, now:
         report.counts.add(plan.counts)
         if asking is not None:
             report.asked += len(again) + plan.counts.pending
-        return
+        return len(some)
     raise ImportFailed(f"{report.file}: the database kept changing underneath; import the file again to go on")
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import sqlite3
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -153,6 +154,31 @@ async def test_who_finds_the_file_locked_waits_and_lets_others_work_meanwhile(op
     other.execute("COMMIT")
     other.close()
     await writing
+
+
+async def test_who_had_the_file_locked_for_long_lets_others_in_before_they_lock_it_again(opened, tmp_path, monkeypatch):
+    monkeypatch.setattr(sqlite, "_COURTESY", 3600)
+
+    async def write() -> None:
+        async with opened.begin() as connection:
+            await connection.execute(text("INSERT INTO thing (name) VALUES ('a')"))
+            await asyncio.get_running_loop().create_future()
+
+    async with opened.begin() as connection:
+        began = time.monotonic()
+        while time.monotonic() - began < 0.01:
+            await connection.execute(text("UPDATE thing SET name = 'b'"))
+    again = asyncio.create_task(write())
+    for _ in range(10):
+        await asyncio.sleep(0)
+    other = sqlite3.connect(tmp_path / "a.sqlite3", isolation_level=None, timeout=0)
+    other.execute("BEGIN IMMEDIATE")
+    other.execute("COMMIT")
+    other.close()
+    again.cancel()
+    await asyncio.wait([again])
+    async with opened.briefly() as connection:  # which nobody has to let in
+        await connection.execute(text("INSERT INTO thing (name) VALUES ('c')"))
 
 
 async def test_patience_with_a_locked_file_has_an_end(tmp_path):

@@ -2,7 +2,9 @@
 
 import asyncio
 import codecs
+import math
 from collections import Counter
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -203,6 +205,22 @@ async def test_names_are_cleaned_and_display_names_serve_where_there_is_no_other
     assert (ana.first_name, ana.last_name, ana.address) == ("José", "Nuñez", "ANA@example.org")
     assert (ben.first_name, ben.last_name) == ("Zoë", "Lê")
     assert (cem.first_name, cem.last_name, cem.address) == ("", "Kaya", "cem@xn--bcher-kva.example")
+
+
+async def test_on_sqlite_no_transaction_of_an_import_keeps_others_from_writing_for_long(desk, people):
+    path = desk.folder / "people.csv"
+    made_up.write_csv(path, 600, 3, sorted(EVENTS))
+    dialects = []
+
+    @asynccontextmanager
+    async def begin():
+        async with people.database.briefly() as connection:
+            dialects.append(connection.dialect.name)
+            yield connection
+
+    report = await desk.take(path, begin=begin)
+    taken = report.counts.rows - sum(report.counts.refused.values())
+    assert len(dialects) == (math.ceil(taken / 256) if dialects[0] == "sqlite" else 1)
 
 
 async def test_an_address_named_twice_is_counted_and_the_first_row_counts(desk, monkeypatch):

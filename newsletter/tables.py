@@ -149,6 +149,27 @@ campaign = Table(
 )
 
 
+class HeldColumns(TypedColumns):
+    """A campaign that was due and did not start: the check before found errors, which are in `document`.
+
+    It is looked at again until `until`. Staff are told once (`told_at`), not before `tell_at`.
+    """
+
+    campaign_id: Named[int] = Column(
+        Integer, ForeignKey("campaign.id", ondelete="CASCADE"), primary_key=True, autoincrement=False
+    )
+    due_at: Named[datetime] = Column(Instant)
+    until: Named[datetime] = Column(Instant)
+    held_at: Named[datetime] = Column(Instant)
+    looked_at: Named[datetime] = Column(Instant)
+    document: Named[dict[str, Any]] = Column(Json)
+    tell_at: Named[datetime] = Column(Instant)
+    told_at: Named[datetime | None] = Column(Instant)
+
+
+held = Table("held", metadata, HeldColumns, sqlite_strict=True, sqlite_with_rowid=False)
+
+
 class AudienceColumns(TypedColumns):
     """An expression that staff keep under a name, for campaigns to come."""
 

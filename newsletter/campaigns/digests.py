@@ -3,8 +3,8 @@
 A digest looks a week ahead and a week back. What tells of something to come – save the date, invitation, reminder,
 starting soon – is in the last digest before it is due, so that nobody learns of it too late; what looks back – a story,
 thanks – is in the first digest after. Each mail of the plan is so in one digest, also when the digest's day changes. It
-is a campaign as any other, `digest/2021-02-01`: one a day at most. What still waits of the digest before – it was
-paused, or put off – is merged into the new one.
+is a campaign as any other, `digest/2021-02-01`: one a day at most, drafted when it is due, for it is checked before it
+starts. What still waits of the digest before – it was paused, or put off – is merged into the new one.
 """
 
 from collections.abc import Iterable
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, and_, case, exists, func, insert, literal, not_, or_, select, true
+from sqlalchemy import ColumnElement, and_, case, exists, func, insert, literal, not_, or_, select, true, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from newsletter.campaigns import lifecycle, store, told
@@ -61,26 +61,78 @@ async def readers(connection: AsyncConnection, now: datetime) -> int:
     return await told.count(connection, and_(audience.mailable(now), subscriber.c.rhythm == Rhythm.WEEKLY))
 
 
-async def fire(connection: AsyncConnection, settings: Settings, now: datetime) -> Fired | None:
-    """Start the digest whose moment has come, or note that it was skipped; None where none is due."""
+async def prepare(connection: AsyncConnection, settings: Settings, now: datetime) -> Campaign | Fired | None:
+    """Draft the digest whose moment has come, or note that there is nothing to tell or that it is too late; None where
+    none is due. A draft that has not started is written anew each time: it states what it would if it started now."""
     found = await _season(connection)
     if found is None:
         return None
     season, loaded_at = found
     due_at = planning.last_digest(season.digest, ZoneInfo(season.timezone), now)
     slug = _slug(due_at, season)
+    if (late := await _given_up(connection, due_at, now)) is not None:
+        return late
     if not await _is_open(connection, due_at, season):
         return None
-    if now > due_at + schedule.GRACE:
+    if now > until(due_at):
         if loaded_at > due_at:  # there was no season yet
             return None
         await _note(connection, slug, "cancelled", due_at, now)
         return Fired(slug, None)
     items, waiting = await _items(connection, due_at)
+    drafted = await _draft(connection, slug)
     if not items:
-        await _note(connection, slug, "finished", due_at, now)
+        if drafted is not None:
+            await lifecycle.cancel(connection, drafted, now)
+        else:
+            await _note(connection, slug, "finished", due_at, now)
         return Fired(slug, 0)
-    return Fired(slug, await _start(connection, settings, season, slug, items, waiting, due_at, now))
+    draft = drafted or await _note(connection, slug, "draft", due_at, now)
+    carried = _still_useful(items, waiting, due_at)
+    stated = _stated(season, settings, items, carried)
+    await connection.execute(
+        update(campaign).where(campaign.c.id == draft.id).values(document={"facts": stated.to_document()})
+    )
+    return await store.find(connection, slug)
+
+
+def until(due_at: datetime) -> datetime:
+    """Until when a digest may go out."""
+    return due_at + schedule.GRACE
+
+
+async def start(connection: AsyncConnection, settings: Settings, draft: Campaign, *, now: datetime) -> int:
+    """Start a digest that was prepared, as things stand now; answer how many it goes to.
+
+    Raises ContentError, and nothing has changed, when a template is wrong.
+    """
+    season = await constellations.current(connection)
+    due_at = draft.scheduled_at or now
+    items, waiting = await _items(connection, due_at)
+    carried = _still_useful(items, waiting, due_at)
+    stated = _stated(season, settings, items, carried)
+    lifecycle.check(stated, draft, now, settings.bounces.address, settings.templates)
+    await lifecycle.begin(connection, draft, {"facts": stated.to_document()}, now, scheduled_at=due_at)
+    about = planning.about_items(item.event for item in stated.items)
+    mask = _mask(items, [places for _, places in carried])
+    whom = and_(audience.mailable(now), audience.wanting(about), mask != 0)
+    people = select(subscriber.c.id, mask.label("digest_items")).where(whom)
+    added = await ledger.enrol(connection, draft.id, people, shard_size=settings.delivery.shard, now=now)
+    for one in waiting:
+        await lifecycle.cancel(connection, one, now)
+    if not added:
+        await ledger.finish(connection, now, draft.id)
+    return added
+
+
+async def _given_up(connection: AsyncConnection, due_at: datetime, now: datetime) -> Fired | None:
+    """Cancel a digest that was drafted, and held for so long that it is of no use; it was skipped."""
+    drafts = [one for one in await store.listed(connection) if one.kind == planning.DIGEST and one.status == "draft"]
+    for one in drafts:
+        if one.scheduled_at is None or one.scheduled_at < due_at or now > until(one.scheduled_at):
+            await lifecycle.cancel(connection, one, now)
+            return Fired(one.slug, None)
+    return None
 
 
 async def _season(connection: AsyncConnection) -> tuple[Constellation, datetime] | None:
@@ -89,7 +141,7 @@ async def _season(connection: AsyncConnection) -> tuple[Constellation, datetime]
 
 
 async def _is_open(connection: AsyncConnection, due_at: datetime, season: Constellation) -> bool:
-    taken = select(campaign.c.id).where(campaign.c.slug == _slug(due_at, season))
+    taken = select(campaign.c.id).where(campaign.c.slug == _slug(due_at, season), campaign.c.status != "draft")
     return await connection.scalar(taken) is None
 
 
@@ -101,7 +153,9 @@ async def _items(connection: AsyncConnection, due_at: datetime) -> tuple[tuple[D
     """What this digest tells of, and the digests before it of which something still waits."""
     before = await connection.scalar(
         select(func.max(campaign.c.scheduled_at)).where(
-            campaign.c.kind == planning.DIGEST, campaign.c.status != "cancelled", campaign.c.scheduled_at < due_at
+            campaign.c.kind == planning.DIGEST,
+            campaign.c.status.not_in(["draft", "cancelled"]),
+            campaign.c.scheduled_at < due_at,
         )
     )
     since = max(before, due_at - 2 * _WEEK) if before is not None else due_at - _WEEK
@@ -140,36 +194,18 @@ def _place(item: DigestItem) -> tuple[int, datetime, str]:
     return section, item.event.starts, item.event.slug
 
 
-async def _start(
-    connection: AsyncConnection,
-    settings: Settings,
-    season: Constellation,
-    slug: str,
-    items: tuple[DigestItem, ...],
-    waiting: list[Campaign],
-    due_at: datetime,
-    now: datetime,
-) -> int:
-    carried = _still_useful(items, waiting, due_at)
-    together = (*items, *(item for item, _ in carried))
-    stated = Facts(constellation=season, public_url=settings.public_url, items=together)
-    draft = await _note(connection, slug, "draft", due_at, now)
-    lifecycle.check(stated, draft, now, settings.bounces.address, settings.templates)
-    await lifecycle.begin(connection, draft, {"facts": stated.to_document()}, now, scheduled_at=due_at)
-    about = planning.about_items(item.event for item in together)
-    mask = _mask(items, [places for _, places in carried])
-    whom = and_(audience.mailable(now), audience.wanting(about), mask != 0)
-    people = select(subscriber.c.id, mask.label("digest_items")).where(whom)
-    added = await ledger.enrol(connection, draft.id, people, shard_size=settings.delivery.shard, now=now)
-    for one in waiting:
-        await lifecycle.cancel(connection, one, now)
-    if not added:
-        await ledger.finish(connection, now, draft.id)
-    return added
-
-
 _Places = list[tuple[int, int]]
 """Where an item stands in digests that wait: the campaign's number, and its bit there."""
+
+
+def _stated(
+    season: Constellation,
+    settings: Settings,
+    items: tuple[DigestItem, ...],
+    carried: list[tuple[DigestItem, _Places]],
+) -> Facts:
+    together = (*items, *(item for item, _ in carried))
+    return Facts(constellation=season, public_url=settings.public_url, items=together)
 
 
 def _still_useful(
@@ -217,6 +253,11 @@ def _is_news(event: Event, kind: str) -> ColumnElement[bool]:
     answers = planning.about(event.slug, event.kind, kind, asks=event.rsvp).answers
     meant = audience.answered(event.slug, answers) if answers else true()
     return and_(meant, not_(told.by_mail(event.slug, kind)))
+
+
+async def _draft(connection: AsyncConnection, slug: str) -> Campaign | None:
+    taken = await connection.scalar(select(campaign.c.id).where(campaign.c.slug == slug))
+    return None if taken is None else await store.find(connection, slug)
 
 
 async def _note(connection: AsyncConnection, slug: str, status: str, due_at: datetime, now: datetime) -> Campaign:

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import and_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from newsletter.campaigns import lifecycle, store, told
+from newsletter.campaigns import holding, lifecycle, store, told
 from newsletter.campaigns.store import Campaign
 from newsletter.constellation import loading, planning, schedule
 from newsletter.constellation import store as constellations
@@ -75,6 +75,8 @@ async def load(
     """
     before = {stored.event.slug: stored for stored in await constellations.events(connection)}
     loaded = await loading.load(connection, constellation, now, actor=actor)
+    afresh = (*loaded.plan.planned, *loaded.plan.skipped, *loaded.plan.withdrawn)
+    await holding.release(connection, *(f"{mail.slug}/{mail.kind}" for mail in afresh))
     notices: list[Notice] = []
     stopped: list[Stopped] = []
     over: list[str] = []

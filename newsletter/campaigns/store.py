@@ -27,7 +27,7 @@ class Campaign:
     """One mailing. `topic` is the slug of its event, whose followers are its audience (None: everyone); `about` says
     what they must want besides, and `expression` narrows them further, unless it is empty. `letters` are the words of a
     draft that was written in Markdown, and `source` is that file. Everybody may read one that
-    `is_public`, once it is sent."""
+    `is_public`, once it is sent. `forgiven` are rules that staff said may be broken when it starts."""
 
     id: int
     slug: str
@@ -40,6 +40,7 @@ class Campaign:
     facts: Facts | None
     letters: tuple[Letter, ...]
     source: str
+    forgiven: frozenset[str]
     is_public: bool
     created_at: datetime
     scheduled_at: datetime | None
@@ -88,6 +89,7 @@ def _read(row: Row[Any]) -> Campaign:
         facts=None if facts is None else Facts.from_document(facts),
         letters=tuple(Letter.from_document(letter) for letter in row.document.get("letters", [])),
         source=row.document.get("source", ""),
+        forgiven=frozenset(row.document.get("forgiven", [])),
         is_public=bool(row.is_public),
         created_at=row.created_at,
         scheduled_at=row.scheduled_at,

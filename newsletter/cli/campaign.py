@@ -8,11 +8,13 @@ from typing import Annotated
 import typer
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from newsletter.campaigns import audiences, lifecycle, mending, previewing, report, store, visibility, writing
+from newsletter.campaigns import audiences, holding, lifecycle, mending, previewing, report, store, visibility, writing
+from newsletter.campaigns.holding import Held
 from newsletter.campaigns.store import Campaign
 from newsletter.cli import campaign_checking, campaign_preview, campaign_sending, edge, grouping, reported
 from newsletter.constellation import store as constellations
 from newsletter.constellation.model import MailKind
+from newsletter.content.errors import ContentError
 from newsletter.delivery import ledger
 from newsletter.delivery.ledger import State
 from newsletter.engine import parts, sending
@@ -92,15 +94,25 @@ def list_(as_json: AsJson = False) -> None:
     """
     settings = edge.settings()
 
-    async def work() -> list[report.Report]:
+    async def work() -> tuple[list[report.Report], dict[str, Held]]:
         async with edge.opened(settings.database) as database, database.read() as connection:
-            return [await report.read(connection, one) for one in await store.listed(connection)]
+            reports = [await report.read(connection, one) for one in await store.listed(connection)]
+            return reports, await holding.listed(connection)
 
-    reports = edge.run(work())
+    reports, held = edge.run(work())
     if as_json:
-        edge.emit_json(reports)
+        edge.emit_json([{**edge.plain(one), "held": held.get(one.slug)} for one in reports])
         return
-    rows = [(r.slug, r.status, edge.moment(r.started_at), r.audience, r.states.get(State.SENT, 0)) for r in reports]
+    rows = [
+        (
+            r.slug,
+            held[r.slug].said if r.slug in held else r.status,
+            edge.moment(r.started_at),
+            r.audience,
+            r.states.get(State.SENT, 0),
+        )
+        for r in reports
+    ]
     edge.table(["campaign", "status", "started (UTC)", "people", "sent"], rows, numbers=["people", "sent"])
 
 
@@ -112,28 +124,41 @@ def show(slug: Slug, as_json: AsJson = False) -> None:
     """
     settings = edge.settings()
 
-    async def work() -> previewing.Overview:
+    async def work() -> tuple[previewing.Overview | None, Held | None]:
         async with edge.opened(settings.database) as database, database.read() as connection:
-            found = await store.find(connection, slug)
-            return await previewing.overview(connection, settings, parts.stationery(settings), found, edge.now())
+            found, held = await store.find(connection, slug), (await holding.listed(connection)).get(slug)
+            try:
+                paper = parts.stationery(settings)
+                return await previewing.overview(connection, settings, paper, found, edge.now()), held
+            except ContentError:
+                if held is None:
+                    raise
+                return None, held  # what is wrong with it is among its faults
 
-    seen = edge.run(work())
+    seen, held = edge.run(work())
     if as_json:
-        edge.emit_json(seen)
+        edge.emit_json({**({"slug": slug} if seen is None else edge.plain(seen)), "held": held})
         return
-    edge.table(
-        ["", seen.slug],
-        [
-            ("status", seen.status),
-            ("subject", seen.subject),
-            ("size", f"{seen.size / 1024:.0f} KB, as one reader gets it"),
-            ("audience", f"{seen.people:,} people" + (f" who follow {seen.topic}" if seen.topic else "")),
-            *([("of whom", seen.expression)] if seen.expression else []),
-            ("archive", seen.archive_url or "not for everybody"),
-            ("scheduled", edge.moment(seen.scheduled_at) or "no"),
-            ("started", edge.moment(seen.started_at) or "no"),
-        ],
-    )
+    rows = [] if seen is None else _overview(seen)
+    edge.table(["", slug], [*([] if held is None else _held(held)), *rows])
+
+
+def _overview(seen: previewing.Overview) -> list[tuple[str, str]]:
+    return [
+        ("status", seen.status),
+        ("subject", seen.subject),
+        ("size", f"{seen.size / 1024:.0f} KB, as one reader gets it"),
+        ("audience", f"{seen.people:,} people" + (f" who follow {seen.topic}" if seen.topic else "")),
+        *([("of whom", seen.expression)] if seen.expression else []),
+        ("archive", seen.archive_url or "not for everybody"),
+        ("scheduled", edge.moment(seen.scheduled_at) or "no"),
+        ("started", edge.moment(seen.started_at) or "no"),
+    ]
+
+
+def _held(held: Held) -> list[tuple[str, str]]:
+    since = f"{edge.moment(held.held_at)} UTC; looked at again until {edge.moment(held.until)}, then skipped"
+    return [(held.said, since), *((fault.rule, fault.text) for fault in held.faults)]
 
 
 @app.command()

@@ -2,6 +2,7 @@
 
 import textwrap
 from collections import Counter
+from dataclasses import dataclass
 from datetime import datetime
 
 import typer
@@ -23,24 +24,34 @@ async def check(settings: Settings, slug: str) -> Preflight:
         return await _checked(settings, database, slug, edge.now())
 
 
-async def required(settings: Settings, database: Database, slug: str, at: datetime, *, force: str) -> dict[str, object]:
-    """Check a campaign that is to be sent; say what was found, and end here for an error that nobody takes on them.
+@dataclass(frozen=True, slots=True)
+class Passed:
+    """A campaign may go out: without errors, or for a reason in spite of some."""
 
-    Answers what the audit keeps: the reason for going on, and the rules that were broken.
-    """
+    forced: str = ""
+    broken: tuple[str, ...] = ()
+
+    @property
+    def kept(self) -> dict[str, object]:
+        """What the audit keeps."""
+        return {"forced": self.forced, "errors": self.broken} if self.broken else {}
+
+
+async def required(settings: Settings, database: Database, slug: str, at: datetime, *, force: str) -> Passed:
+    """Check a campaign that is to be sent; say what was found, and end here for an error that nobody takes on them."""
     found = await _checked(settings, database, slug, at)
     broken = sorted({one.rule for one in found.findings if one.severity is Severity.ERROR})
     for one in found.findings:
         if one.severity is not Severity.NOTE:
             edge.warn(f"{one.severity}: {one.rule}: {one.text}")
     if not broken:
-        return {}
+        return Passed()
     if not force:
         edge.warn(
             f"Nothing was sent. Put it right, or say why it may go out: --force REASON (see campaign check {slug})."
         )
         raise typer.Exit(1)
-    return {"forced": force, "errors": broken}
+    return Passed(force, tuple(broken))
 
 
 def say(found: Preflight) -> None:

@@ -7,9 +7,10 @@ from datetime import datetime
 import typer
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from newsletter.campaigns import audiences, lifecycle, previewing, store
+from newsletter.campaigns import audiences, digests, lifecycle, previewing, store
 from newsletter.campaigns.store import Campaign
 from newsletter.cli import campaign_checking, edge, progress
+from newsletter.constellation import planning
 from newsletter.database import Database
 from newsletter.delivery.ledger import State
 from newsletter.engine import parts, sending
@@ -23,8 +24,9 @@ async def schedule(settings: Settings, slug: str, at: datetime, wanted: str | No
             await _addressed(connection, slug, wanted)
         checked = await campaign_checking.required(settings, database, slug, at, force=force)
         async with database.begin() as connection:
-            await lifecycle.schedule(connection, await store.find(connection, slug), at)
-            await edge.audit(connection, "campaign.scheduled", slug, at=at.isoformat(), **checked)
+            found = await store.find(connection, slug)
+            await lifecycle.schedule(connection, found, at, forgiven=checked.broken)
+            await edge.audit(connection, "campaign.scheduled", slug, at=at.isoformat(), **checked.kept)
     edge.say(f"{slug} will start at {edge.moment(at)} UTC, by the `newsletter serve` that runs then.")
 
 
@@ -54,14 +56,17 @@ async def _start_if_draft(settings: Settings, database: Database, slug: str, *, 
     if found.status == "sending":
         return
     waits = found.status in ("draft", "scheduled")
-    checked = await campaign_checking.required(settings, database, slug, edge.now(), force=force) if waits else {}
+    passed = campaign_checking.Passed()
+    if waits:
+        passed = await campaign_checking.required(settings, database, slug, edge.now(), force=force)
     question = f"Send “{seen.subject}” to {seen.people:,} people now?"
     if waits and not agreed and not edge.confirm(question):
         edge.warn("Nothing was sent. Without a terminal, say --yes.")
         raise typer.Exit(1)
     async with database.begin() as connection:
-        people = await lifecycle.start(connection, settings, found, now=edge.now())
-        await edge.audit(connection, "campaign.started", slug, people=people, **checked)
+        start = digests.start if found.kind == planning.DIGEST else lifecycle.start
+        people = await start(connection, settings, found, now=edge.now())
+        await edge.audit(connection, "campaign.started", slug, people=people, **passed.kept)
 
 
 async def _addressed(connection: AsyncConnection, slug: str, wanted: str | None) -> Campaign:

@@ -1,5 +1,6 @@
 """`newsletter plan`: which mail fires when, and for how many."""
 
+import textwrap
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
@@ -7,12 +8,13 @@ from zoneinfo import ZoneInfo
 
 import typer
 
-from newsletter.campaigns import digests
+from newsletter.campaigns import digests, holding
+from newsletter.campaigns.holding import Held
 from newsletter.cli import edge, grouping, skyline
-from newsletter.constellation import outlook, store
+from newsletter.constellation import outlook, planning, store
 from newsletter.constellation.model import Event
 from newsletter.constellation.outlook import Prospect
-from newsletter.constellation.schedule import PlanState
+from newsletter.constellation.schedule import DueMail, PlanState
 
 app = grouping.alone()
 
@@ -38,32 +40,20 @@ def plan(
     seen = edge.run(_plan(edge.settings().database, asked))
     moment, zone, prospects = seen.moment, seen.zone, seen.prospects
     if as_json:
-        edge.emit_json([_plain(prospect, moment) for prospect in prospects])
+        edge.emit_json([_plain(prospect, seen) for prospect in prospects])
         return
     if not prospects:
         edge.say("No mails are planned.")
         return
-    rows = [
-        (
-            f"{p.mail.due_at.astimezone(zone):%a %Y-%m-%d %H:%M}",
-            p.mail.slug,
-            f"{p.mail.kind}{', local' if p.mail.is_local else ''}",
-            "" if p.mail.state is PlanState.SKIPPED else f"{p.people:,}",
-            _state(p, moment),
-        )
-        for p in prospects
-    ]
     edge.draw(skyline.draw(seen.events, [p.mail for p in prospects], zone, moment, edge.columns()))
-    edge.table([f"due ({zone.key})", "event", "mail", "people", "state"], rows, numbers=["people"])
+    _table(seen)
+    for prospect in prospects:
+        if (held := seen.holding(prospect.mail)) is not None:
+            edge.say(textwrap.fill(f"{held.slug} is {held.said}: {held.faults[0].text}", _WIDTH))
     if seen.digest_at is not None:
-        edge.say(f"The next weekly digest: {seen.digest_at.astimezone(zone):%a %Y-%m-%d %H:%M}, for {_readers(seen)}.")
-
-
-def _moment(text: str) -> datetime:
-    try:
-        return datetime.fromisoformat(text)
-    except ValueError as error:
-        raise typer.BadParameter(f"{text} is no moment; write one as in 2021-02-03T09:00", param_hint="--at") from error
+        kept = [one.said for slug, one in seen.held.items() if slug.startswith(f"{planning.DIGEST}/")]
+        when = f"{seen.digest_at.astimezone(zone):%a %Y-%m-%d %H:%M}{''.join(f' ({said})' for said in kept)}"
+        edge.say(f"The next weekly digest: {when}, for {_readers(seen)}.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +66,42 @@ class _Seen:
     prospects: list[Prospect]
     digest_at: datetime | None
     weekly: int
+    held: dict[str, Held]
+
+    def holding(self, mail: DueMail) -> Held | None:
+        """What keeps a mail of the plan that is due."""
+        return self.held.get(f"{mail.slug}/{mail.kind}") if mail.state is PlanState.PLANNED else None
+
+
+def _table(seen: _Seen) -> None:
+    """The plan by rows that stay whole at 80 columns: what is too long for its column goes on after a hyphen."""
+    rows = [
+        (
+            f"{p.mail.due_at.astimezone(seen.zone):%a %Y-%m-%d %H:%M}{'*' if p.mail.is_local else ''}",
+            p.mail.slug,
+            p.mail.kind.value,
+            "" if p.mail.state is PlanState.SKIPPED else f"{p.people:,}",
+            _state(p, seen),
+        )
+        for p in seen.prospects
+    ]
+    heads = ["due", "event", "mail", "people", "state"]
+    widths = [max(len(cell) for cell in column) for column in zip(heads, *rows, strict=True)]
+    room = max(12, edge.columns() - sum(widths) + widths[1] - _BETWEEN * (len(heads) - 1))
+    folded = [(due, textwrap.fill(slug, room), *others) for due, slug, *others in rows]
+    edge.table(heads, folded, numbers=["people"], whole=[head for head in heads if head != "event"])
+    local = "; * by each reader's own" if any(p.mail.is_local for p in seen.prospects) else ""
+    edge.say(f"By the clock of {seen.zone.key}{local}.")
+
+
+_WIDTH, _BETWEEN = 80, 3
+
+
+def _moment(text: str) -> datetime:
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError as error:
+        raise typer.BadParameter(f"{text} is no moment; write one as in 2021-02-03T09:00", param_hint="--at") from error
 
 
 async def _plan(url: str, asked: datetime) -> _Seen:
@@ -86,17 +112,20 @@ async def _plan(url: str, asked: datetime) -> _Seen:
         prospects = await outlook.read(connection, moment)
         digest_at = await digests.next_due(connection, moment)
         weekly = await digests.readers(connection, moment)
-        return _Seen(moment, zone, season.events, prospects, digest_at, weekly)
+        held = await holding.listed(connection)
+        return _Seen(moment, zone, season.events, prospects, digest_at, weekly, held)
 
 
 def _readers(seen: _Seen) -> str:
     return "1 person who chose it" if seen.weekly == 1 else f"{seen.weekly:,} people who chose it"
 
 
-def _state(prospect: Prospect, moment: datetime) -> str:
+def _state(prospect: Prospect, seen: _Seen) -> str:
     if prospect.mail.state is not PlanState.PLANNED:
         return prospect.mail.state.value
-    wait = prospect.mail.due_at - moment
+    if seen.holding(prospect.mail) is not None:
+        return "held"
+    wait = prospect.mail.due_at - seen.moment
     return f"in {_span(wait)}" if wait > timedelta() else "due"
 
 
@@ -109,7 +138,7 @@ def _span(wait: timedelta) -> str:
     return "a minute"
 
 
-def _plain(prospect: Prospect, moment: datetime) -> dict[str, object]:
+def _plain(prospect: Prospect, seen: _Seen) -> dict[str, object]:
     mail = prospect.mail
     return {
         "event": mail.slug,
@@ -118,7 +147,8 @@ def _plain(prospect: Prospect, moment: datetime) -> dict[str, object]:
         "due_at": mail.due_at,
         "local": mail.is_local,
         "state": mail.state,
-        "is_due": mail.state is PlanState.PLANNED and mail.due_at <= moment,
+        "is_due": mail.state is PlanState.PLANNED and mail.due_at <= seen.moment,
         "campaign_id": mail.campaign_id,
         "people": prospect.people,
+        "held": seen.holding(mail),
     }

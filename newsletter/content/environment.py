@@ -78,7 +78,9 @@ class _Loader(jinja2.FileSystemLoader):
         if faults:
             lines = sorted(faults, key=lambda fault: [int(number) for number in fault.split(":")[:2]])
             raise ContentError("\n".join(f"{shown(path)}:{fault}" for fault in lines), is_placed=True)
-        return _LINE_ENDS.sub(r"\1+\2", source), path, current
+        places = [Path(folder, template) for folder in self.searchpath]
+        before = places[: places.index(Path(path))]  # once staff write their own there, it is that one
+        return _LINE_ENDS.sub(r"\1+\2", source), path, lambda: current() and not any(map(Path.exists, before))
 
 
 _LINE_ENDS = re.compile(r"^((?![ \t]*(?:\{[%#](?:(?![%#]\}).)*[%#]\}[ \t]*)+$).*(?<![-+]))([%#]\})$", re.MULTILINE)

@@ -62,10 +62,10 @@ class Signer:
     """Signs messages by the keys of their senders' domains; false where there is no key at all."""
 
     def __init__(self, keys: Sequence[Key]) -> None:
-        self._keys = tuple(keys)
+        self.keys = tuple(keys)
 
     def __bool__(self) -> bool:
-        return bool(self._keys)
+        return bool(self.keys)
 
     def due(self, message: bytes, now: datetime) -> list[Due]:
         """The signatures that a message is to get; none where its From names a domain without keys.
@@ -75,7 +75,7 @@ class Signer:
         head, _, body = message.partition(b"\r\n\r\n")
         fields = _relaxed(head)
         domain = _ADDRESS.search(fields.get("from", b""))
-        keys = choosing.signing(self._keys, domain[1].decode("ascii", "replace").lower(), now) if domain else []
+        keys = choosing.signing(self.keys, domain[1].decode("ascii", "replace").lower(), now) if domain else []
         if not keys:
             return []
         names = [name for name in SIGNED if name.lower() in fields]

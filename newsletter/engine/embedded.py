@@ -35,12 +35,13 @@ class Engine(Work):
         await self.housekeeper.round()
         await self.fill_places()
         await self.messenger.deliver(self.stop)
-        await self.fire_plan()
-        await self.fire_digest()
-        await self.start_scheduled()
+        await self.starter.fire_plan()
+        await self.starter.fire_digest()
+        await self.starter.start_scheduled()
         await self.dispatcher.deliver(self.stop)
         await self.apply_reports()
         await self.tell_others()
+        await self.tell_staff()
 
     async def run(self) -> None:
         """Do rounds side by side until `stop` is set; what is in flight then is settled before it returns.
@@ -53,9 +54,10 @@ class Engine(Work):
                 self._rounds("reports", self.collect_maildir, self.apply_reports),
                 self._rounds("transactional", self.carry_out_requests, self.fill_places, self.deliver_messages),
                 self._rounds("housekeeping", self.housekeeper.round),
-                self._rounds("plan", self.fire_plan, self.fire_digest, self.start_scheduled),
+                self._rounds("plan", self.starter.fire_plan, self.starter.fire_digest, self.starter.start_scheduled),
                 self._rounds("campaigns", self.deliver_campaigns),
                 self._rounds("webhooks", self.tell_others),
+                self._rounds("staff", self.tell_staff),
             )
 
     async def deliver_campaigns(self, campaign_id: int | None = None) -> None:

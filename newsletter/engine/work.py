@@ -12,20 +12,20 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from newsletter import arrivals, attendance, feedback
-from newsletter.campaigns import digests, hours, lifecycle
-from newsletter.campaigns import store as campaigns
+from newsletter.campaigns import holding
 from newsletter.clock import Clock
-from newsletter.constellation import schedule
 from newsletter.database import Database, EngineLock
 from newsletter.delivery import transactional
 from newsletter.delivery.dispatch import Dispatcher
 from newsletter.delivery.messenger import Messenger
 from newsletter.delivery.refusal import Refusal
 from newsletter.delivery.relays import Relays
+from newsletter.delivery.staff import Staff
 from newsletter.engine import listener, mailboxes, parts
 from newsletter.engine.housekeeping import Housekeeper
+from newsletter.engine.starting import Starter
 from newsletter.errors import NewsletterError
-from newsletter.outgoing.notice import Notices
+from newsletter.outgoing import notice
 from newsletter.outgoing.telling import Teller
 from newsletter.settings import Settings
 from subscribers import attending
@@ -56,6 +56,7 @@ class Work:
     dispatcher: Dispatcher
     messenger: Messenger
     housekeeper: Housekeeper
+    starter: Starter
     lock: EngineLock
     stop: asyncio.Event
 
@@ -78,6 +79,7 @@ class Work:
             dispatcher=Dispatcher(settings, database, to, paper, clock=clock, on_refused=on_refused),
             messenger=Messenger(settings, database, to, paper, clock=clock, on_refused=on_refused),
             housekeeper=Housekeeper(database, settings.joining, settings.bounces, clock),
+            starter=Starter(settings, database, paper, clock),
             lock=lock,
             stop=asyncio.Event(),
         )
@@ -136,69 +138,13 @@ class Work:
                     return
 
     async def tell_others(self) -> None:
-        """Post what waits in the outbox, and tell staff of endpoints that take nothing any more."""
+        """Post what waits in the outbox."""
         teller = Teller(self.database, self.settings.outgoing, self.clock)
         await teller.tell(self.stop)
         await teller.forget_old()
-        await Notices(self.database, self.relays, self.settings.outgoing, self.clock).send()
 
-    async def fire_plan(self) -> None:
-        """Start a campaign for each planned mail whose time has come; one that cannot start is said and left."""
-        async with self.database.read() as connection:
-            waiting = await schedule.due(connection, self.clock())
-        if not waiting:
-            return
-        async with self.database.begin() as connection:
-            late = await schedule.expire(connection, self.clock())
-            due = await schedule.due(connection, self.clock())
-        for mail in late:
-            log.warning("planned mail skipped", about=mail.slug, kind=mail.kind, reason="it would come too late")
-        for mail in due:
-            try:
-                async with self.database.begin() as connection:
-                    await self._fire(connection, mail)
-            except NewsletterError as error:
-                log.error("planned mail not sent", about=mail.slug, kind=mail.kind, reason=str(error))
-
-    async def _fire(self, connection: AsyncConnection, mail: schedule.DueMail) -> None:
-        now = self.clock()
-        planned = await campaigns.drafted(connection, mail.slug, mail.kind, now=now)
-        if mail.is_local and planned.status in ("draft", "scheduled"):
-            readers = await lifecycle.readers(connection, planned, now)
-            first = await hours.first(connection, mail.event, mail.kind, readers) or mail.due_at
-            if first > now:
-                await schedule.put_off(connection, mail.event_id, mail.kind, first)
-                return
-        await schedule.mark_started(connection, mail.event_id, mail.kind, planned.id)
-        if planned.status in ("draft", "scheduled"):  # else staff have sent it by hand before its time
-            people = await lifecycle.start(connection, self.settings, planned, now=now, by_hours=mail.is_local)
-            log.info("campaign started", campaign=planned.slug, people=people)
-
-    async def fire_digest(self) -> None:
-        """Start the weekly digest when its moment has come; one that is too late is said and left out."""
-        async with self.database.read() as connection:
-            due_at = await digests.next_due(connection, self.clock())
-        if due_at is None or due_at > self.clock():
-            return
-        try:
-            async with self.database.begin() as connection:
-                fired = await digests.fire(connection, self.settings, self.clock())
-        except NewsletterError as error:
-            log.error("digest not sent", due_at=due_at.isoformat(), reason=str(error))
-            return
-        if fired is not None and fired.people is None:
-            log.warning("digest skipped", campaign=fired.slug, reason="it would come too late")
-        elif fired is not None:
-            log.info("campaign started", campaign=fired.slug, people=fired.people)
-
-    async def start_scheduled(self) -> None:
-        """Start the campaigns that staff scheduled for a moment that has come."""
-        async with self.database.read() as connection:
-            due = await campaigns.due(connection, self.clock())
-        for draft in due:
-            try:
-                async with self.database.begin() as connection:
-                    people = await lifecycle.start(connection, self.settings, draft, now=self.clock())
-                log.info("campaign started", campaign=draft.slug, people=people)
-            except NewsletterError as error:
-                log.error("scheduled campaign not started", campaign=draft.slug, reason=str(error))
+    async def tell_staff(self) -> None:
+        """Write to staff about what waits for them: mails that are held, endpoints that take nothing any more."""
+        staff = Staff(self.database, self.relays, self.settings.outgoing.tell_staff, self.clock)
+        for matter in (holding.TELLING, notice.TELLING):
+            await staff.tell(matter)

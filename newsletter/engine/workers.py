@@ -134,8 +134,9 @@ def _chores(work: Work) -> dict[str, tuple[Any, ...]]:
     return {
         "messages": (_EACH_SECOND, work.carry_out_requests, work.fill_places, work.deliver_messages),
         "reports": (_EACH_SECOND, work.collect_maildir, work.apply_reports),
-        "plan": (_EACH_SECOND, work.fire_plan, work.fire_digest, work.start_scheduled),
+        "plan": (_EACH_SECOND, work.starter.fire_plan, work.starter.fire_digest, work.starter.start_scheduled),
         "webhooks": (_EACH_SECOND, work.tell_others),
+        "staff": (_EACH_SECOND, work.tell_staff),
         "housekeeping": ("* * * * *", work.housekeeper.round),
         "mailbox": ("* * * * * */10", work.follow_mailbox),
     }

@@ -1,5 +1,6 @@
 """All checks of a campaign, in one list."""
 
+import asyncio
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -51,51 +52,95 @@ class Preflight:
 
 @dataclass(frozen=True, slots=True)
 class Gathered:
-    """A campaign's mails, read from the database, so that looking further needs no connection."""
+    """What a campaign states and for whom, read from the database, so that looking further needs no connection."""
 
     campaign: Campaign
     facts: Facts
-    people: int
-    mails: tuple[Mail, ...]
-    findings: tuple[Finding, ...]
+    readers: tuple[Readers, ...]
+    paper: Stationery
+    now: datetime
+
+    @property
+    def people(self) -> int:
+        """How many would get it."""
+        return sum(reader.people for reader in self.readers)
 
 
 async def gather(
     connection: AsyncConnection, settings: Settings, paper: Stationery, of: Campaign, now: datetime
 ) -> Gathered:
-    """Compile the mail of everyone who would get it now. A template that is wrong is a finding."""
+    """Read who would get it now. Raises CampaignError where its event, or what its audience names, is there no more."""
     stated = await lifecycle.facts(connection, settings, of)
     who = await gathering.readers(connection, await lifecycle.readers(connection, of, now))
-    people = sum(reader.people for reader in who)
-    found = [*_of_audience(of, stated, who, paper)]
+    return Gathered(of, stated, tuple(who), paper, now)
+
+
+def mails(gathered: Gathered) -> Iterator[Mail]:
+    """Compile the mail of everyone who would get it, each that differs once. Raises ContentError."""
+    who = list(gathered.readers) or [gathering.SOMEBODY]
+    return gathering.mails(gathered.paper, gathered.campaign, gathered.facts, who, gathered.now)
+
+
+async def check(
+    gathered: Gathered, settings: Settings, keys: Sequence[Key], *, within: float | None = None
+) -> Preflight:
+    """Run every check; what needs the network only where the settings allow it (`preflight.network`).
+
+    Mails are compiled and looked at in a thread, since that takes its time. After `within` seconds it is done with what
+    it has found: that something was not looked at is a warning.
+    """
+    loop = asyncio.get_running_loop()
+    ends_at = None if within is None else loop.time() + within
+    seen: list[Mail] = []
+    found: list[Finding] = []
+    of_mails: list[tuple[str, Finding]] = []
+    left, fault = mails(gathered), False
     try:
-        mails = tuple(gathering.mails(paper, of, stated, who or [gathering.SOMEBODY], now))
-    except ContentError as fault:
-        mails = ()
-        found += [error(Rule.TEMPLATE, line) for line in str(fault).splitlines()]
-    return Gathered(of, stated, people, mails, tuple(found))
-
-
-async def check(gathered: Gathered, settings: Settings, keys: Sequence[Key]) -> Preflight:
-    """Run every check; what needs the network only where the settings allow it (`preflight.network`)."""
-    seen = [(mail.reader, finding) for mail in gathered.mails for run in CHECKS for finding in run(mail)]
-    found = [*gathered.findings, *merged(seen, len(gathered.mails))]
-    if gathered.mails:
-        first = gathered.mails[0]
-        found += await spam.check(first.raw) if settings.preflight.spamassassin else []
-        if settings.preflight.network:
-            addresses = {address for mail in gathered.mails for address in links.to_reach(mail)}
-            found += await reaching.check(addresses, patience=settings.preflight.patience.total_seconds())
-            mailbox = gathered.facts.constellation.sender.email
-            found += await sender.check(mailbox, settings.bounces.address, keys, first.now)
-        else:
-            found.append(note(Rule.LINK_UNREACHABLE, "links and the sender's records were not looked up: no network"))
+        found += of_audience(gathered)
+        while (looked := await asyncio.to_thread(_next, left)) is not None:
+            seen.append(looked[0])
+            of_mails += looked[1]
+            if ends_at is not None and loop.time() > ends_at:
+                found.append(warning(Rule.TEMPLATE, f"after {len(seen)} different mails there was no time for others"))
+                break
+    except ContentError as wrong:
+        fault = True
+        found += [error(Rule.TEMPLATE, line) for line in str(wrong).splitlines()]
+    found += merged(of_mails, len(seen))
+    if seen and not fault:
+        try:
+            async with asyncio.timeout_at(ends_at):
+                await _ask_others(found, gathered, seen, settings, keys)
+        except TimeoutError:
+            found.append(warning(Rule.LINK_UNREACHABLE, "there was no time to ask for every link and record"))
     order = list(Severity)
     found.sort(key=lambda finding: order.index(finding.severity))
-    return Preflight(gathered.campaign.slug, gathered.people, len(gathered.mails), tuple(found))
+    return Preflight(gathered.campaign.slug, gathered.people, len(seen), tuple(found))
 
 
-def _of_audience(of: Campaign, stated: Facts, who: list[Readers], paper: Stationery) -> Iterator[Finding]:
+def _next(left: Iterator[Mail]) -> tuple[Mail, list[tuple[str, Finding]]] | None:
+    mail = next(left, None)
+    return None if mail is None else (mail, [(mail.reader, finding) for run in CHECKS for finding in run(mail)])
+
+
+async def _ask_others(
+    found: list[Finding], gathered: Gathered, seen: Sequence[Mail], settings: Settings, keys: Sequence[Key]
+) -> None:
+    """Add to `found` what others say, one after another: who runs out of time has what was said until then."""
+    if settings.preflight.spamassassin:
+        found += await spam.check(seen[0].raw)
+    if not settings.preflight.network:
+        found.append(note(Rule.LINK_UNREACHABLE, "links and the sender's records were not looked up: no network"))
+        return
+    mailbox = gathered.facts.constellation.sender.email
+    found += await sender.check(mailbox, settings.bounces.address, keys, gathered.now)
+    addresses = {address for mail in seen for address in links.to_reach(mail)}
+    found += await reaching.check(addresses, patience=settings.preflight.patience.total_seconds())
+
+
+def of_audience(gathered: Gathered) -> Iterator[Finding]:
+    """What there is to say of the readers, and of the languages they read. Raises ContentError."""
+    of, stated, who, paper = gathered.campaign, gathered.facts, list(gathered.readers), gathered.paper
     if not who:
         yield warning(Rule.AUDIENCE, "nobody would get it now")
     for wanted, given, people in gathering.wanted_in_vain(of.kind, stated, who, paper):

@@ -32,9 +32,11 @@ async def check(raw: bytes) -> list[Finding]:
         async with asyncio.timeout(_PATIENCE):
             said, _ = await process.communicate(raw.replace(b"\r\n", b"\n"))
     except TimeoutError:
-        process.kill()
-        await process.wait()
         return [warning(Rule.SPAM_SCORE, f"SpamAssassin did not answer within {_PATIENCE:.0f} seconds")]
+    finally:
+        if process.returncode is None:  # also where somebody else has no more time
+            process.kill()
+            await process.wait()
     return [_judged(said.decode(errors="replace"))]
 
 

@@ -133,7 +133,7 @@ async def test_an_audience_that_cannot_be_told_any_more_stops_the_campaign_and_n
         await lifecycle.schedule(connection, draft, now)
         await connection.execute(update(subscriber).values(fields={}))
     async with embedded.opened(settings, database, lambda: now) as engine:
-        await engine.start_scheduled()
+        await engine.starter.start_scheduled()
     async with database.read() as connection:
         assert (await store.find(connection, "closing/invitation")).status == "scheduled"
         assert await connection.scalar(select(func.count()).select_from(delivery)) == 0

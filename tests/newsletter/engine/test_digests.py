@@ -9,8 +9,10 @@ from typing import Any
 
 import pytest
 from sqlalchemy import delete, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from newsletter.campaigns import digests, explaining, lifecycle, replanning, store
+from newsletter.campaigns.store import Campaign
 from newsletter.constellation import schedule
 from newsletter.constellation.model import Constellation, Digest
 from newsletter.database import Database
@@ -95,6 +97,12 @@ async def season(
             for who, rhythm in ((WEEKLY, Rhythm.WEEKLY), (WALKER, Rhythm.WEEKLY), (CALM, Rhythm.ESSENTIALS)):
                 await opened.rhythm(who, rhythm)
             yield opened
+
+
+async def fire(connection: AsyncConnection, season: Season) -> None:
+    draft = await digests.prepare(connection, season.engine.settings, season.clock())
+    assert isinstance(draft, Campaign)
+    await digests.start(connection, season.engine.settings, draft, now=season.clock())
 
 
 def of(who: str, arrived: list[tuple[str, str]]) -> list[str]:
@@ -183,7 +191,7 @@ async def test_what_waits_of_a_digest_is_merged_into_the_next_and_comes_once(
     await season.until(datetime(2021, 2, 15, 13, 59, tzinfo=UTC))
     season.clock.now = datetime(2021, 2, 15, 14, tzinfo=UTC)
     async with database.begin() as connection:  # the story's digest starts, and is paused before anything goes out
-        await digests.fire(connection, season.engine.settings, season.clock())
+        await fire(connection, season)
         await lifecycle.pause(connection, await store.find(connection, "digest/2021-02-15"))
     before = len(season.server.received)
     await season.until(datetime(2021, 2, 22, 14, tzinfo=UTC))
@@ -226,7 +234,7 @@ async def test_who_mutes_an_event_between_the_digest_s_start_and_their_turn_does
     await season.until(datetime(2021, 2, 8, 13, 59, tzinfo=UTC))
     season.clock.now = datetime(2021, 2, 8, 14, tzinfo=UTC)
     async with database.begin() as connection:
-        await digests.fire(connection, season.engine.settings, season.clock())
+        await fire(connection, season)
         number = select(subscriber.c.id).where(subscriber.c.address == f"{WEEKLY}@example.org").scalar_subquery()
         await connection.execute(insert(choice).values(subscriber_id=number, topic="opening", stance="mute"))
         walk = choice.c.topic == "portfolio-walk"

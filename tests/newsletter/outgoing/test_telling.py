@@ -16,9 +16,10 @@ from newsletter.constellation.model import Constellation
 from newsletter.database import Database
 from newsletter.delivery.relay import Relay
 from newsletter.delivery.relays import Member, Relays
+from newsletter.delivery.staff import Staff
 from newsletter.outgoing import endpoints, outbox
 from newsletter.outgoing.endpoints import Endpoint
-from newsletter.outgoing.notice import Notices
+from newsletter.outgoing.notice import TELLING
 from newsletter.outgoing.outbox import Delivery, State
 from newsletter.outgoing.telling import Teller
 from newsletter.outgoing.types import Type
@@ -141,10 +142,10 @@ async def test_after_days_it_is_turned_off_and_staff_are_told_once(
     await join(database, clock(), "late@example.org")
     assert len((await looked(database))[0]) == 1, "nothing more is kept for it"
     async with smtp_server() as server:
-        notices = Notices(database, through(server.settings, clock), HERE, clock)
-        await notices.send()
-        await notices.send()
-        await notices.relays.close()
+        staff = Staff(database, through(server.settings, clock), "", clock)
+        await staff.tell(TELLING)
+        await staff.tell(TELLING)
+        await staff.relays.close()
     (mail,) = server.received
     assert mail.rcpt_to == constellation.contact
     told = email.message_from_bytes(mail.data, policy=email.policy.default)
@@ -164,15 +165,14 @@ async def test_staff_are_told_later_when_the_relay_is_away(
         await outbox.disable(connection, one.id, "it answered 410 Gone", clock())
     nowhere = Smtp(host="127.0.0.1", port=unused_tcp_port, tls="none")
     away = through(nowhere, clock)
-    policy = Outgoing(tell_staff="ops@example.org")
-    await Notices(database, away, policy, clock).send()
+    await Staff(database, away, "ops@example.org", clock).tell(TELLING)
     async with smtp_server() as server:
-        notices = Notices(database, through(server.settings, clock), policy, clock)
-        await notices.send()
+        staff = Staff(database, through(server.settings, clock), "ops@example.org", clock)
+        await staff.tell(TELLING)
         assert server.received == [], "not again at once"
         clock.forward(minutes=11)
-        await notices.send()
-        await notices.relays.close()
+        await staff.tell(TELLING)
+        await staff.relays.close()
     assert [mail.rcpt_to for mail in server.received] == ["ops@example.org"]
 
 

@@ -41,13 +41,14 @@ async def test_each_mail_that_differs_is_looked_at_once_as_its_longest_reader_ge
         made = await store.draft(connection, "opening", "invitation", now=now)
         seen = await running.gather(connection, settings, parts.stationery(settings), made, now)
     assert seen.people == 9
-    assert [(mail.reader, mail.people) for mail in seen.mails] == [
+    mails = list(running.mails(seen))
+    assert [(mail.reader, mail.people) for mail in mails] == [
         ("en, without a name", 3),
         ("en", 3),
         ("de, Asia/Tokyo", 1),
     ]
-    assert str(seen.mails[2].message["To"]).count("Ŵ") == len("Zoë") + 60
-    assert [finding.text for finding in seen.findings] == [
+    assert str(mails[2].message["To"]).count("Ŵ") == len("Zoë") + 60
+    assert [finding.text for finding in running.of_audience(seen)] == [
         "2 people read de, and would get it in en",
         "one person reads es, and would get it in en",
     ]
@@ -68,7 +69,7 @@ async def test_a_translation_that_is_there_is_used_and_what_it_lacks_is_said(
     async with database.begin() as connection:
         made = await store.draft(connection, "opening", "invitation", now=now)
         seen = await running.gather(connection, settings, parts.stationery(settings), made, now)
-    assert [finding.text for finding in seen.findings] == [
+    assert [finding.text for finding in running.of_audience(seen)] == [
         "one person reads es, and would get it in en",
         "invitation: there is no subject.de.txt; readers of de get subject.txt",
         "invitation: there is no body.de.txt; readers of de get body.txt",

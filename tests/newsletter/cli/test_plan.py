@@ -1,0 +1,41 @@
+"""`newsletter plan`: what fires when, in rows that stay whole."""
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+_ROW = re.compile(
+    r" \w{3} \d{4}-\d\d-\d\d \d\d:\d\d(?P<local>[* ]) +[\w-]+ +(?P<mail>[a-z-]+) +(?:\d+ +)?(?:skipped|in \d+ \w+) *"
+)
+LONG = "studio-weekend-in-the-old-lighthouse"
+
+
+@pytest.fixture
+def season(newsletter: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
+    """The sample season with a long slug, far in its zone's name, and a mail by readers' own clocks."""
+    monkeypatch.chdir(tmp_path)
+    assert newsletter("init").code == 0
+    file = tmp_path / "constellation.toml"
+    text = file.read_text(encoding="utf-8").replace('"studio-weekend"', f'"{LONG}"')
+    text = text.replace('"America/New_York"', '"America/Argentina/ComodRivadavia"', 1)
+    file.write_text(text.replace('at = "09:00"', 'at = "09:00 local"', 1), encoding="utf-8")
+    for step in (("db", "upgrade"), ("constellation", "load", "--yes", "constellation.toml")):
+        assert newsletter(*step).code == 0
+    return newsletter
+
+
+def test_no_row_is_torn_at_80_columns(season: Callable[..., Any]) -> None:
+    done = season("plan", "--at", "2021-01-01T09:00")
+    lines = done.out.splitlines()
+    assert max(map(len, lines)) <= 80
+    planned = json.loads(season("plan", "--json").out)
+    rows = [found for line in lines if (found := _ROW.fullmatch(line))]
+    assert [row["mail"] for row in rows] == [mail["kind"] for mail in planned]
+    assert [row["local"] == "*" for row in rows] == [mail["local"] for mail in planned]
+    table = [line.strip() for line in lines]
+    assert any(line and LONG.endswith(f"-{line}") for line in table), "a slug goes on after a hyphen"
+    assert "By the clock of America/Argentina/ComodRivadavia; * by each reader's own." in lines

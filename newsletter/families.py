@@ -14,6 +14,20 @@ _DOMAINS = {
     "qq": r"(?:vip\.)?qq\.com|foxmail\.com",
     "netease": r"(?:163|126|yeah)\.(?:com|net)",
 }
+_HOSTS = {
+    "gmail": ("google.com", "googlemail.com"),
+    "outlook": ("outlook.com", "mx.microsoft"),
+    "yahoo": ("yahoodns.net",),
+    "icloud": ("icloud.com",),
+    "gmx": ("gmx.net", "gmx.com"),
+    "proton": ("protonmail.ch", "proton.ch"),
+    "mailru": ("mail.ru",),
+    "yandex": ("yandex.net", "yandex.ru"),
+    "qq": ("qq.com",),
+    "netease": ("netease.com", "163.com"),
+}
+"""Where the hosts are that take mail for a family's own domains and for those of its customers."""
+
 _WHICH = re.compile("|".join(f"(?P<{name}>{domains})" for name, domains in _DOMAINS.items()))
 
 NAMES = frozenset(_DOMAINS)
@@ -24,3 +38,8 @@ def of(domain: str) -> str:
     """The family of a domain in lower case, or the domain itself: whose limits mail to it counts against."""
     found = _WHICH.fullmatch(domain)
     return domain if found is None else str(found.lastgroup)
+
+
+def by_host(host: str) -> str | None:
+    """The family whose mail a host takes, by its name in lower case without a dot at its end."""
+    return next((name for name, known in _HOSTS.items() if any(f".{host}".endswith(f".{one}") for one in known)), None)

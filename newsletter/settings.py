@@ -114,6 +114,7 @@ class Delivery(Section):
     most_a_day: int = Field(0, ge=0, le=1000)
     drain: timedelta = Field(timedelta(seconds=20), gt=timedelta(0))
     quiet_hours: Annotated[str, AfterValidator(setting_values.hours)] = ""
+    pace_by_mx: bool = True
     slowed_per_second: float = Field(5, gt=0)
     slowed_for: timedelta = Field(timedelta(minutes=10), gt=timedelta(0))
 

@@ -25,6 +25,7 @@ from newsletter.delivery.composer import Mailing, Stationery
 from newsletter.delivery.gate import Gate
 from newsletter.delivery.ledger import Due, Hold, Settlement, State, Window
 from newsletter.delivery.offer import Item
+from newsletter.delivery.operators import Operators
 from newsletter.delivery.outcome import Accepted, Deferred, Outcome, Refused, Stage, Uncertain
 from newsletter.delivery.refusal import OnRefused, Refusal
 from newsletter.delivery.relays import AllBusy, Member, Relays
@@ -108,6 +109,7 @@ class Dispatcher:
     ) -> None:
         self.tally = Tally()
         self.brake = Brake()
+        self.operators = Operators(settings, clock)
         self.relays = relays
         self.owner = f"{socket.gethostname()}:{os.getpid()}"
         self._settings = settings
@@ -323,7 +325,8 @@ class Dispatcher:
             cap = self._cap(about, facts.constellation.timezone, over_at or started_at + _OF_USE)
             while len(self._campaigns) >= _KEPT_CAMPAIGNS:
                 del self._campaigns[next(iter(self._campaigns))]
-            gate, sender = Gate(self._settings, kind, facts.constellation.timezone), facts.constellation.sender.email
+            gate = Gate(self._settings, kind, facts.constellation.timezone, self.operators)
+            sender = facts.constellation.sender.email
             self._campaigns[campaign_id] = _Campaign(
                 mailing, about, by_hours, over_at, cap, gate, sender, asyncio.Lock()
             )

@@ -10,10 +10,10 @@ import structlog
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from newsletter import families
 from newsletter.constellation import planning
 from newsletter.delivery import rates, slowing
 from newsletter.delivery.hours import URGENT, QuietHours
+from newsletter.delivery.operators import Operators
 from newsletter.settings import Settings
 from newsletter.tables import campaign, shard
 
@@ -45,9 +45,10 @@ class Wait:
 class Gate:
     """Lets people through for whom it is time."""
 
-    def __init__(self, settings: Settings, kind: str, timezone: str) -> None:
+    def __init__(self, settings: Settings, kind: str, timezone: str, operators: Operators) -> None:
         """`kind` is that of the mail: an urgent one knows no quiet hours. `timezone` is for who has none."""
         self._timezone = timezone
+        self._operators = operators
         self._paces = {one.to: one.per_second for one in settings.pace}
         self._policy = settings.delivery
         self._quiet = None if kind in URGENT else QuietHours.read(settings.delivery.quiet_hours)
@@ -58,22 +59,27 @@ class Gate:
         slow = await slowing.current(connection, self._policy, now)
         if not slow and not self._paces:
             return waits
-        waiting: dict[str, list[int]] = defaultdict(list)
+        to_domains: dict[str, list[int]] = defaultdict(list)
         for person in people:
             if person.subscriber_id not in waits:
-                waiting[person.address.rpartition("@")[2].lower()].append(person.subscriber_id)
+                to_domains[person.address.rpartition("@")[2].lower()].append(person.subscriber_id)
         paces = _paces(self._paces, {to: one.per_second for to, one in slow.items()})
-        return waits | await _in_turn(connection, waiting, paces, now)
+        limited: dict[str, list[int]] = defaultdict(list)
+        for domain, numbers in to_domains.items():
+            to = domain if domain in paces else self._operators.family(domain, len(numbers))
+            if to in paces:
+                limited[to] += numbers
+        return waits | await _in_turn(connection, limited, paces, now)
 
     async def heed(self, connection: AsyncConnection, replies: Mapping[str, Sequence[str]], now: datetime) -> None:
         """Slow the families whose 4xx replies, by the domain that they came from, ask for fewer mails."""
-        told = [(self._to(domain), reply) for domain, said in replies.items() for reply in said]
+        told = [(self._to(domain, len(said)), reply) for domain, said in replies.items() for reply in said]
         told = [(to, reply) for to, reply in told if slowing.asks_for_less(reply)]
         for one in await slowing.note(connection, told, self._paces, self._policy, now):
             log.warning("receivers asked for less", to=one.to, per_second=one.per_second, reply=one.reply)
 
-    def _to(self, domain: str) -> str:
-        return domain if domain in self._paces else families.of(domain)
+    def _to(self, domain: str, mails: int) -> str:
+        return domain if domain in self._paces else self._operators.family(domain, mails)
 
     def _quiet_now(self, people: Sequence[Person], now: datetime) -> dict[int, Wait]:
         if self._quiet is None:
@@ -93,14 +99,9 @@ def _paces(usual: Mapping[str, float], slow: Mapping[str, float]) -> dict[str, f
 
 
 async def _in_turn(
-    connection: AsyncConnection, waiting: Mapping[str, Sequence[int]], paces: Mapping[str, float], now: datetime
+    connection: AsyncConnection, limited: Mapping[str, Sequence[int]], paces: Mapping[str, float], now: datetime
 ) -> dict[int, Wait]:
     """Who has to wait for others of the same family, by the moment at which it is likely to be their turn."""
-    limited: dict[str, list[int]] = defaultdict(list)
-    for domain, numbers in waiting.items():
-        to = domain if domain in paces else families.of(domain)
-        if to in paces:
-            limited[to] += numbers
     waits: dict[int, Wait] = {}
     crowd = await _open_shards(connection) if limited else 1
     for to in sorted(limited):  # in one order, so that two workers never hold what the other wants

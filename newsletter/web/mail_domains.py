@@ -8,6 +8,7 @@ import dns.exception
 import dns.name
 import dns.resolver
 
+from newsletter import nameserver
 from newsletter.catalogues import Voice
 from newsletter.settings import Joining
 from subscribers.addresses import Address
@@ -44,7 +45,7 @@ class MailDomains:
             return True
         try:
             async with asyncio.timeout(_SECONDS):
-                verdict = await _takes_mail(self._resolver(), domain)
+                verdict = await _takes_mail(nameserver.resolver(self._name_server), domain)
         except (dns.exception.DNSException, OSError):  # TimeoutError is an OSError
             self._rests_until = now + _REST
             return True
@@ -52,14 +53,6 @@ class MailDomains:
             self._known.clear()
         self._known[domain] = now + _KEPT_FOR, verdict
         return verdict
-
-    def _resolver(self) -> dns.asyncresolver.Resolver:
-        if not self._name_server:
-            return dns.asyncresolver.Resolver()
-        resolver = dns.asyncresolver.Resolver(configure=False)
-        host, _, port = self._name_server.rpartition(":")
-        resolver.nameservers, resolver.port = [host], int(port)
-        return resolver
 
 
 async def _takes_mail(resolver: dns.asyncresolver.Resolver, domain: str) -> bool:

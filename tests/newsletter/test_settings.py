@@ -52,7 +52,8 @@ def test_an_unknown_table_is_named_with_its_line_and_the_nearest_right_name(writ
 def test_an_unknown_key_that_resembles_nothing_lists_the_names_there_are(write: Write) -> None:
     assert fault(write(f"{SECRETS}\n[delivery]\nxyzzy = 1\n")) == (
         "newsletter.toml:6: delivery.xyzzy: there is no such setting; known: drain, give_up_after, most_a_day, "
-        "on_uncertain, quiet_hours, retry_first, retry_longest, shard, slowed_for, slowed_per_second, window"
+        "on_uncertain, pace_by_mx, quiet_hours, retry_first, retry_longest, shard, slowed_for, "
+        "slowed_per_second, window"
     )
 
 

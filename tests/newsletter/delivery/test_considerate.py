@@ -14,12 +14,13 @@ from newsletter.database import Database
 from newsletter.delivery import ledger, slowing, transactional
 from newsletter.delivery.gate import Gate
 from newsletter.delivery.ledger import State
+from newsletter.delivery.operators import Operators
 from newsletter.delivery.transactional import Kind
 from newsletter.engine import embedded
 from newsletter.settings import Pace, Relay, Settings, Smtp
 from newsletter.tables import delivery
 from subscribers.tables import subscriber
-from tests.servers import free_ports
+from tests.servers import dns_server, free_ports
 
 Start = Callable[..., Awaitable[Campaign]]
 
@@ -279,6 +280,23 @@ async def test_receivers_who_ask_for_less_get_less_and_then_all_of_theirs(
     assert sum(1 for moment in taken if moment < first + timedelta(minutes=1)) <= 3, "one in half a minute, at first"
 
 
+async def test_a_company_whose_mail_an_operator_takes_is_sent_no_more_than_its_family(
+    database: Database, settings: Settings, clock: Any, smtp_server: Any, start: Start
+) -> None:
+    with dns_server({"company.net MX": "1 smtp.google.com."}) as port:
+        async with smtp_server() as server:
+            settings = over(settings, server.settings, pace=(Pace(to="gmail", per_second=1 / 60),))
+            joining = settings.joining.model_copy(update={"name_server": f"127.0.0.1:{port}"})
+            settings = settings.model_copy(update={"joining": joining})
+            campaign = await start(settings, clock, 20)
+            await move(database, "company.net")
+            async with embedded.opened(settings, database, clock) as engine:
+                engine.dispatcher.operators.family("company.net", 5)  # as an earlier window would
+                await engine.dispatcher.operators.settled()
+                await engine.dispatcher.deliver(engine.stop)
+    assert await states(database, campaign) == {State.SENT: 11, State.QUEUED: 9}
+
+
 @pytest.mark.parametrize(("kind", "waiting"), [("starting-soon", 0), ("cancelled", 0), ("invitation", 1)])
 async def test_what_is_of_no_use_in_the_morning_knows_no_night(
     database: Database, settings: Settings, clock: Any, kind: str, waiting: int
@@ -286,4 +304,4 @@ async def test_what_is_of_no_use_in_the_morning_knows_no_night(
     quiet = over(settings, Smtp(), delivery={"quiet_hours": "11:00-13:00"})
     ana = ledger.Due(1, 0, "ana@example.org", "", "", "en", "", 0)
     async with database.begin() as connection:
-        assert len(await Gate(quiet, kind, "UTC").waits(connection, [ana], clock())) == waiting
+        assert len(await Gate(quiet, kind, "UTC", Operators(quiet, clock)).waits(connection, [ana], clock())) == waiting

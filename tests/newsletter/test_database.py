@@ -6,9 +6,12 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
+from alembic.config import Config
+from alembic.script import ScriptDirectory
 from sqlalchemy import delete, func, insert, select, text, update
 from sqlalchemy.exc import DBAPIError
 
+from newsletter import assets
 from newsletter import database as databases
 from newsletter.tables import inbox
 from subscribers.tables import consent, subscriber
@@ -21,6 +24,12 @@ def person(now: datetime) -> dict[str, object]:
 async def test_a_new_database_is_at_head_after_an_upgrade(database_url: str) -> None:
     assert await databases.upgrade(database_url) == databases.head()
     await databases.require_current(database_url)
+
+
+def test_the_revision_that_is_needed_is_the_one_that_alembic_would_end_at() -> None:
+    config = Config()
+    config.set_main_option("script_location", str(assets.MIGRATIONS))
+    assert databases.head() == ScriptDirectory.from_config(config).get_current_head()
 
 
 async def test_an_instant_comes_back_as_the_same_moment_in_utc(database: databases.Database, now: datetime) -> None:

@@ -31,6 +31,21 @@ def origin(value: str) -> str:
     return f"{scheme}://{host}{'' if port == _USUAL_PORTS[scheme] else port or ''}"
 
 
+def interface(value: str) -> str:
+    """Where a provider's API is, or nothing for its usual host; by HTTPS unless it is here. Raises ValueError."""
+    found = re.fullmatch(r"https://[a-z0-9.-]+(:\d{1,5})?|http://(127\.0\.0\.1|localhost|\[::1\])(:\d{1,5})?", value)
+    if value and found is None:
+        raise ValueError(f"{value} is no host of an API; write it as in https://api.eu.mailgun.net, without a path")
+    return value
+
+
+def aws_region(value: str) -> str:
+    """A region of Amazon's, or nothing. Raises ValueError."""
+    if value and re.fullmatch(r"[a-z]{2}(-[a-z]+)+-\d", value) is None:
+        raise ValueError(f"{value} is no region; write it as in eu-west-1")
+    return value
+
+
 def name_server(value: str) -> str:
     """A name server and its port, or nothing. Raises ValueError."""
     if value and re.fullmatch(r"\d{1,3}(\.\d{1,3}){3}:\d{1,5}|[0-9a-f:]+:\d{1,5}", value) is None:

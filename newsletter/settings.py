@@ -166,19 +166,30 @@ class Mailbox(Section):
     every: timedelta = Field(timedelta(minutes=1), gt=timedelta(0), le=timedelta(minutes=25))
 
 
+Interface = Annotated[str, AfterValidator(setting_values.interface)]
+
+
 class Webhooks(Section):
-    """What each provider signs or authenticates with; a provider without a key is refused."""
+    """What each provider signs or authenticates with; a provider without a key is refused.
+
+    The keys of APIs are for what providers keep by themselves: their suppression lists.
+    """
 
     generic_secret: SecretStr = SecretStr("")
     azure_secret: SecretStr = SecretStr("")
     brevo_username: str = ""
     brevo_password: SecretStr = SecretStr("")
     brevo_token: SecretStr = SecretStr("")
+    brevo_api_key: SecretStr = SecretStr("")
+    brevo_api: Interface = ""
     forwardemail_key: SecretStr = SecretStr("")
     mailersend_secret: SecretStr = SecretStr("")
     mailgun_signing_key: SecretStr = SecretStr("")
     mailgun_username: str = ""
     mailgun_password: SecretStr = SecretStr("")
+    mailgun_api_key: SecretStr = SecretStr("")
+    mailgun_domain: str = ""
+    mailgun_api: Interface = ""
     mailjet_username: str = ""
     mailjet_password: SecretStr = SecretStr("")
     mailtrap_secret: SecretStr = SecretStr("")
@@ -187,12 +198,31 @@ class Webhooks(Section):
     postal_public_key: str = ""
     postmark_username: str = ""
     postmark_password: SecretStr = SecretStr("")
+    postmark_server_token: SecretStr = SecretStr("")
+    postmark_streams: str = "outbound,broadcast"
+    postmark_api: Interface = ""
     resend_secret: SecretStr = SecretStr("")
+    resend_api_key: SecretStr = SecretStr("")
+    resend_api: Interface = ""
     sendgrid_public_key: str = ""
+    sendgrid_api_key: SecretStr = SecretStr("")
+    sendgrid_api: Interface = ""
     ses_topic_arn: str = ""
+    ses_access_key: str = ""
+    ses_secret_key: SecretStr = SecretStr("")
+    ses_region: Annotated[str, AfterValidator(setting_values.aws_region)] = ""
+    ses_api: Interface = ""
     sparkpost_username: str = ""
     sparkpost_password: SecretStr = SecretStr("")
     sparkpost_token: SecretStr = SecretStr("")
+    sparkpost_api_key: SecretStr = SecretStr("")
+    sparkpost_api: Interface = ""
+    lists_every: timedelta = Field(timedelta(days=1), ge=timedelta(minutes=10))
+
+    def in_clear(self) -> dict[str, Any]:
+        """Each setting as providers take it, secrets in clear."""
+        values = {name: getattr(self, name) for name in type(self).model_fields}
+        return {name: v.get_secret_value() if isinstance(v, SecretStr) else v for name, v in values.items()}
 
 
 class Outgoing(Section):

@@ -343,6 +343,16 @@ inbox = Table(
 )
 
 
+class ListReadingColumns(TypedColumns):
+    """A provider whose suppression list is read by its API, and when that is due again."""
+
+    provider: Named[str] = Column(Text, primary_key=True)
+    next_at: Named[datetime] = Column(Instant)
+
+
+list_reading = Table("list_reading", metadata, ListReadingColumns, sqlite_strict=True, sqlite_with_rowid=False)
+
+
 class DomainPauseColumns(TypedColumns):
     """A recipients' domain that is left alone for a while; `cause` is what too many of its reports said."""
 

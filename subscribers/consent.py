@@ -1,13 +1,13 @@
 """Evidence of consent: append-only, one row for every step (GDPR article 7, paragraph 1)."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import insert, select
+from sqlalchemy import func, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from subscribers.tables import consent
@@ -115,6 +115,20 @@ async def record_suppressions(
             {**step, "subscriber_id": number, "source": source, "detail": detail} for number, source, detail in found
         ]
         await connection.execute(_ADD, rows)
+
+
+async def released_by_staff(connection: AsyncConnection, subscriber_ids: Collection[int]) -> dict[int, datetime]:
+    """When staff last undid a suppression of each of these subscribers, of whom they ever did."""
+    rows = await connection.execute(
+        select(consent.c.subscriber_id, func.max(consent.c.at))
+        .where(
+            consent.c.subscriber_id.in_(sorted(subscriber_ids)),
+            consent.c.action == Action.RELEASED,
+            consent.c.actor == Actor.STAFF,
+        )
+        .group_by(consent.c.subscriber_id)
+    )
+    return dict(rows.all())
 
 
 async def evidence(connection: AsyncConnection, subscriber_id: int) -> list[Evidence]:

@@ -23,6 +23,7 @@ pytest_plugins = [
     "tests.http_server",
     "tests.postfix",
     "tests.processes",
+    "tests.provider_api",
     "tests.returning",
     "tests.smtp_server",
 ]

@@ -22,7 +22,7 @@ class NotAuthentic(WebhookError):
 
 
 class NotConfigured(WebhookError):
-    """No key is set for this provider, so nothing it sends can be believed."""
+    """No key is set for this provider, or none that it takes: nothing it sends is believed, and it tells us nothing."""
 
     status: ClassVar[int] = 403
 
@@ -40,7 +40,7 @@ class TooLarge(WebhookError):
 
 
 class Unavailable(WebhookError):
-    """The proof could not be fetched just now: the report should be sent again."""
+    """What another host has for us could not be fetched just now; a report that needs it should be sent again."""
 
     status: ClassVar[int] = 503
 

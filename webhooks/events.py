@@ -6,6 +6,9 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+LISTED = "/list"
+"""Ends the name of a provider whose suppression list told us, rather than a report of a mail of ours."""
+
 
 class Kind(StrEnum):
     """What happened to a mail of ours."""
@@ -84,6 +87,11 @@ class Event:
     def source(self) -> str:
         """Who reported it, and its id there, as evidence names it."""
         return f"{self.provider}:{self.id}"
+
+    @property
+    def is_listed(self) -> bool:
+        """Whether it was read in a provider's suppression list, for which our key at that provider is the proof."""
+        return self.provider.endswith(LISTED)
 
 
 def to_json(event: Event) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The one place from which HTTP is spoken to others: what a provider's protocol makes us fetch, and what we tell.
+"""Speaks HTTP to others: what a provider's protocol makes us fetch, and what we tell; `asking` is for their APIs.
 
 Neither follows a redirect, asks a proxy, or waits for long.
 """

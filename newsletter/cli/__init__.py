@@ -34,7 +34,7 @@ COMMANDS = {
     "explain": "Say why somebody got a campaign's mail, or did not.",
     "form": "Print the form, to put into other sites.",
     "subscribers": "Import, add, show, suppress and erase subscribers.",
-    "suppressions": "Count, import and export the addresses never to be mailed.",
+    "suppressions": "Sync, import, export the addresses never to be mailed.",
     "bounces": "Collect and read the mail that came back.",
     "webhooks": "Tell others what happens, and be told by providers.",
 }

@@ -7,16 +7,17 @@ import typer
 from sqlalchemy import and_
 
 from newsletter.campaigns import audiences
-from newsletter.cli import edge, grouping, output, people_import, person_added, person_evidence
+from newsletter.cli import edge, grouping, output, people_import, person_added, person_evidence, releasing
 from newsletter.errors import NewsletterError
 from newsletter.settings import Settings
 from subscribers import addresses, audience, consent, directory, erasure, exporting, names, signup, suppression
 from subscribers.addresses import Address
 from subscribers.audience import Rhythm
 from subscribers.directory import Entry, NoSuchSubscriber
-from subscribers.suppression import Reason
 
 app = grouping.group()
+
+app.command("release")(releasing.release)
 
 _RHYTHMS = {Rhythm.EACH: "", Rhythm.WEEKLY: "a digest once a week", Rhythm.ESSENTIALS: "the essentials only"}
 
@@ -165,17 +166,6 @@ def suppress(email: Email, note: Note = "", as_json: AsJson = False) -> None:
 
 
 @app.command()
-def release(email: Email, note: Note = "", as_json: AsJson = False) -> None:
-    """Undo a suppression by staff or for bounces; what a person said, that person alone undoes.
-
-    Example: newsletter subscribers release ana@example.org --note "mailbox works again"
-    """
-    settings, address = edge.settings(), addresses.parse(email)
-    reason = edge.run(_release(settings, address, note))
-    _done(as_json, f"{address.given} is released (was: {reason}).", address=address.given, released=reason)
-
-
-@app.command()
 def export(
     target: output.Target = None,
     mailable: Annotated[bool, typer.Option("--mailable", help="Only those who are written to now.")] = False,
@@ -222,14 +212,6 @@ async def _suppress(settings: Settings, address: Address, note: str) -> bool:
         is_new = await directory.suppress(connection, address, hash_key=key, note=note, now=edge.now())
         await edge.audit(connection, "subscriber.suppressed", _subject(settings, address), note=note)
         return is_new
-
-
-async def _release(settings: Settings, address: Address, note: str) -> Reason:
-    key = settings.secrets.hash_key.get_secret_value()
-    async with edge.opened(settings.database) as database, database.begin() as connection:
-        reason = await directory.release(connection, address, hash_key=key, note=note, now=edge.now())
-        await edge.audit(connection, "subscriber.released", _subject(settings, address), note=note, reason=reason)
-        return reason
 
 
 def _subject(settings: Settings, address: Address) -> str:

@@ -5,19 +5,21 @@ from typing import Annotated
 
 import typer
 
-from newsletter.cli import edge, grouping, output
+from newsletter.cli import edge, grouping, output, suppression_sync
 from subscribers import importing, suppression, suppression_lists
 from subscribers.suppression import Reason
 from subscribers.suppression_lists import Report
 
 app = grouping.group()
 
+app.command("sync")(suppression_sync.sync)
+
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 @app.callback()
 def suppressions() -> None:
-    """Count, import and export the addresses never to be mailed."""
+    """Sync, import, export the addresses never to be mailed."""
 
 
 @app.command()

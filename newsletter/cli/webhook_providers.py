@@ -15,8 +15,7 @@ from newsletter.errors import NewsletterError
 from newsletter.feedback import inbox
 from newsletter.feedback.inbox import Arrival
 from newsletter.settings import Settings
-from newsletter.web.webhooks import keys
-from webhooks import fetching, providers
+from webhooks import fetching, lists, providers
 from webhooks.errors import MalformedReport, NotAuthentic
 from webhooks.fetching import Answer
 from webhooks.providers import Provider, Sampling
@@ -47,7 +46,8 @@ def setup(name: Name, as_json: Annotated[bool, typer.Option("--json", help="Prin
         wanted = [
             {"setting": _setting(name, key), "set": _is_set(provider, key), "place": key.place} for key in guide.keys
         ]
-        edge.emit_json({"url": url, "where": guide.where, "events": guide.tick, "keys": wanted, "notes": guide.notes})
+        told = {"url": url, "where": guide.where, "events": guide.tick, "keys": wanted, "notes": guide.notes}
+        edge.emit_json({**told, "list": _list_as_json(settings, name)})
         return
     edge.say(f"At {name}:  {guide.where}")
     edge.say(f"URL:  {url.replace('://', '://NAME:PASSWORD@', 1) if guide.login else url}")
@@ -67,7 +67,37 @@ def setup(name: Name, as_json: Annotated[bool, typer.Option("--json", help="Prin
         )
     for note in guide.notes:
         edge.say(note)
+    _tell_of_list(settings, name)
     edge.say(f"Then start `newsletter serve` anew, and try it: newsletter webhooks test {name}")
+
+
+def _tell_of_list(settings: Settings, name: str) -> None:
+    """Whether the provider's own suppression list can be read, and what for."""
+    edge.say()
+    if name not in lists.LISTS:
+        edge.say(f"Its own suppression list: {lists.WITHOUT[name]}.")
+        return
+    edge.say(f"Its own suppression list ({lists.LISTS[name].where}) is read once a day with:")
+    for key, is_set in _list_keys(settings, name):
+        edge.say(f"  {_setting(name, key)}: {'is set' if is_set else 'is not set yet'}")
+        edge.say(f"    at {name}: {key.place}")
+    edge.say(f"  {name}_api: only where its API is at another host than usual")
+    edge.say(f"At once, or to try it: newsletter suppressions sync {name} --dry-run")
+    edge.say()
+
+
+def _list_as_json(settings: Settings, name: str) -> list[dict[str, object]] | str:
+    if name not in lists.LISTS:
+        return lists.WITHOUT[name]
+    return [
+        {"setting": _setting(name, key), "set": is_set, "place": key.place}
+        for key, is_set in _list_keys(settings, name)
+    ]
+
+
+def _list_keys(settings: Settings, name: str) -> list[tuple[Key, bool]]:
+    listing = lists.build(name, settings.webhooks.in_clear())
+    return [(key, bool(getattr(listing, key.field))) for key in listing.keys]
 
 
 def try_(
@@ -179,7 +209,7 @@ def _hint(answer: Answer) -> str:
 
 
 def _provider(settings: Settings, name: str) -> Provider:
-    return providers.build(name, keys(settings.webhooks))
+    return providers.build(name, settings.webhooks.in_clear())
 
 
 def _url(base: str, name: str) -> str:

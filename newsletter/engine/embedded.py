@@ -30,6 +30,7 @@ class Engine(Work):
     async def tick(self) -> None:
         """One round of everything that is due at this moment, to its end."""
         await mailboxes.collect(self.database, self.links, self.settings, self.clock())
+        await self.read_lists()
         await self.apply_reports()
         await self.carry_out_requests()
         await self.housekeeper.round()
@@ -54,6 +55,7 @@ class Engine(Work):
                 self._rounds("reports", self.collect_maildir, self.apply_reports),
                 self._rounds("transactional", self.carry_out_requests, self.fill_places, self.deliver_messages),
                 self._rounds("housekeeping", self.housekeeper.round),
+                self._rounds("lists", self.read_lists),
                 self._rounds("plan", self.starter.fire_plan, self.starter.fire_digest, self.starter.start_scheduled),
                 self._rounds("campaigns", self.deliver_campaigns),
                 self._rounds("webhooks", self.tell_others),

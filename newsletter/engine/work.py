@@ -21,7 +21,7 @@ from newsletter.delivery.messenger import Messenger
 from newsletter.delivery.refusal import Refusal
 from newsletter.delivery.relays import Relays
 from newsletter.delivery.staff import Staff
-from newsletter.engine import listener, mailboxes, parts
+from newsletter.engine import list_reading, listener, mailboxes, parts
 from newsletter.engine.housekeeping import Housekeeper
 from newsletter.engine.starting import Starter
 from newsletter.errors import NewsletterError
@@ -136,6 +136,10 @@ class Work:
             async with self.database.begin() as connection:
                 if not await applier.apply_due(connection, self.clock()):
                     return
+
+    async def read_lists(self) -> None:
+        """Read the suppression lists of providers that are due."""
+        await list_reading.read_due(self.database, self.settings.webhooks, self.clock, self.stop)
 
     async def tell_others(self) -> None:
         """Post what waits in the outbox."""

@@ -138,6 +138,7 @@ def _chores(work: Work) -> dict[str, tuple[Any, ...]]:
         "webhooks": (_EACH_SECOND, work.tell_others),
         "staff": (_EACH_SECOND, work.tell_staff),
         "housekeeping": ("* * * * *", work.housekeeper.round),
+        "lists": ("* * * * *", work.read_lists),
         "mailbox": ("* * * * * */10", work.follow_mailbox),
     }
 

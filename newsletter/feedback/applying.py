@@ -52,11 +52,15 @@ class Applier:
             return 0
         refs = {row: ref for row, event in waiting if (ref := self._named(event)) is not None}
         people = await receivers.find(connection, refs.values())
+        listed = await receivers.named(connection, [event for _, event in waiting if event.is_listed])
         proven: list[Proven] = []
         outcomes: dict[int, str] = {}
         for row, event in waiting:
             ref = refs.get(row)
-            judged = proof.judge(row, event, ref, people.get(ref) if ref else None)
+            if event.is_listed:
+                judged = proof.judge_listed(row, event, listed.get(event.address))
+            else:
+                judged = proof.judge(row, event, ref, people.get(ref) if ref else None)
             if isinstance(judged, str):
                 outcomes[row] = judged
             else:
@@ -93,7 +97,7 @@ async def _note(connection: AsyncConnection, proven: Sequence[Proven]) -> None:
     """Write into the ledger what was heard of each delivery."""
     noted: dict[tuple[int, str], list[int]] = {}
     for one in proven:
-        if one.ref.kind == "campaign":
+        if one.ref is not None and one.ref.kind == "campaign":
             noted.setdefault((one.ref.campaign_id, one.heard), []).append(one.ref.number)
     for (campaign_id, heard), numbers in sorted(noted.items()):
         await hearing.note(connection, campaign_id, numbers, heard)
@@ -154,7 +158,7 @@ async def _close(
             "its_outcome": one.outcome,
             "its_heard": one.heard,
             "its_person": one.receiver.id,
-            "its_campaign": one.ref.campaign_id or None,
+            "its_campaign": (one.ref.campaign_id or None) if one.ref else None,
             "its_domain": one.receiver.domain,
         }
         for one in proven

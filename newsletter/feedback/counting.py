@@ -34,7 +34,8 @@ async def hard(connection: AsyncConnection, heard: Sequence[Proven], now_heard: 
     for one in heard:
         since = arrived.get(one.receiver.id)
         counted = {day for day in days[one.receiver.id] if since is None or day > scoring.day_of(since)}
-        if len(counted) < policy.hard_days and not one.receiver.is_probe:
+        # A provider's list says how things stand, not what happened on a day.
+        if len(counted) < policy.hard_days and not one.receiver.is_probe and not one.event.is_listed:
             one.outcome = f"hard bounce counted: {len(counted)} of {policy.hard_days} days"
 
 

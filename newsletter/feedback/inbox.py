@@ -12,7 +12,7 @@ from newsletter.tables import inbox
 from subscribers import statements
 from subscribers.links import Links
 from webhooks import classification
-from webhooks.events import Event, Kind, from_json, to_json
+from webhooks.events import LISTED, Event, Kind, from_json, to_json
 
 
 async def store(connection: AsyncConnection, events: Sequence[Event], now: datetime) -> int:
@@ -82,6 +82,29 @@ class Arrival:
     id: int
     event: Event
     outcome: str
+
+
+async def known(connection: AsyncConnection, events: Sequence[Event]) -> set[str]:
+    """The ids of those events, all of one provider, that are in the inbox already."""
+    if not events:
+        return set()
+    rows = await connection.scalars(
+        select(inbox.c.event_id).where(
+            inbox.c.provider == events[0].provider,
+            statements.among(connection, inbox.c.event_id, [event.id for event in events]),
+        )
+    )
+    return set(rows)
+
+
+async def reporters(connection: AsyncConnection, subscriber_id: int) -> set[str]:
+    """The providers that said of somebody what makes them hold the address on lists of their own."""
+    rows = await connection.scalars(
+        select(inbox.c.provider)
+        .where(inbox.c.subscriber_id == subscriber_id, inbox.c.heard.in_(["hard", "complaint"]))
+        .distinct()
+    )
+    return {name.removesuffix(LISTED) for name in rows}
 
 
 async def newest(connection: AsyncConnection) -> int:

@@ -15,11 +15,14 @@ _HEARD = {
 
 @dataclass(slots=True)
 class Proven:
-    """A report that names a mail really made to its receiver: `heard` is what it says of that mail."""
+    """A report that names a mail really made to its receiver: `heard` is what it says of that mail.
+
+    Without a `ref` it names the receiver alone, by a provider's suppression list.
+    """
 
     row: int
     event: Event
-    ref: DeliveryRef
+    ref: DeliveryRef | None
     receiver: Receiver
     heard: str
     outcome: str = ""
@@ -40,4 +43,21 @@ def judge(row: int, event: Event, ref: DeliveryRef | None, receiver: Receiver | 
     happened = max(event.at, receiver.mailed_at or event.at) if is_leaving else event.at
     if receiver.confirmed_at is not None and happened < receiver.confirmed_at:
         return "older than the opt-in"
-    return Proven(row, event, ref, receiver, _HEARD.get(event.kind) or (event.bounce or BounceClass.SOFT).value)
+    return Proven(row, event, ref, receiver, _heard(event))
+
+
+def judge_listed(row: int, event: Event, receiver: Receiver | None) -> Proven | str:
+    """An entry of a provider's suppression list, if something follows from it, else why nothing does."""
+    if event.kind is Kind.OTHER:
+        return "put on the provider's list by hand: nothing follows from it"
+    if receiver is None:
+        return "nobody here has this address"
+    if receiver.confirmed_at is not None and event.at < receiver.confirmed_at:
+        return "older than the opt-in"
+    if receiver.released_at is not None and event.at < receiver.released_at:
+        return "older than the release by staff"
+    return Proven(row, event, None, receiver, _heard(event))
+
+
+def _heard(event: Event) -> str:
+    return _HEARD.get(event.kind) or (event.bounce or BounceClass.SOFT).value

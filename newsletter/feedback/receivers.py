@@ -9,17 +9,19 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from newsletter.delivery.transactional import Kind
 from newsletter.tables import delivery, transactional
-from subscribers import addresses
+from subscribers import addresses, consent, statements
 from subscribers.errors import SubscribersError
 from subscribers.links import DeliveryRef
 from subscribers.tables import subscriber
+from webhooks.events import Event
 
 
 @dataclass(frozen=True, slots=True)
 class Receiver:
     """The subscriber a mail went to: number, normal form and hash of the address, the opt-in, and when it was sent.
 
-    `is_probe` says that the mail was sent only to learn whether mails arrive.
+    `is_probe` says that the mail was sent only to learn whether mails arrive. `released_at` is when staff last undid a
+    suppression; it is looked for only of those whom a provider's list names.
     """
 
     id: int
@@ -28,6 +30,7 @@ class Receiver:
     confirmed_at: datetime | None
     mailed_at: datetime | None
     is_probe: bool = False
+    released_at: datetime | None = None
 
     @property
     def domain(self) -> str:
@@ -42,6 +45,32 @@ class Receiver:
             return addresses.parse(reported).normal == self.normal
         except SubscribersError:
             return False
+
+
+async def named(connection: AsyncConnection, events: Iterable[Event]) -> dict[str, Receiver]:
+    """Whom events name that say nothing of a mail, by the address as it stands there; only who is here."""
+    normals = {event.address: normal for event in events if (normal := _normal(event.address))}
+    if not normals:
+        return {}
+    rows = await connection.execute(
+        select(subscriber.c.id, subscriber.c.normal, subscriber.c.hash, subscriber.c.confirmed_at).where(
+            statements.among(connection, subscriber.c.normal, set(normals.values()))
+        )
+    )
+    people = {row.normal: row for row in rows}
+    released = await consent.released_by_staff(connection, [row.id for row in people.values()])
+    return {
+        address: Receiver(row.id, normal, row.hash, row.confirmed_at, None, released_at=released.get(row.id))
+        for address, normal in normals.items()
+        if (row := people.get(normal)) is not None
+    }
+
+
+def _normal(address: str) -> str:
+    try:
+        return addresses.parse(address).normal
+    except SubscribersError:
+        return ""
 
 
 async def find(connection: AsyncConnection, refs: Iterable[DeliveryRef]) -> dict[DeliveryRef, Receiver]:

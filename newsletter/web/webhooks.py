@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from pydantic import SecretStr
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -21,7 +20,7 @@ Result = TypeVar("Result")
 
 def open_all(settings: Webhooks) -> dict[str, Provider]:
     """Every provider by its name, made once: what one has fetched to verify by, it keeps."""
-    values = keys(settings)
+    values = settings.in_clear()
     return {name: providers.build(name, values) for name in providers.PROVIDERS}
 
 
@@ -50,12 +49,6 @@ async def probe(site: Site, request: Request) -> Response:
     except UnknownProvider as error:
         raise HTTPException(404) from error
     return Response()
-
-
-def keys(settings: Webhooks) -> dict[str, Any]:
-    """The settings as the providers take them, secrets in clear."""
-    values = {name: getattr(settings, name) for name in type(settings).model_fields}
-    return {name: v.get_secret_value() if isinstance(v, SecretStr) else v for name, v in values.items()}
 
 
 def _provider(site: Site, request: Request) -> Provider:

@@ -23,7 +23,6 @@ from newsletter.feedback import kept
 from newsletter.settings import Mailbox, Settings
 from newsletter.tables import inbox
 from newsletter.web.app import create_app
-from newsletter.web.webhooks import keys
 from subscribers import preferences, suppression
 from subscribers.suppression import Reason
 from subscribers.tables import subscriber
@@ -141,7 +140,7 @@ async def test_a_providers_webhook_suppresses_the_person_whose_mail_bounced_and_
 ) -> None:
     working, server = engine
     one = next(one for one in server.received if one.rcpt_to == "p1@example.org")
-    made = providers.build(provider, keys(working.settings.webhooks))
+    made = providers.build(provider, working.settings.webhooks.in_clear())
     assert isinstance(made, Sampling)
     headers, body = made.sample(one.rcpt_to, token_of(one), now=working.clock())
     app = create_app(working.settings, database=database, clock=working.clock, run_engine=False)

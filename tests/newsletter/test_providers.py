@@ -7,8 +7,8 @@ import pytest
 
 from newsletter.content.headers import TOKEN_LINES
 from newsletter.settings import Smtp, Webhooks
-from newsletter.web.webhooks import keys
-from webhooks import providers
+from webhooks import lists, providers
+from webhooks.lists import LISTS
 from webhooks.providers import PROVIDERS
 
 
@@ -17,13 +17,26 @@ def test_each_key_of_a_provider_is_a_setting_and_reaches_it(name: str) -> None:
     wanted = [field.name for field in fields(PROVIDERS[name]) if field.type in (str, "str")]  # type: ignore[arg-type] # all are dataclasses
     assert wanted
     settings = Webhooks(**{f"{name}_{field}": f"the {field}" for field in wanted})
-    built = providers.build(name, keys(settings))
+    built = providers.build(name, settings.in_clear())
     assert [getattr(built, field) for field in wanted] == [f"the {field}" for field in wanted]
 
 
 def test_every_setting_of_webhooks_belongs_to_a_provider() -> None:
-    known = {f"{name}_{field.name}" for name, cls in PROVIDERS.items() for field in fields(cls)}  # type: ignore[arg-type] # all are dataclasses
-    assert set(Webhooks.model_fields) <= known
+    known = {
+        f"{name}_{field.name}"
+        for name, cls in [*PROVIDERS.items(), *LISTS.items()]
+        for field in fields(cls)  # type: ignore[arg-type] # all are dataclasses
+    }
+    assert set(Webhooks.model_fields) - {"lists_every"} <= known
+
+
+@pytest.mark.parametrize("name", sorted(LISTS))
+def test_each_key_of_a_list_is_a_setting_and_reaches_it(name: str) -> None:
+    wanted = {field.name: "https://api.example.org" for field in fields(LISTS[name])}  # type: ignore[arg-type] # all are dataclasses
+    wanted |= {"region": "eu-west-1"} if "region" in wanted else {}
+    settings = Webhooks(**{f"{name}_{field}": value for field, value in wanted.items()})
+    built = lists.build(name, settings.in_clear())
+    assert {field: getattr(built, field) for field in wanted} == wanted
 
 
 def test_the_relays_that_can_be_named_are_those_whose_header_we_know() -> None:

@@ -1,0 +1,87 @@
+"""Providers' own suppression lists, read and shortened by their APIs: one module for each provider that lets us.
+
+To add one, write the module and its tests, and name it in `LISTS`; its fields are settings, as a provider's are.
+"""
+
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import fields
+from datetime import datetime
+from typing import Any, ClassVar, Protocol
+
+from webhooks.asking import Access, Api
+from webhooks.errors import NotConfigured
+from webhooks.events import Event
+from webhooks.lists.brevo import BrevoList
+from webhooks.lists.mailgun import MailgunList
+from webhooks.lists.postmark import PostmarkList
+from webhooks.lists.resend import ResendList
+from webhooks.lists.sendgrid import SendGridList
+from webhooks.lists.ses import SesList
+from webhooks.lists.sparkpost import SparkPostList
+from webhooks.providers import PROVIDERS, unknown
+from webhooks.providers.guide import Key
+
+
+class SuppressionList(Protocol):
+    """The list that a provider keeps for our account: `where` staff find it in its pages, `keys` how we are let in."""
+
+    name: ClassVar[str]
+    where: ClassVar[str]
+    keys: ClassVar[tuple[Key, ...]]
+
+    def access(self) -> Access:
+        """How to ask. Raises NotConfigured."""
+
+    def entries(self, api: Api, now: datetime) -> AsyncIterator[Event | None]:
+        """Every entry; None for one that cannot be read. Raises NotConfigured or Unavailable."""
+
+    async def remove(self, api: Api, address: str) -> bool:
+        """Take an address off where it stands for a bounce; False if it was not there. Raises as `entries`."""
+
+
+LISTS: dict[str, type[SuppressionList]] = {
+    "brevo": BrevoList,
+    "mailgun": MailgunList,
+    "postmark": PostmarkList,
+    "resend": ResendList,
+    "sendgrid": SendGridList,
+    "ses": SesList,
+    "sparkpost": SparkPostList,
+}
+
+WITHOUT: dict[str, str] = {
+    "azure": "Azure keeps a list that nobody can read; it tells of each address by its webhook",
+    "forwardemail": "Forward Email keeps no list of its own",
+    "generic": "who posts by this has no list of its own",
+    "mailersend": "MailerSend's lists are not read; it tells of each address by its webhook",
+    "mailjet": "Mailjet lets nobody read whom it blocks; it tells of each address by its webhook",
+    "mailtrap": "Mailtrap's list is not read; it tells of each address by its webhook",
+    "mandrill": "Mandrill gives a thousand entries of its list at most; it tells of each address by its webhook",
+    "postal": "Postal has no interface for its list; it tells of each address by its webhook",
+}
+"""Why the lists of the others are not read."""
+
+
+def build(name: str, values: Mapping[str, Any]) -> SuppressionList:
+    """The list of that provider, its keys out of a flat mapping. Raises UnknownProvider, or NotConfigured for none."""
+    if name not in PROVIDERS:
+        raise unknown(name)
+    if name not in LISTS:
+        raise NotConfigured(WITHOUT[name])
+    found = LISTS[name]
+    wanted = {field.name: f"{name}_{field.name}" for field in fields(found)}  # type: ignore[arg-type]  # all are dataclasses; a Protocol cannot say so
+    return found(**{field: values[key] for field, key in wanted.items() if key in values})
+
+
+def configured(values: Mapping[str, Any]) -> list[SuppressionList]:
+    """The lists for which there are keys."""
+    return [one for name in LISTS if is_configured(one := build(name, values))]
+
+
+def is_configured(one: SuppressionList) -> bool:
+    """Whether there are keys to ask with."""
+    try:
+        one.access()
+    except NotConfigured:
+        return False
+    return True

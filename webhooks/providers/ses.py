@@ -211,8 +211,14 @@ def _concerned(kind: str, report: Fields, mail: Fields, now: datetime) -> Iterat
                     said,
                     delay.at("timestamp", now=now),
                 )
+        case "Subscription":
+            subscription = report.child("subscription")
+            has_left = subscription.child("newTopicPreferences").true("unsubscribeAll")
+            means = meaning.UNSUBSCRIBED if has_left else meaning.OTHER
+            for address in mail.texts("destination"):
+                yield address, means, subscription.text("source"), subscription.at("timestamp", now=now)
         case _:
-            detail = report.child(kind.lower())
+            detail = report.child(kind.lower().removeprefix("rendering "))
             yield from _plain(kind, detail, mail, now)
 
 

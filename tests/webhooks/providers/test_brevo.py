@@ -21,6 +21,11 @@ EVENTS = [
     ("delivered", Kind.DELIVERED, None, Reason.UNKNOWN),
     ("opened", Kind.OTHER, None, Reason.UNKNOWN),
     ("request", Kind.OTHER, None, Reason.UNKNOWN),
+    ("click", Kind.OTHER, None, Reason.UNKNOWN),
+    ("unique-opened", Kind.OTHER, None, Reason.UNKNOWN),
+    ("proxy-open", Kind.OTHER, None, Reason.UNKNOWN),
+    ("unique-proxy-open", Kind.OTHER, None, Reason.UNKNOWN),
+    ("error", Kind.OTHER, None, Reason.UNKNOWN),
     ("campaign-hard-bounce", Kind.BOUNCED, HARD, Reason.NO_SUCH_USER),
 ]
 

@@ -17,6 +17,11 @@ EVENTS = [
     ("delivered", Kind.DELIVERED, None, Reason.UNKNOWN),
     ("sent", Kind.OTHER, None, Reason.UNKNOWN),
     ("opened", Kind.OTHER, None, Reason.UNKNOWN),
+    ("clicked", Kind.OTHER, None, Reason.UNKNOWN),
+    ("clicked-unique", Kind.OTHER, None, Reason.UNKNOWN),
+    ("opened-unique", Kind.OTHER, None, Reason.UNKNOWN),
+    ("survey-opened", Kind.OTHER, None, Reason.UNKNOWN),
+    ("survey-submitted", Kind.OTHER, None, Reason.UNKNOWN),
     ("first-hard-bounced", Kind.BOUNCED, HARD, Reason.NO_SUCH_DOMAIN),
     ("first-spam-complaint", Kind.COMPLAINED, None, Reason.UNKNOWN),
 ]

@@ -31,6 +31,15 @@ POSTMARK = Postmark("postmark", "let-me-in")
         ("subscription-spam", Kind.COMPLAINED, None, Reason.UNKNOWN),
         ("subscription-reactivated", Kind.OTHER, None, Reason.UNKNOWN),
         ("open", Kind.OTHER, None, Reason.UNKNOWN),
+        ("click", Kind.OTHER, None, Reason.UNKNOWN),
+        ("address-change", Kind.AUTO_REPLIED, None, Reason.UNKNOWN),
+        ("unconfirmed", Kind.OTHER, None, Reason.UNKNOWN),
+        ("subscribe", Kind.OTHER, None, Reason.UNKNOWN),
+        ("open-relay-test", Kind.OTHER, None, Reason.UNKNOWN),
+        ("manually-deactivated", Kind.OTHER, None, Reason.UNKNOWN),
+        ("smtp-api-error", Kind.OTHER, None, Reason.UNKNOWN),
+        ("inbound-error", Kind.OTHER, None, Reason.UNKNOWN),
+        ("template-failed", Kind.OTHER, None, Reason.UNKNOWN),
     ],
 )
 def test_each_event_is_read(name, kind, bounce, reason, payload, now, token):

@@ -22,6 +22,7 @@ EVENTS = [
     ("opened", Kind.OTHER, None, Reason.UNKNOWN),
     ("clicked", Kind.OTHER, None, Reason.UNKNOWN),
     ("failed", Kind.OTHER, None, Reason.UNKNOWN),
+    ("scheduled", Kind.OTHER, None, Reason.UNKNOWN),
 ]
 
 

@@ -35,6 +35,10 @@ EVENTS = [
     ("reject", Kind.BOUNCED, BLOCK, Reason.VIRUS),
     ("send", Kind.OTHER, None, Reason.UNKNOWN),
     ("open", Kind.OTHER, None, Reason.UNKNOWN),
+    ("click", Kind.OTHER, None, Reason.UNKNOWN),
+    ("rendering-failure", Kind.OTHER, None, Reason.UNKNOWN),
+    ("subscription-all", Kind.UNSUBSCRIBED, None, Reason.UNKNOWN),
+    ("subscription-topic", Kind.OTHER, None, Reason.UNKNOWN),
 ]
 
 

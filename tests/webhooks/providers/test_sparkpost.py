@@ -39,6 +39,12 @@ EVENTS = [
     ("link-unsubscribe", Kind.UNSUBSCRIBED, None, Reason.UNKNOWN),
     ("open", Kind.OTHER, None, Reason.UNKNOWN),
     ("injection", Kind.OTHER, None, Reason.UNKNOWN),
+    ("click", Kind.OTHER, None, Reason.UNKNOWN),
+    ("initial-open", Kind.OTHER, None, Reason.UNKNOWN),
+    ("amp-open", Kind.OTHER, None, Reason.UNKNOWN),
+    ("amp-click", Kind.OTHER, None, Reason.UNKNOWN),
+    ("generation-failure", Kind.OTHER, None, Reason.UNKNOWN),
+    ("generation-rejection", Kind.OTHER, None, Reason.UNKNOWN),
 ]
 
 

@@ -60,7 +60,7 @@ def read(
         edge.emit_json_lines(_as_json(name, reading) for name, reading in readings)
         return
     rows = [row for name, reading in readings for row in _rows(name, reading)]
-    edge.table(["file", "kind", "trusted", "address", "class", "reason", "status"], rows)
+    edge.table(["file", "kind", "trusted", "address", "class", "reason", "status"], rows, whole=["kind", "reason"])
 
 
 def _links() -> Links | None:
@@ -74,7 +74,7 @@ def _links() -> Links | None:
 
 
 def _rows(name: str, reading: Reading) -> Iterator[tuple[object, ...]]:
-    kind, trusted = reading.report.kind, "yes" if reading.token else "no"
+    kind, trusted, name = reading.report.kind, "yes" if reading.token else "no", Path(name).name
     if not reading.report.recipients:
         yield name, kind, trusted, reading.report.sender, "", "", ""
     for one in reading.report.recipients:

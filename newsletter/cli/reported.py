@@ -70,6 +70,9 @@ def list_(
     if as_json:
         edge.emit_json(found)
         return
+    if not found:
+        edge.say("Nothing of that kind has come back; what nothing proves: newsletter bounces review")
+        return
     rows = [
         (str(one.id), edge.moment(one.received_at), one.heard, one.event.reason, one.event.address) for one in found
     ]

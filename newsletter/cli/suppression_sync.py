@@ -25,7 +25,10 @@ _HEARD = {
 
 def sync(
     provider: Annotated[
-        str, typer.Argument(help="The provider, as in sendgrid; without one, all whose API keys are set.")
+        str,
+        typer.Argument(
+            help="The provider, as in sendgrid; without one, all whose API keys are set.", metavar="PROVIDER"
+        ),
     ] = "",
     dry_run: output.DryRun = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,

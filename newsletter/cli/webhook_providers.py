@@ -77,12 +77,12 @@ def _tell_of_list(settings: Settings, name: str) -> None:
     if name not in lists.LISTS:
         edge.say(f"Its own suppression list: {lists.WITHOUT[name]}.")
         return
-    edge.say(f"Its own suppression list ({lists.LISTS[name].where}) is read once a day with:")
+    edge.say(f"Its own suppression list ({lists.LISTS[name].where}) is read with:")
     for key, is_set in _list_keys(settings, name):
         edge.say(f"  {_setting(name, key)}: {'is set' if is_set else 'is not set yet'}")
         edge.say(f"    at {name}: {key.place}")
     edge.say(f"  {name}_api: only where its API is at another host than usual")
-    edge.say(f"At once, or to try it: newsletter suppressions sync {name} --dry-run")
+    edge.say(f"Once a day, and at once by: newsletter suppressions sync {name}")
     edge.say()
 
 

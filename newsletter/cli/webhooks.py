@@ -154,6 +154,9 @@ def deliveries(
     if as_json:
         edge.emit_json(found)
         return
+    if not found:
+        edge.say("There is no such message.")
+        return
     rows = [(one.id, one.endpoint_id, one.type, edge.moment(one.at), one.state, _answer(one)) for one in found]
     edge.table(["number", "to", "event", "of (UTC)", "state", "answer"], rows, numbers=["number", "to"])
 

@@ -33,6 +33,22 @@ def test_returned_mails_are_read_in_a_folder_without_settings_and_nothing_is_tru
 
 
 @pytest.mark.usefixtures("_elsewhere")
+def test_a_long_path_does_not_push_what_was_read_out_of_shape(newsletter: Any) -> None:
+    shown = newsletter("bounces", "read", MAILS / "postfix-unknown-user.eml", MAILS / "vacation-gmail.eml").out
+    assert str(MAILS) not in shown
+    assert "no-such-user" in shown
+    assert "auto-reply" in shown
+
+
+@pytest.mark.usefixtures("_elsewhere")
+def test_where_nothing_came_back_or_was_told_a_line_says_so(newsletter: Any, tmp_path: Path) -> None:
+    newsletter("init", tmp_path)
+    assert newsletter("db", "upgrade").code == 0
+    assert newsletter("bounces", "list").out.startswith("Nothing of that kind has come back")
+    assert newsletter("webhooks", "deliveries").out == "There is no such message.\n"
+
+
+@pytest.mark.usefixtures("_elsewhere")
 def test_settings_that_were_named_and_are_not_there_are_an_error(newsletter: Any) -> None:
     ended = newsletter("--settings", "other.toml", "bounces", "read", MAILS / "exim-old.eml")
     assert (ended.code, ended.out) == (1, "")

@@ -180,7 +180,7 @@ def test_the_host_of_an_api_is_named_by_https(desk: Path, newsletter: Any, wrong
 def test_setup_says_which_keys_the_list_wants_and_where_there_is_none(desk: Path, newsletter: Any) -> None:
     shown = newsletter("webhooks", "setup", "sendgrid").out
     assert "sendgrid_api_key: is set" in shown
-    assert "suppressions sync sendgrid --dry-run" in shown
+    assert "suppressions sync sendgrid" in shown
     assert "Mailjet lets nobody read" in newsletter("webhooks", "setup", "mailjet").out
     told = json.loads(newsletter("webhooks", "setup", "sendgrid", "--json").out)
     assert [(one["setting"], one["set"]) for one in told["list"]] == [("sendgrid_api_key", True)]

@@ -3,7 +3,7 @@
 import asyncio
 import fcntl
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, closing, contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
@@ -22,11 +22,18 @@ from newsletter.errors import NewsletterError
 Result = TypeVar("Result")
 
 _BUSY_SECONDS = 30
-_CACHE_KIB = 4_096
-"""Of each connection; the operating system caches the file for all of them together."""
+_PRAGMAS = (
+    "journal_mode = WAL",
+    "synchronous = NORMAL",
+    "foreign_keys = ON",
+    "cache_size = -4096",  # KiB of each connection; the operating system caches the file for all of them together
+    "temp_store = MEMORY",
+)
+"""How SQLite is used. Where it is written to, our driver waits for a lock, without blocking: there is no timeout."""
 
-_IMPORT_CACHE_KIB = 32_768
-"""Of one that writes a million hashes, each somewhere else in its index."""
+_FOR_IMPORT = ("cache_size = -32768", "wal_autocheckpoint = 16384")
+"""A million hashes are written each somewhere else in its index: what is kept for longer is written less often."""
+
 _BUSY = "another process already runs the engine on this database; it will deliver what is due"
 _PATIENCE_TO_LET_GO = 2.0  # seconds
 _LOCK_NUMBER = 0x6E657773  # "news": the advisory lock of the embedded engine on PostgreSQL
@@ -197,9 +204,9 @@ def connect(url: str, *, pool: int = 8, for_import: bool = False) -> Database:
     opened = partial(sqlite.connect, Path(str(parsed.database)), patience=_BUSY_SECONDS)
     writer = create_async_engine(driver, poolclass=NullPool, async_creator=partial(opened, only_reads=False))
     reader = create_async_engine(driver, poolclass=NullPool, async_creator=partial(opened, only_reads=True))
-    cache = _IMPORT_CACHE_KIB if for_import else _CACHE_KIB
-    _prepare_sqlite(writer, begin="BEGIN IMMEDIATE", query_only=False, cache_kib=cache)
-    _prepare_sqlite(reader, begin="BEGIN", query_only=True, cache_kib=_CACHE_KIB)
+    extra = _FOR_IMPORT if for_import else ()
+    _prepare_sqlite(writer, "BEGIN IMMEDIATE", [*_PRAGMAS, "query_only = OFF", "busy_timeout = 0", *extra])
+    _prepare_sqlite(reader, "BEGIN", [*_PRAGMAS, "query_only = ON", f"busy_timeout = {_BUSY_SECONDS * 1000}"])
     return Database(
         parsed,
         Connections(writer, most=1, patience=_BUSY_SECONDS),
@@ -207,11 +214,11 @@ def connect(url: str, *, pool: int = 8, for_import: bool = False) -> Database:
     )
 
 
-def _prepare_sqlite(engine: AsyncEngine, *, begin: str, query_only: bool, cache_kib: int) -> None:
+def _prepare_sqlite(engine: AsyncEngine, begin: str, pragmas: Sequence[str]) -> None:
     @event.listens_for(engine.sync_engine, "connect")
     def on_connect(connection: Any, _: object) -> None:
         cursor = connection.cursor()
-        for pragma in _pragmas(query_only=query_only, cache_kib=cache_kib):
+        for pragma in pragmas:
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
 
@@ -226,19 +233,6 @@ def _driver(connection: Connection | None) -> sqlite.Connection:
     driver = connection.connection.driver_connection
     assert isinstance(driver, sqlite.Connection)  # noqa: S101 - `connect` made it
     return driver
-
-
-def _pragmas(*, query_only: bool, cache_kib: int) -> list[str]:
-    return [
-        "journal_mode = WAL",
-        "synchronous = NORMAL",
-        "foreign_keys = ON",
-        f"cache_size = -{cache_kib}",
-        "temp_store = MEMORY",
-        f"query_only = {'ON' if query_only else 'OFF'}",
-        # From here on the driver waits for a lock itself, without blocking; what only reads finds none.
-        f"busy_timeout = {_BUSY_SECONDS * 1000 if query_only else 0}",
-    ]
 
 
 async def upgrade(url: str) -> str:

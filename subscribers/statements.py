@@ -1,6 +1,7 @@
 """The one place where the two databases' dialects differ for this package."""
 
 import json
+import re
 from collections.abc import Collection
 from typing import Any
 from typing import cast as take_as
@@ -10,7 +11,6 @@ from sqlalchemy import (
     Table,
     TableValuedAlias,
     Text,
-    any_,
     cast,
     exists,
     func,
@@ -33,9 +33,20 @@ def insert(connection: AsyncConnection, table: Table) -> postgresql.Insert:
 def among(connection: AsyncConnection, column: ColumnElement[str], values: Collection[str]) -> ColumnElement[bool]:
     """The column is one of these values, however many: they travel as one parameter (IN would make one of each)."""
     if connection.dialect.name == "postgresql":
-        return column == any_(literal(list(values), postgresql.ARRAY(Text)))
+        return column.in_(select(func.unnest(cast(literal(_array(values), Text), postgresql.ARRAY(Text)))))
     listed = func.json_each(json.dumps(list(values))).table_valued("value")
     return column.in_(select(listed.c.value))
+
+
+def _array(values: Collection[str]) -> str:
+    """PostgreSQL's text of an array: psycopg writes one in Python, element by element, and takes five times as long."""
+    plain = "\0".join(values)  # a zero is in no value: PostgreSQL could not keep it
+    if _QUOTED.search(plain):
+        plain = _QUOTED.sub(r"\\\g<0>", plain)
+    return '{"' + plain.replace("\0", '","') + '"}' if values else "{}"
+
+
+_QUOTED = re.compile(r'["\\]')
 
 
 def json_text(connection: AsyncConnection, column: ColumnElement[Any], key: str) -> ColumnElement[str | None]:

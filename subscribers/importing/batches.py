@@ -29,7 +29,7 @@ from subscribers.importing.report import Rejected, Report
 from subscribers.suppression import address_hash
 from subscribers.tables import choice, consent, subscriber, suppression
 
-BATCH = 1024
+BATCH = 4096
 """Rows that are read at once, and on PostgreSQL written by one transaction."""
 
 _BRIEF = 256

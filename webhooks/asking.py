@@ -6,17 +6,16 @@ or refused for the moment, is waited for as long as the host says, up to a minut
 
 import asyncio
 import json
-import re
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from urllib.parse import urljoin, urlsplit
 
-import httpx2
-
-from webhooks import payload
+from webhooks import fetching, payload
 from webhooks.errors import MalformedReport, NotConfigured, Unavailable
+from webhooks.fetching import Reply, Session
 
 MOST_BYTES = 32 * 1024 * 1024
 """Of one answer: Postmark gives a whole list at once."""
@@ -25,10 +24,8 @@ MOST_PAGES = 10_000
 LONGEST_WAIT = 60
 """Seconds that a host may ask us to wait before we come back another time."""
 
-_TIMEOUT = 30.0
 _TRIES = 3
 _FIRST_WAIT = 0.5
-_SECONDS = re.compile(r"[0-9]{1,9}")
 
 Sign = Callable[[str, str, bytes, datetime], Mapping[str, str]]
 """The headers that let us in: of a method, a URL and a body, at a moment."""
@@ -58,14 +55,14 @@ class Api:
     """An interface that is open: what it answers is JSON, read whole."""
 
     access: Access
-    client: httpx2.AsyncClient
+    session: Session
     clock: Callable[[], datetime]
     most_pages: int = MOST_PAGES
 
     @property
     def host(self) -> str:
         """Whom we ask, for people to read."""
-        return httpx2.URL(self.access.base).host
+        return urlsplit(self.access.base).hostname or ""
 
     async def get(self, target: str) -> Any:
         """The JSON at a path or a URL of this host. Raises NotConfigured or Unavailable."""
@@ -106,7 +103,8 @@ class Api:
         url = self._here(target)
         body = b"" if document is None else json.dumps(document).encode()
         for attempt in range(1, _TRIES + 1):
-            status, answer, wait = await self._once(method, url, body)
+            reply = await self._once(method, url, body)
+            status, wait = reply.status, reply.retry_after
             if status == 429 or status >= 500:
                 seconds = _FIRST_WAIT * attempt if wait is None else wait
                 if attempt == _TRIES or seconds > LONGEST_WAIT:
@@ -122,43 +120,33 @@ class Api:
         if 300 <= status < 400:
             raise Unavailable(f"{self.host} answered {status}, as if its interface were elsewhere")
         if not 200 <= status < 300:
-            raise Unavailable(f"{self.host} answered {status} {_words(answer)}".rstrip())
-        return answer
+            raise Unavailable(f"{self.host} answered {status} {_words(reply.body)}".rstrip())
+        return reply.body
 
     def _here(self, target: str) -> str:
         """The URL of a target, which may name no other host: our key would go there too."""
         try:
-            base, url = httpx2.URL(self.access.base), httpx2.URL(self.access.base).join(target)
-        except httpx2.InvalidURL as error:
+            url = urljoin(self.access.base, target)
+            base, found = urlsplit(self.access.base), urlsplit(url)
+        except ValueError as error:
             raise Unavailable(f"{self.host} names a page that is no URL") from error
-        if (url.scheme, url.host, url.port) != (base.scheme, base.host, base.port) or url.userinfo:
-            raise Unavailable(f"{self.host} names a page at another host, {url.host}: it is not asked for")
-        return str(url)
+        if (found.scheme, found.netloc.lower()) != (base.scheme, base.netloc.lower()):
+            raise Unavailable(f"{self.host} names a page at another host, {found.hostname}: it is not asked for")
+        return url
 
-    async def _once(self, method: str, url: str, body: bytes) -> tuple[int, bytes, int | None]:
+    async def _once(self, method: str, url: str, body: bytes) -> Reply:
         headers = {"Accept": "application/json", "User-Agent": "newsletter"}
         if body:
             headers["Content-Type"] = "application/json"
         headers |= self.access.sign(method, url, body, self.clock())
-        try:
-            async with self.client.stream(method, url, headers=headers, content=body or None) as response:
-                answer = bytearray()
-                async for chunk in response.aiter_bytes():
-                    answer += chunk
-                    if len(answer) > MOST_BYTES:
-                        raise Unavailable(f"{self.host} answered with more than {MOST_BYTES:,} bytes")
-                after = response.headers.get("Retry-After", "")
-                return response.status_code, bytes(answer), int(after) if _SECONDS.fullmatch(after) else None
-        except (httpx2.HTTPError, httpx2.InvalidURL) as error:
-            reason = " ".join(str(error).split())[:200] or type(error).__name__
-            raise Unavailable(f"{self.host}: {reason}") from error
+        return await self.session.send(method, url, headers, body, most=MOST_BYTES)
 
 
 @asynccontextmanager
 async def opened(access: Access, clock: Callable[[], datetime], *, most_pages: int = MOST_PAGES) -> AsyncIterator[Api]:
     """An interface, for as long as the block lasts."""
-    async with httpx2.AsyncClient(timeout=_TIMEOUT, follow_redirects=False, trust_env=False) as client:
-        yield Api(access, client, clock, most_pages)
+    async with fetching.session() as session:
+        yield Api(access, session, clock, most_pages)
 
 
 def _read(answer: bytes, host: str) -> Any:

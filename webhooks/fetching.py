@@ -1,4 +1,4 @@
-"""Speaks HTTP to others: what a provider's protocol makes us fetch, and what we tell; `asking` is for their APIs.
+"""The one place from which HTTP is spoken to others: what a protocol makes us fetch, what we tell, and asking APIs.
 
 Neither follows a redirect, asks a proxy, or waits for long.
 """
@@ -6,9 +6,11 @@ Neither follows a redirect, asks a proxy, or waits for long.
 import asyncio
 import re
 import ssl
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import cache
+from urllib.parse import urlsplit
 
 import httpx2
 
@@ -21,6 +23,9 @@ TIMEOUT = 5.0
 
 ANSWER_WITHIN = 15.0
 """Seconds that whoever is told something may take in all."""
+API_TIMEOUT = 30.0
+"""Seconds for each step of asking an API."""
+
 _KEPT_OF_ANSWER = 200
 _SECONDS = re.compile(r"[0-9]{1,9}")
 
@@ -86,6 +91,48 @@ async def post(url: str, headers: Mapping[str, str], body: bytes, *, allow_priva
     except (httpx2.HTTPError, httpx2.InvalidURL) as error:
         reason = " ".join(str(error).split())[:200] or type(error).__name__
         raise Unavailable(f"{to.host}: {reason}") from error
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What an API answered: the status, the whole body, and Retry-After in seconds, if given."""
+
+    status: int
+    body: bytes
+    retry_after: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """Connections to an API, kept for many requests."""
+
+    client: httpx2.AsyncClient
+
+    async def send(self, method: str, url: str, headers: Mapping[str, str], body: bytes, *, most: int) -> Reply:
+        """What is answered to a request. Raises Unavailable, also for an answer of more than `most` bytes."""
+        host = urlsplit(url).hostname
+        try:
+            async with self.client.stream(method, url, headers=dict(headers), content=body or None) as response:
+                answer = bytearray()
+                async for chunk in response.aiter_bytes():
+                    answer += chunk
+                    if len(answer) > most:
+                        raise Unavailable(f"{host} answered with more than {most:,} bytes")
+                after = response.headers.get("Retry-After", "")
+                seconds = int(after) if _SECONDS.fullmatch(after) else None
+                return Reply(response.status_code, bytes(answer), seconds)
+        except (httpx2.HTTPError, httpx2.InvalidURL) as error:
+            reason = " ".join(str(error).split())[:200] or type(error).__name__
+            raise Unavailable(f"{host}: {reason}") from error
+
+
+@asynccontextmanager
+async def session() -> AsyncIterator[Session]:
+    """A session, for as long as the block lasts."""
+    async with httpx2.AsyncClient(
+        verify=_context(), timeout=API_TIMEOUT, follow_redirects=False, trust_env=False
+    ) as client:
+        yield Session(client)
 
 
 def _words(answer: bytes) -> str:

@@ -10,7 +10,6 @@ import pytest
 from sqlalchemy import select
 
 from newsletter.tables import inbox
-from newsletter.web import webhooks
 from webhooks import providers
 from webhooks.errors import Unavailable
 from webhooks.events import Event, Kind
@@ -21,7 +20,7 @@ def report(settings, clock):
     """A correctly signed report of a hard bounce, by the provider's name."""
 
     def sign(name: str) -> tuple[dict[str, str], bytes]:
-        provider = providers.build(name, webhooks.keys(settings.webhooks))
+        provider = providers.build(name, settings.webhooks.in_clear())
         return provider.sample("ana@example.org", "a" * 40, now=clock())
 
     return sign

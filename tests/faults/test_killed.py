@@ -1,6 +1,7 @@
 """A sender that is killed, stopped or run twice: everyone is reached, and only what was in flight may come twice."""
 
 import asyncio
+import os
 import random
 import signal
 from collections import Counter
@@ -41,6 +42,31 @@ async def test_sigkill_at_twenty_random_moments_reaches_everyone_and_doubles_onl
     assert sum(reached.values()) - people <= kills * window * connections
     senders = {(one.rcpt_to, one.mail_from) for one in server.received}
     assert len(senders) == people, "a repeat must carry the same token, and so the same Message-ID"
+
+
+async def test_a_sender_that_is_frozen_past_its_lease_and_woken_doubles_nobody(
+    smtp_server: Any, prepare: Any, fork: Any, until_said: Any, tripwire: Any, tmp_path: Path
+) -> None:
+    people, lease = 300, 1
+    async with smtp_server(answers=tripwire, gate=tripwire.gate) as server:
+        slug = await prepare(server.port, people, more=f"[engine]\nheartbeat = 0.3\nlease = {lease}\n")
+        tripwire.arm(people // 3, holds=True)
+        frozen = fork("campaign", "send", slug, "--yes")
+        await asyncio.wait_for(tripwire.reached.wait(), 60)
+        os.kill(frozen.pid, signal.SIGSTOP)
+        tripwire.gate.set()
+        other = fork("campaign", "send", slug, "--yes")
+        await until_said("another process already runs the engine")
+        await asyncio.sleep(1.5 * lease)  # it is frozen for so long: that is the fault itself
+        os.kill(frozen.pid, signal.SIGCONT)
+        await ended(frozen)
+        await ended(other)
+    said = (tmp_path / "said.log").read_text()
+    assert [frozen.exitcode, other.exitcode] == [0, 0], said
+    assert said.count(f"{slug} is finished: {people} sent.") == 2
+    reached = Counter(one.rcpt_to for one in server.received)
+    assert len(reached) == people
+    assert set(reached.values()) == {1}
 
 
 @pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "Ctrl-C"])

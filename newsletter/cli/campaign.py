@@ -314,7 +314,7 @@ def _change(slug: str, action: str, step: Step) -> None:
 
 @app.command()
 def pause(slug: Slug) -> None:
-    """Stop sending for now; what is in flight is settled within a window.
+    """Stop sending within a second; what is on its way is settled.
 
     Example: newsletter campaign pause opening/invitation
     """

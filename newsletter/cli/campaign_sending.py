@@ -83,7 +83,7 @@ def say_result(result: sending.Result) -> None:
     """Say where it stands, and who was not reached."""
     counts = ", ".join(f"{count:,} {state}" for state, count in sorted(result.report.states.items()))
     edge.say(f"{result.report.slug} is {result.report.status}: {counts or 'nobody was written to'}.")
-    shown = [one for one in result.unreached if one.state is not State.QUEUED]
+    shown = [one for one in result.unreached if one.state not in (State.QUEUED, State.SENDING)]
     if shown:
         edge.table(
             ["not reached", "why", "answer"],
@@ -93,6 +93,8 @@ def say_result(result: sending.Result) -> None:
             edge.say(f"… and more: newsletter campaign report {result.report.slug} --json")
     if result.report.waiting and result.report.next_at is not None and result.report.next_at > edge.now():
         edge.say(f"The next are due at {edge.moment(result.report.next_at)} UTC.")
-    if result.report.waiting:
+    if result.report.waiting and result.report.status == "paused":
+        edge.say(f"{result.report.waiting:,} still wait, until `newsletter campaign resume {result.report.slug}`.")
+    elif result.report.waiting:
         here = f"here, `newsletter campaign send {result.report.slug}` does."
         edge.say(f"{result.report.waiting:,} still wait. `newsletter serve` goes on with them by itself; {here}")

@@ -13,7 +13,7 @@ from newsletter.content.compiler import Renderings
 from newsletter.content.errors import ContentError
 from newsletter.content.facts import Facts
 from newsletter.database import Database
-from newsletter.delivery import allowance, backoff, composer, patience, signed, slowing, transactional
+from newsletter.delivery import allowance, backoff, composer, newcomers, patience, signed, slowing, transactional
 from newsletter.delivery.composer import Stationery
 from newsletter.delivery.ledger import State
 from newsletter.delivery.offer import Item
@@ -100,13 +100,14 @@ class Messenger:
             await allowance.spend(connection, allowed, len(waiting), now)
             constellation = await store.current(connection)
             held = {stored.event.slug: stored for stored in await store.events(connection)}
+            coming = await newcomers.upcoming(connection, waiting, constellation, now)
         facts = Facts(
             constellation=constellation,
-            upcoming=tuple(one for one in constellation.events if one.ends > self._clock())[:3],
             public_url=self._settings.public_url,
             confirm_days=self._settings.joining.confirm_within.days,
         )
-        outcomes = await self._offer(session, stop, waiting, facts, held)
+        about = {one.id: replace(facts, upcoming=coming.get(one.id, ())) for one in waiting}
+        outcomes = await self._offer(session, stop, waiting, about, held)
         if session.lost and not outcomes:
             self._relays.fails(member, session.lost)
         else:
@@ -132,15 +133,15 @@ class Messenger:
         session: Session,
         stop: asyncio.Event,
         waiting: Sequence[Waiting],
-        facts: Facts,
+        about: Mapping[int, Facts],
         held: Mapping[str, StoredEvent],
     ) -> dict[int, Outcome]:
-        items, outcomes = await asyncio.to_thread(self._composed, waiting, facts, held)  # pages wait for no template
+        items, outcomes = await asyncio.to_thread(self._composed, waiting, about, held)  # pages wait for no template
         outcomes.update(await signed.send(session, items, self._stationery.signer, self._clock(), stop.is_set))
         return outcomes
 
     def _composed(
-        self, waiting: Sequence[Waiting], facts: Facts, held: Mapping[str, StoredEvent]
+        self, waiting: Sequence[Waiting], about: Mapping[int, Facts], held: Mapping[str, StoredEvent]
     ) -> tuple[list[Item], dict[int, Outcome]]:
         """Their mails, and why there is none for some."""
         self._renderings.refresh()
@@ -148,8 +149,8 @@ class Messenger:
         outcomes: dict[int, Outcome] = {}
         for one in waiting:
             try:
-                about = _about(one, facts, held)
-                items.append(composer.transactional_item(self._stationery, self._renderings, one, about))
+                own = _about(one, about[one.id], held)
+                items.append(composer.transactional_item(self._stationery, self._renderings, one, own))
             except ContentError as error:
                 outcomes[one.id] = Refused(str(error), Stage.LOCAL)
         return items, outcomes

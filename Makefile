@@ -62,6 +62,9 @@ dovecot:
 exim: setup
 	@.ci/exim $(VENV)/exim
 
+spamassassin:
+	@.ci/need spamassassin spamassassin sh -c 'command -v spamassassin'
+
 smtp-sink: # and the Postfix that it comes with
 	@.ci/need smtp-sink postfix sh -c 'command -v smtp-sink && command -v postfix'
 

@@ -98,6 +98,7 @@ class Connection:
             return await asyncio.shield(job)
         except asyncio.CancelledError:
             self._connection.interrupt()
+            job.add_done_callback(_heard)
             raise
 
     async def commit(self) -> None:
@@ -161,6 +162,12 @@ class Connection:
 
 def _enough() -> int:
     return 1
+
+
+def _heard(job: asyncio.Future[Any]) -> None:
+    """Take note of how a job ended that nobody waits for: asyncio would complain that it was broken off."""
+    if not job.cancelled():
+        job.exception()
 
 
 class Cursor:

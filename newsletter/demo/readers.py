@@ -116,6 +116,8 @@ class Readers:
         if not page.has(value="choices"):
             return  # the last event is over: there is nothing left to choose
         form, button = page.button(value="choices")
+        if ("scope", "some") in form.fields and not any(name == "events" for name, _ in form.fields):
+            return  # what they follow is over, and the page would ask them to tick something else first
         await self._browser.press(page, form, button, {"rhythm": ["weekly"]})
         self._note(mail, Deed.WEEKLY, "page")
 

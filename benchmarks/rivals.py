@@ -35,9 +35,9 @@ def people(count: int) -> Iterator[Due]:
 def by_django(settings: Settings, mailing: Mailing, count: int) -> float:
     """Seconds of EmailMultiAlternatives on one open connection, its two templates rendered for each person."""
     import django  # type: ignore[import-untyped] # Django ships no types
-    from django.conf import settings as configured  # type: ignore[import-untyped]
-    from django.core.mail import EmailMultiAlternatives, get_connection  # type: ignore[import-untyped]
-    from django.template import Context, Template  # type: ignore[import-untyped]
+    from django.conf import settings as configured  # type: ignore[import-untyped] # likewise
+    from django.core.mail import EmailMultiAlternatives, get_connection  # type: ignore[import-untyped] # likewise
+    from django.template import Context, Template  # type: ignore[import-untyped] # likewise
 
     backend = "django.template.backends.django.DjangoTemplates"
     configured.configure(EMAIL_HOST=settings.smtp.host, EMAIL_PORT=settings.smtp.port, TEMPLATES=[{"BACKEND": backend}])

@@ -120,7 +120,7 @@ class Api:
         if 300 <= status < 400:
             raise Unavailable(f"{self.host} answered {status}, as if its interface were elsewhere")
         if not 200 <= status < 300:
-            raise Unavailable(f"{self.host} answered {status} {_words(reply.body)}".rstrip())
+            raise Unavailable(f"{self.host} answered {status} {fetching.words(reply.body)}".rstrip())
         return reply.body
 
     def _here(self, target: str) -> str:
@@ -154,8 +154,3 @@ def _read(answer: bytes, host: str) -> Any:
         return payload.load(answer)
     except MalformedReport as error:
         raise Unavailable(f"{host} answered what is no JSON") from error
-
-
-def _words(answer: bytes) -> str:
-    text = answer[:200].decode("ascii", "replace")
-    return " ".join("".join(sign if sign.isprintable() else " " for sign in text).split())

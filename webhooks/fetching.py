@@ -1,6 +1,6 @@
 """The one place from which HTTP is spoken to others: what a protocol makes us fetch, what we tell, and asking APIs.
 
-Neither follows a redirect, asks a proxy, or waits for long.
+None follows a redirect, asks a proxy, or waits for long.
 """
 
 import asyncio
@@ -23,6 +23,7 @@ TIMEOUT = 5.0
 
 ANSWER_WITHIN = 15.0
 """Seconds that whoever is told something may take in all."""
+
 API_TIMEOUT = 30.0
 """Seconds for each step of asking an API."""
 
@@ -84,13 +85,11 @@ async def post(url: str, headers: Mapping[str, str], body: bytes, *, allow_priva
                 start += chunk
                 if len(start) >= _KEPT_OF_ANSWER:
                     break
-            after = response.headers.get("Retry-After", "")
-            return Answer(response.status_code, _words(start), int(after) if _SECONDS.fullmatch(after) else None)
+            return Answer(response.status_code, words(start), _retry_after(response))
     except TimeoutError as error:
         raise Unavailable(f"{to.host} did not answer within {ANSWER_WITHIN:.0f} seconds") from error
     except (httpx2.HTTPError, httpx2.InvalidURL) as error:
-        reason = " ".join(str(error).split())[:200] or type(error).__name__
-        raise Unavailable(f"{to.host}: {reason}") from error
+        raise _unavailable(to.host, error) from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,12 +117,9 @@ class Session:
                     answer += chunk
                     if len(answer) > most:
                         raise Unavailable(f"{host} answered with more than {most:,} bytes")
-                after = response.headers.get("Retry-After", "")
-                seconds = int(after) if _SECONDS.fullmatch(after) else None
-                return Reply(response.status_code, bytes(answer), seconds)
+                return Reply(response.status_code, bytes(answer), _retry_after(response))
         except (httpx2.HTTPError, httpx2.InvalidURL) as error:
-            reason = " ".join(str(error).split())[:200] or type(error).__name__
-            raise Unavailable(f"{host}: {reason}") from error
+            raise _unavailable(host, error) from error
 
 
 @asynccontextmanager
@@ -135,10 +131,21 @@ async def session() -> AsyncIterator[Session]:
         yield Session(client)
 
 
-def _words(answer: bytes) -> str:
+def words(answer: bytes) -> str:
     """The beginning of an answer as people, terminals and databases can bear it."""
     text = answer[:_KEPT_OF_ANSWER].decode("ascii", "replace")
     return " ".join("".join(sign if sign.isprintable() else " " for sign in text).split())
+
+
+def _retry_after(response: httpx2.Response) -> int | None:
+    """Seconds (RFC 9110 section 10.2.3), where the header says a number of them."""
+    said = response.headers.get("Retry-After", "")
+    return int(said) if _SECONDS.fullmatch(said) else None
+
+
+def _unavailable(host: str | None, error: Exception) -> Unavailable:
+    reason = " ".join(str(error).split())[:200] or type(error).__name__
+    return Unavailable(f"{host}: {reason}")
 
 
 @cache

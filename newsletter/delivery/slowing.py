@@ -30,6 +30,9 @@ _ENOUGH = 3
 _ONCE_IN = timedelta(seconds=20)
 """Replies to mails that were on their way when the pace fell say nothing about the new one."""
 
+_ALL = select(slowed)
+"""Built once: every window asks."""
+
 _SLOWEST = 1 / 60
 _FULL_SPEED = 8
 """So many times faster than where it began, nobody is held back at all any more."""
@@ -48,10 +51,6 @@ class Slowed:
 def asks_for_less(reply: str) -> bool:
     """Whether a 4xx reply is about how much we send, rather than about one mailbox."""
     return _ASKS_FOR_LESS.match(reply) is not None
-
-
-_ALL = select(slowed)
-"""Built once: every window asks."""
 
 
 def is_relays_own(answer: Deferred) -> bool:

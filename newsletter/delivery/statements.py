@@ -76,7 +76,10 @@ async def claimable(connection: AsyncConnection, about: About, wanted: Mapping[s
 
 @cache
 def _claimable_as_one(about: About) -> Select[Any]:
-    """The rows as one, in JSON: for each, Python's interpreter lock would be let go and taken back."""
+    """The rows as one, in JSON: for each, Python's interpreter lock would be let go and taken back.
+
+    SQLite adds them in the order that they come out of the subquery, whose LIMIT keeps it a query of its own.
+    """
     rows = _claimable(about).subquery()
     return select(func.json_group_array(func.json_array(*rows.c)))
 

@@ -86,7 +86,7 @@ class _Limited:
     def connection_lost(self, error: Exception | None) -> None:
         if self in self.event_handler.sessions:
             self.event_handler.sessions.discard(self)
-            super().connection_lost(error)  # type: ignore[misc]
+            super().connection_lost(error)  # type: ignore[misc]  # likewise
 
 
 class _Smtp(_Limited, SMTP):

@@ -50,14 +50,14 @@ LISTS: dict[str, type[SuppressionList]] = {
 }
 
 WITHOUT: dict[str, str] = {
-    "azure": "Azure keeps a list that nobody can read; it tells of each address by its webhook",
-    "forwardemail": "Forward Email keeps no list of its own",
+    "azure": "Azure's list is not read; it tells of each address by its webhook",
+    "forwardemail": "Forward Email's list, if it keeps one, is not read; it tells of each address by its webhook",
     "generic": "who posts by this has no list of its own",
     "mailersend": "MailerSend's lists are not read; it tells of each address by its webhook",
-    "mailjet": "Mailjet lets nobody read whom it blocks; it tells of each address by its webhook",
+    "mailjet": "Mailjet's list is not read; it tells of each address by its webhook",
     "mailtrap": "Mailtrap's list is not read; it tells of each address by its webhook",
-    "mandrill": "Mandrill gives a thousand entries of its list at most; it tells of each address by its webhook",
-    "postal": "Postal has no interface for its list; it tells of each address by its webhook",
+    "mandrill": "Mandrill's list is not read; it tells of each address by its webhook",
+    "postal": "Postal's list is not read; it tells of each address by its webhook",
 }
 """Why the lists of the others are not read."""
 

@@ -143,7 +143,7 @@ def test_where_the_provider_does_not_answer_nothing_is_released(
     ("arguments", "says"),
     [
         (["postmark"], "no API key is set for this provider: set webhooks.postmark_server_token"),
-        (["mailjet"], "Mailjet lets nobody read whom it blocks"),
+        (["mailjet"], "Mailjet's list is not read"),
         (["sendgird"], "there is no provider sendgird"),
     ],
 )
@@ -181,6 +181,6 @@ def test_setup_says_which_keys_the_list_wants_and_where_there_is_none(desk: Path
     shown = newsletter("webhooks", "setup", "sendgrid").out
     assert "sendgrid_api_key: is set" in shown
     assert "suppressions sync sendgrid" in shown
-    assert "Mailjet lets nobody read" in newsletter("webhooks", "setup", "mailjet").out
+    assert "Mailjet's list is not read" in newsletter("webhooks", "setup", "mailjet").out
     told = json.loads(newsletter("webhooks", "setup", "sendgrid", "--json").out)
     assert [(one["setting"], one["set"]) for one in told["list"]] == [("sendgrid_api_key", True)]

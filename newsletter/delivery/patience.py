@@ -1,4 +1,4 @@
-"""How long a relay is waited for while we are being stopped: not at all for a connection, a while for an answer."""
+"""How long others are waited for while we are being stopped: a relay's answer for a while, anything else not at all."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable
@@ -32,7 +32,7 @@ async def limited(session: Session, stop: asyncio.Event, drain: timedelta) -> As
 
 
 async def unless_stopped(stop: asyncio.Event, work: Awaitable[Result]) -> Result:
-    """Do something that is of no use once `stop` is set. Raises Stopped."""
+    """Do something that is of no use once `stop` is set: it is broken off, and has ended when this raises Stopped."""
     working = asyncio.ensure_future(work)
     stopped = asyncio.ensure_future(stop.wait())
     try:
@@ -43,3 +43,4 @@ async def unless_stopped(stop: asyncio.Event, work: Awaitable[Result]) -> Result
     finally:
         for one in (working, stopped):
             one.cancel()
+        await asyncio.gather(working, stopped, return_exceptions=True)

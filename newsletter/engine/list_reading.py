@@ -1,14 +1,13 @@
 """Reads the suppression lists of providers whose API we have a key of, each once in a span, by whoever is first."""
 
 import asyncio
-from collections.abc import Coroutine
 from contextlib import suppress
-from typing import Any
 
 import structlog
 
 from newsletter.clock import Clock
 from newsletter.database import Database
+from newsletter.delivery import patience
 from newsletter.feedback import lists
 from newsletter.settings import Webhooks
 from webhooks import lists as providers
@@ -26,19 +25,8 @@ async def read_due(database: Database, settings: Webhooks, clock: Clock, stop: a
         async with database.read() as connection:
             next_at = await lists.next_reading(connection, one.name)
         if next_at is None or next_at <= clock():
-            await _until(stop, _read(database, settings, one, clock))
-
-
-async def _until(stop: asyncio.Event, reading: Coroutine[Any, Any, None]) -> None:
-    """Read, but no longer than until `stop`: what was stored stays, and the rest is read another time."""
-    task, stopped = asyncio.create_task(reading), asyncio.create_task(stop.wait())
-    try:
-        await asyncio.wait([task, stopped], return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        stopped.cancel()
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
+            with suppress(patience.Stopped):  # what was stored stays, and the rest is read another time
+                await patience.unless_stopped(stop, _read(database, settings, one, clock))
 
 
 async def _read(database: Database, settings: Webhooks, one: SuppressionList, clock: Clock) -> None:

@@ -119,3 +119,4 @@ def once_more(page: Page) -> None:
 
 def _arrived(page: Page, heading: str) -> None:
     expect(page.get_by_role("heading", level=1)).to_have_text(heading)
+    page.wait_for_load_state()  # its heading is there before its style

@@ -31,8 +31,8 @@ _PRAGMAS = (
 )
 """How SQLite is used. Where it is written to, our driver waits for a lock, without blocking: there is no timeout."""
 
-_FOR_IMPORT = ("cache_size = -32768", "wal_autocheckpoint = 16384")
-"""A million hashes are written each somewhere else in its index: what is kept for longer is written less often."""
+_FOR_IMPORT = ("cache_size = -32768",)
+"""A million hashes are written each somewhere else in its index."""
 
 _BUSY = "another process already runs the engine on this database; it will deliver what is due"
 _PATIENCE_TO_LET_GO = 2.0  # seconds

@@ -13,7 +13,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Protocol
 
-from sqlalchemy import update
+from sqlalchemy import text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from subscribers.consent import Action, Actor
@@ -32,9 +32,12 @@ from subscribers.tables import choice, consent, subscriber, suppression
 BATCH = 4096
 """Rows that are read at once, and on PostgreSQL written by one transaction."""
 
-_BRIEF = 256
-"""Rows of a transaction on SQLite, which holds the one write lock: whoever joins meanwhile waits for some
-milliseconds. The lock is free again while some more rows are read."""
+_MANY, _FEW = 1024, 256
+"""Rows of a transaction on SQLite, which holds the one write lock: as long as nobody else writes, and then."""
+
+_COURTEOUS = 200
+"""Transactions, of a second or two: for so long few rows are written at once after somebody else wrote something. So
+whoever joins meanwhile waits for some milliseconds."""
 
 _PIECE = 100
 """Rows read before whatever else is ready gets its turn: two milliseconds."""
@@ -78,13 +81,15 @@ async def run(
     layout = layouts.recognise(path, file.header, mapping or {})
     report = reports.begin(file, layout, dry_run=dry_run)
     reader = Reader(layout, file=path.name, events=events, now=now)
-    rows = source.rows(file)
+    rows, portions = source.rows(file), _Portions()
     with seen.remembering() as seen_before:
         batch = await _read(rows, reader, seen_before, hash_key)
         while batch.rows:
             # A server works on one batch while the next is read. In a second thread, the interpreter's lock made
             # both slower.
-            taking = asyncio.create_task(_take(batch.named, begin=begin, asking=asking, now=now, report=report))
+            taking = asyncio.create_task(
+                _take(batch.named, portions, begin=begin, asking=asking, now=now, report=report)
+            )
             try:
                 following = await _read(rows, reader, seen_before, hash_key)
             finally:
@@ -94,6 +99,26 @@ async def run(
                 progressed(report.counts.rows, max(report.counts.rows, file.lines))
             batch = following
     return report
+
+
+@dataclass(slots=True)
+class _Portions:
+    """How many rows the next transaction takes."""
+
+    version: int | None = None
+    """What SQLite calls the state of the file; another connection that writes changes it."""
+    courteous: int = 0
+
+    async def rows(self, connection: AsyncConnection) -> int:
+        """So many, from within the transaction."""
+        if connection.dialect.name != "sqlite":
+            return BATCH
+        before, self.version = self.version, await connection.scalar(_VERSION)
+        self.courteous = _COURTEOUS if before not in (None, self.version) else max(self.courteous - 1, 0)
+        return _FEW if self.courteous else _MANY
+
+
+_VERSION = text("PRAGMA data_version")
 
 
 @dataclass(slots=True)
@@ -133,21 +158,25 @@ def _account(batch: _Batch, report: Report, rejected: Callable[[Rejected], None]
             rejected(one)
 
 
-async def _take(named: list[Named], *, begin: Begin, asking: Asking | None, now: datetime, report: Report) -> None:
+async def _take(
+    named: list[Named], portions: _Portions, *, begin: Begin, asking: Asking | None, now: datetime, report: Report
+) -> None:
     """Decide on a batch and write it, by one transaction or by some. Someone may join just now by the form: then what
     that transaction was to write is decided on afresh."""
     while named:
-        taken = await _take_some(named, begin=begin, asking=asking, now=now, report=report)
+        taken = await _take_some(named, portions, begin=begin, asking=asking, now=now, report=report)
         named = named[taken:]
         await asyncio.sleep(0)
 
 
-async def _take_some(named: list[Named], *, begin: Begin, asking: Asking | None, now: datetime, report: Report) -> int:
+async def _take_some(
+    named: list[Named], portions: _Portions, *, begin: Begin, asking: Asking | None, now: datetime, report: Report
+) -> int:
     """Take as many as one transaction should; answer how many."""
     for _ in range(_TRIES):
         try:
             async with begin() as connection:
-                some = named[:_BRIEF] if connection.dialect.name == "sqlite" else named
+                some = named[: await portions.rows(connection)]
                 plan = await _decide(connection, some)
                 again = await asking.never_asked(connection, plan.waiting) if asking else []
                 if not report.dry_run:

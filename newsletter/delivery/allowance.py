@@ -6,7 +6,7 @@ campaign: what a second takes, and a tenth of the day.
 A relay that says of itself that it has no room or no time is given less for a while, as receivers are who ask for that.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 
@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from newsletter.delivery import rates, slowing
 from newsletter.delivery.rates import Bucket
+from newsletter.delivery.slowing import Slowed
 from newsletter.settings import Delivery, Smtp
 from newsletter.tables import relay_day
 from subscribers import statements
@@ -46,7 +47,7 @@ async def look(
     connection: AsyncConnection,
     relay: str,
     settings: Smtp,
-    policy: Delivery,
+    slow: Mapping[str, Slowed],
     most: int,
     now: datetime,
     *,
@@ -54,10 +55,11 @@ async def look(
 ) -> Allowance:
     """What the relay may be given, `most` if nothing limits it. Others wait until this transaction ends.
 
-    `urgent` is what one person waits for: it may take what campaigns leave.
+    `slow` are those that are given less now, by name. `urgent` is what one person waits for: it may take what campaigns
+    leave.
     """
     left, again_at, bucket = most, now, None
-    per_second = await _pace(connection, relay, settings, policy, now)
+    per_second = _pace(relay, settings, slow)
     if per_second:
         kept = 0 if urgent else max(1, int(per_second))
         bucket = await rates.open_bucket(connection, _name(relay), per_second, now, least=2)
@@ -103,12 +105,10 @@ async def given_today(connection: AsyncConnection, relay: str, now: datetime) ->
     return await connection.scalar(of_today.with_for_update()) or 0
 
 
-async def _pace(
-    connection: AsyncConnection, relay: str, settings: Smtp, policy: Delivery, now: datetime
-) -> float | None:
+def _pace(relay: str, settings: Smtp, slow: Mapping[str, Slowed]) -> float | None:
     """How many mails a second it takes, or takes now; None for as many as there are."""
-    slow = (await slowing.current(connection, policy, now)).get(_name(relay))
-    limits = [settings.per_second or None, slow.per_second if slow else None]
+    slowed = slow.get(_name(relay))
+    limits = [settings.per_second or None, slowed.per_second if slowed else None]
     return min((one for one in limits if one is not None), default=None)
 
 

@@ -18,7 +18,7 @@ from newsletter.constellation import planning, schedule
 from newsletter.content.errors import ContentError
 from newsletter.content.facts import Facts
 from newsletter.database import AWAY, Database
-from newsletter.delivery import allowance, backoff, ledger, patience, purpose, signed
+from newsletter.delivery import allowance, backoff, ledger, patience, purpose, signed, slowing
 from newsletter.delivery.brake import Brake
 from newsletter.delivery.cap import Cap
 from newsletter.delivery.composer import Mailing, Stationery
@@ -30,7 +30,6 @@ from newsletter.delivery.outcome import Accepted, Deferred, Outcome, Refused, St
 from newsletter.delivery.refusal import OnRefused, Refusal
 from newsletter.delivery.relays import AllBusy, Member, Relays
 from newsletter.delivery.session import Session
-from newsletter.delivery.slowing import is_relays_own
 from newsletter.delivery.tally import Tally
 from newsletter.settings import Delivery, Settings
 from newsletter.tables import campaign as campaigns
@@ -214,7 +213,9 @@ class Dispatcher:
                 settled=[self._settlement(campaign, due, outcomes.get(due.subscriber_id), now) for due in window.due],
                 refused=_refusals(hold.campaign_id, window.due, outcomes),
                 put_off=_put_off(window.due, outcomes),
-                held_up=[one.reply for one in outcomes.values() if isinstance(one, Deferred) and is_relays_own(one)],
+                held_up=[
+                    one.reply for one in outcomes.values() if isinstance(one, Deferred) and slowing.is_relays_own(one)
+                ],
             )
             following = await self._lasting(stop, self._settling(campaign, member, hold, window, done, is_last))
             self.tally.add(hold.campaign_id, window.due, done.settled)
@@ -261,7 +262,8 @@ class Dispatcher:
         """Claim as many of the next as a window holds, and as the relay may be given."""
         now = self._clock()
         limits = member.relay.settings
-        allowed = await allowance.look(connection, member.name, limits, self._policy, self._policy.window, now)
+        slow = await slowing.current(connection, self._policy, now)
+        allowed = await allowance.look(connection, member.name, limits, slow, self._policy.window, now)
         if not allowed.left:
             member.rest(allowed.again_at)
             return Window((), after_id, exhausted=True)
@@ -274,6 +276,7 @@ class Dispatcher:
             now=now,
             cap=campaign.cap,
             gate=campaign.gate,
+            slow=slow,
             fenced=fenced,
         )
         await allowance.spend(connection, allowed, len(window.due), now)
@@ -388,7 +391,7 @@ def _put_off(people: Sequence[Due], outcomes: Mapping[int, Outcome]) -> dict[str
     said: dict[str, list[str]] = {}
     for due in people:
         outcome = outcomes.get(due.subscriber_id)
-        if not isinstance(outcome, Deferred) or is_relays_own(outcome):
+        if not isinstance(outcome, Deferred) or slowing.is_relays_own(outcome):
             continue
         if outcome.stage in (Stage.RCPT, Stage.BODY):
             said.setdefault(due.address.rpartition("@")[2].lower(), []).append(outcome.reply)

@@ -14,6 +14,7 @@ from newsletter.constellation import planning
 from newsletter.delivery import rates, slowing
 from newsletter.delivery.hours import URGENT, QuietHours
 from newsletter.delivery.operators import Operators
+from newsletter.delivery.slowing import Slowed
 from newsletter.settings import Settings
 from newsletter.tables import campaign, shard
 
@@ -53,10 +54,14 @@ class Gate:
         self._policy = settings.delivery
         self._quiet = None if kind in URGENT else QuietHours.read(settings.delivery.quiet_hours)
 
-    async def waits(self, connection: AsyncConnection, people: Sequence[Person], now: datetime) -> dict[int, Wait]:
-        """Who of them waits. Those who need not are counted against the pace of their receivers' family."""
+    async def waits(
+        self, connection: AsyncConnection, people: Sequence[Person], slow: Mapping[str, Slowed], now: datetime
+    ) -> dict[int, Wait]:
+        """Who of them waits; `slow` are those that are sent less now.
+
+        Those who need not are counted against the pace of their receivers' family.
+        """
         waits = self._quiet_now(people, now)
-        slow = await slowing.current(connection, self._policy, now)
         if not slow and not self._paces:
             return waits
         to_domains: dict[str, list[int]] = defaultdict(list)

@@ -17,9 +17,10 @@ docs/delivery.md draws it. Work is owned by the shard. Its epoch rises at each t
 names it, so an owner that was believed dead and comes back settles nothing.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
@@ -43,6 +44,7 @@ from newsletter.delivery import cap as caps
 from newsletter.delivery import pauses, statements
 from newsletter.delivery.cap import Cap
 from newsletter.delivery.gate import Gate
+from newsletter.delivery.slowing import Slowed
 from newsletter.delivery.state import State as State
 from newsletter.errors import NewsletterError
 from newsletter.tables import campaign, delivery, shard
@@ -282,13 +284,14 @@ async def claim(
     now: datetime,
     cap: Cap | None = None,
     gate: Gate | None = None,
+    slow: Mapping[str, Slowed] = MappingProxyType({}),
     fenced: bool = False,
 ) -> Window:
     """Mark the next people of the shard as `sending` and answer them; who may no longer be mailed is suppressed.
 
-    Who has had as many mails as `cap` allows in a day waits, and so does whom `gate` does not let through yet. Nothing
-    is claimed of a campaign that is no longer `sending`. Raises Fenced; `fenced` says that this transaction has settled
-    a window of the same hold, so that nobody can have taken it over since.
+    Who has had as many mails as `cap` allows in a day waits, and so does whom `gate` does not let through yet (`slow`:
+    who is sent less now). Nothing is claimed of a campaign that is no longer `sending`. Raises Fenced; `fenced` says
+    that this transaction has settled a window of the same hold, so that nobody can have taken it over since.
     """
     if not fenced:
         await _fence(connection, hold)
@@ -314,7 +317,7 @@ async def claim(
         people = tuple(due for due in people if due.subscriber_id not in kept_back)
     claimed = {"of_campaign": hold.campaign_id, "first_id": first_id, "last_id": last_id, "now": now}
     await connection.execute(statements.MARK, claimed)
-    if gate is not None and people and (waits := await gate.waits(connection, people, now)):
+    if gate is not None and people and (waits := await gate.waits(connection, people, slow, now)):
         held_back = [(number, State.QUEUED, wait.reason, wait.until) for number, wait in waits.items()]
         await statements.settle(connection, hold.campaign_id, held_back, now)
         people = tuple(due for due in people if due.subscriber_id not in waits)

@@ -92,7 +92,8 @@ class Messenger:
         limits = member.relay.settings
         async with self._database.begin() as connection:
             now = self._clock()
-            allowed = await allowance.look(connection, member.name, limits, self._policy, _WINDOW, now, urgent=True)
+            slow = await slowing.current(connection, self._policy, now)
+            allowed = await allowance.look(connection, member.name, limits, slow, _WINDOW, now, urgent=True)
             if not allowed.left:
                 member.rest(allowed.again_at, urgent=True)
                 return None

@@ -304,4 +304,5 @@ async def test_what_is_of_no_use_in_the_morning_knows_no_night(
     quiet = over(settings, Smtp(), delivery={"quiet_hours": "11:00-13:00"})
     ana = ledger.Due(1, 0, "ana@example.org", "", "", "en", "", 0)
     async with database.begin() as connection:
-        assert len(await Gate(quiet, kind, "UTC", Operators(quiet, clock)).waits(connection, [ana], clock())) == waiting
+        gate = Gate(quiet, kind, "UTC", Operators(quiet, clock))
+        assert len(await gate.waits(connection, [ana], {}, clock())) == waiting

@@ -64,7 +64,7 @@ async def given_to(
     database: Database, smtp: Smtp, most: int, now: datetime, *, urgent: bool = False
 ) -> tuple[int, datetime]:
     async with database.begin() as connection:
-        allowed = await allowance.look(connection, "backup", smtp, Delivery(), most, now, urgent=urgent)
+        allowed = await allowance.look(connection, "backup", smtp, {}, most, now, urgent=urgent)
         await allowance.spend(connection, allowed, allowed.left, now)
         return allowed.left, allowed.again_at
 

@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import typer
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -20,6 +20,8 @@ from newsletter.delivery.ledger import State
 from newsletter.engine import parts, sending
 
 app = grouping.group()
+
+Result = TypeVar("Result")
 
 Slug = Annotated[str, typer.Argument(metavar="CAMPAIGN", help="Its name, as `campaign list` shows it.")]
 To = Annotated[
@@ -298,18 +300,19 @@ def send(
         raise typer.Exit(3)
 
 
-Step = Callable[[AsyncConnection, Campaign], Awaitable[object]]
-
-
-def _change(slug: str, action: str, step: Step) -> None:
+def _change(
+    slug: str, action: str, step: Callable[[AsyncConnection, Campaign], Awaitable[Result]]
+) -> tuple[Campaign, Result]:
+    """Take a step with a campaign, write down who did, and answer how the campaign stands then and what came of it."""
     settings = edge.settings()
 
-    async def work() -> None:
+    async def work() -> tuple[Campaign, Result]:
         async with edge.opened(settings.database) as database, database.begin() as connection:
-            await step(connection, await store.find(connection, slug))
+            result = await step(connection, await store.find(connection, slug))
             await edge.audit(connection, f"campaign.{action}", slug)
+            return await store.find(connection, slug), result
 
-    edge.run(work())
+    return edge.run(work())
 
 
 @app.command()
@@ -342,26 +345,29 @@ def cancel(slug: Slug, yes: Annotated[bool, typer.Option("--yes", help="Do not a
         edge.warn("Nothing was cancelled. Without a terminal, say --yes.")
         raise typer.Exit(1)
 
-    async def step(connection: AsyncConnection, found: Campaign) -> None:
-        count = await lifecycle.cancel(connection, found, edge.now())
-        edge.say(f"{slug} is cancelled; {count:,} people will not get it.")
+    async def step(connection: AsyncConnection, found: Campaign) -> int:
+        return await lifecycle.cancel(connection, found, edge.now())
 
-    _change(slug, "cancelled", step)
+    _, count = _change(slug, "cancelled", step)
+    edge.say(f"{slug} is cancelled; {count:,} people will not get it.")
 
 
 @app.command()
-def retry(slug: Slug) -> None:
+def retry(slug: Slug, as_json: AsJson = False) -> None:
     """Try again now what failed for passing reasons: given up on, deferred, or refused though the mailbox exists.
 
     Example: newsletter campaign retry opening/invitation
     """
 
-    async def step(connection: AsyncConnection, found: Campaign) -> None:
-        count = await mending.retry(connection, found, edge.now())
-        goes_on = ", once it is resumed" if found.status == "paused" else ""
-        edge.say(f"{count:,} are queued again{goes_on}." if count else "Nothing failed for a passing reason.")
+    async def step(connection: AsyncConnection, found: Campaign) -> int:
+        return await mending.retry(connection, found, edge.now())
 
-    _change(slug, "retried", step)
+    found, count = _change(slug, "retried", step)
+    goes_on = ", once it is resumed" if found.status == "paused" else ""
+    if as_json:
+        edge.emit_json({"campaign": found.slug, "status": found.status, "queued": count})
+    else:
+        edge.say(f"{count:,} are queued again{goes_on}." if count else "Nothing failed for a passing reason.")
 
 
 @app.command()

@@ -111,6 +111,54 @@ async def test_pause_resume_and_cancel_by_hand(smtp_server: Any, prepare: Any, r
     assert server.received == []
 
 
+async def test_what_failed_is_tried_again_and_what_is_in_doubt_is_listed_sent_again_or_believed(
+    smtp_server: Any, prepare: Any, run: Run
+) -> None:
+    faults = {("RCPT", "p1"): "550 5.7.1 blocked", ("RCPT", "p2"): "550 5.1.1 no such user"}
+    faults |= {("BODY", f"p{n}"): "take-and-close" for n in (3, 4)}
+
+    def answers(verb: str, address: str) -> str | None:
+        return faults.get((verb, address.partition("@")[0]))
+
+    async with smtp_server(answers=answers) as server:
+        slug = await prepare(server.port, 6, delivery='on_uncertain = "hold"')
+        status, said = await run("campaign", "send", slug, "--yes")
+        assert (status, f"{slug} is finished: 2 refused, 2 sent, 2 uncertain." in said) == (0, True), said
+        listed = json.loads((await run("campaign", "uncertain", slug, "--json"))[1])
+        assert [(one["address"], one["state"]) for one in listed] == [
+            ("p3@example.org", "uncertain"),
+            ("p4@example.org", "uncertain"),
+        ]
+        assert (await run("campaign", "uncertain", slug, "--resend", "--sent"))[0] == 2
+        faults.clear()
+        status, said = await run("campaign", "retry", slug, "--json")
+        assert (status, json.loads(said)) == (0, {"campaign": slug, "status": "sending", "queued": 1})
+        assert (await run("campaign", "retry", slug)) == (0, "Nothing failed for a passing reason.\n")
+        status, said = await run("campaign", "uncertain", slug, "--resend")
+        assert (status, "2 are queued again." in said) == (0, True)
+        assert (await run("campaign", "send", slug, "--yes"))[0] == 0
+        reported = json.loads((await run("campaign", "report", slug, "--json"))[1])
+    assert reported["report"]["states"] == {"refused": 1, "sent": 5}
+    ids = [
+        (one.rcpt_to, email.message_from_bytes(one.data)["Message-ID"])
+        for one in server.received
+        if one.rcpt_to.startswith(("p3@", "p4@"))
+    ]
+    assert (len(ids), len(set(ids))) == (4, 2), "a repeat is the same message"
+
+
+async def test_what_is_in_doubt_may_be_taken_as_sent(smtp_server: Any, prepare: Any, run: Run) -> None:
+    async with smtp_server(answers=lambda verb, _: "take-and-close" if verb == "BODY" else None) as server:
+        slug = await prepare(server.port, 2, delivery='on_uncertain = "hold"')
+        status, said = await run("campaign", "send", slug, "--yes")
+        assert (status, f"{slug} is finished: 2 uncertain." in said) == (0, True), said
+        status, said = await run("campaign", "uncertain", slug, "--sent")
+        assert (status, "2 are taken as sent." in said) == (0, True)
+        status, said = await run("campaign", "report", slug)
+        assert f"{slug} is finished: 2 sent." in said
+    assert len(server.received) == 2
+
+
 @pytest.mark.parametrize(
     ("command", "line"),
     [

@@ -106,7 +106,6 @@ async def test_beside_a_tarpit_others_go_on_and_a_pause_and_a_stop_take_hold(
     assert set(reached.values()) == {1}
 
 
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 @pytest.mark.parametrize("is_mute", [True, False], ids=["for a greeting", "for an answer"])
 async def test_a_stop_waits_for_a_silent_relay_no_longer_than_it_is_to(
     smtp_server: Any, prepare: Any, fork: Any, migrated_url: str, tmp_path: Path, is_mute: bool

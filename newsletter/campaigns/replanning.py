@@ -7,6 +7,8 @@ a mail gets it later with the new date, where that is of use. And a notice start
 event, unless it is over.
 """
 
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -29,12 +31,12 @@ _IN_FLIGHT = timedelta(minutes=1)
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """A mail to those who had been told of an event. `campaign` is empty while it is only looked at."""
+    """A mail to those who had been told of an event."""
 
     event: str
     kind: str
     people: int
-    campaign: str = ""
+    campaign: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,13 +96,20 @@ async def load(
     return Changed(loaded, tuple(notices), tuple(stopped), tuple(over))
 
 
-async def preview(
-    connection: AsyncConnection, settings: Settings, constellation: Constellation, now: datetime, *, tell: bool = True
-) -> Changed:
-    """What `load` would change; it really loads, to be exact, and takes everything back."""
+@asynccontextmanager
+async def tried(
+    connection: AsyncConnection,
+    settings: Settings,
+    constellation: Constellation,
+    now: datetime,
+    *,
+    tell: bool = True,
+    note: str = "",
+) -> AsyncGenerator[Changed]:
+    """What `load` would change, and inside it the database as it then is, notices and all; afterwards nothing is."""
     savepoint = await connection.begin_nested()
     try:
-        return await load(connection, settings, constellation, now, actor="preview", tell=tell)
+        yield await load(connection, settings, constellation, now, actor="preview", tell=tell, note=note)
     finally:
         await savepoint.rollback()
 

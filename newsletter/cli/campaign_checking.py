@@ -10,7 +10,7 @@ import typer
 from newsletter.campaigns import store
 from newsletter.campaigns.preflight import running
 from newsletter.campaigns.preflight.findings import Severity
-from newsletter.campaigns.preflight.running import Preflight
+from newsletter.campaigns.preflight.running import Gathered, Preflight
 from newsletter.cli import edge
 from newsletter.database import Database
 from newsletter.dkim import keys
@@ -39,29 +39,31 @@ class Passed:
 
 async def required(settings: Settings, database: Database, slug: str, at: datetime, *, force: str) -> Passed:
     """Check a campaign that is to be sent; say what was found, and end here for an error that nobody takes on them."""
-    found = await _checked(settings, database, slug, at)
-    broken = sorted({one.rule for one in found.findings if one.severity is Severity.ERROR})
+    passed = judged(await _checked(settings, database, slug, at), force)
+    if passed is None:
+        edge.warn("Nothing was sent. Put it right, or say why it may go out: --force REASON")
+        edge.warn(f"(see campaign check {slug}).")
+        raise typer.Exit(1)
+    return passed
+
+
+def judged(found: Preflight, force: str, *, names: bool = False) -> Passed | None:
+    """Say on stderr what is wrong, where it `names` the campaign too; None where it may not go out."""
+    about = f"{found.campaign}: " if names else ""
     for one in found.findings:
         if one.severity is not Severity.NOTE:
-            edge.warn(f"{one.severity}: {one.rule}: {one.text}")
+            edge.warn(_wrapped(f"{one.severity}: {about}{one.rule}: {one.text}", indent="  "))
+    broken = tuple(sorted({one.rule for one in found.findings if one.severity is Severity.ERROR}))
     if not broken:
         return Passed()
-    if not force:
-        edge.warn(
-            f"Nothing was sent. Put it right, or say why it may go out: --force REASON (see campaign check {slug})."
-        )
-        raise typer.Exit(1)
-    return Passed(force, tuple(broken))
+    return Passed(force, broken) if force else None
 
 
 def say(found: Preflight) -> None:
     """What was found, a line or a few for each, and the sum."""
     for one in found.findings:
         whom = f" (for {'; '.join(one.readers[:3])}{' …' if len(one.readers) > 3 else ''})" if one.readers else ""
-        lines = textwrap.wrap(f"{one.rule}: {one.text}{whom}", _WIDTH - _INDENT, break_long_words=False)
-        edge.say(f"{one.severity:<{_INDENT}}{lines[0]}")
-        for line in lines[1:]:
-            edge.say(f"{'':<{_INDENT}}{line}")
+        edge.say(_wrapped(f"{one.severity:<{_INDENT}}{one.rule}: {one.text}{whom}", indent=" " * _INDENT))
     counts = Counter(one.severity for one in found.findings)
     said = ", ".join(_count(counts[severity], severity) for severity in Severity)
     edge.say(f"{found.campaign}: {said}; {_count(found.mails, 'different mail')}, {_count(found.people, 'reader')}.")
@@ -70,10 +72,19 @@ def say(found: Preflight) -> None:
 _WIDTH, _INDENT = 80, 9
 
 
+def _wrapped(text: str, *, indent: str) -> str:
+    return textwrap.fill(text, _WIDTH, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
+
+
 async def _checked(settings: Settings, database: Database, slug: str, at: datetime) -> Preflight:
     async with database.read() as connection:
         campaign = await store.find(connection, slug)
         gathered = await running.gather(connection, settings, parts.stationery(settings), campaign, at)
+    return await look(settings, gathered)
+
+
+async def look(settings: Settings, gathered: Gathered) -> Preflight:
+    """Run every check on what was gathered, for as long as it takes."""
     return await running.check(gathered, settings, [keys.load(one) for one in settings.dkim])
 
 

@@ -1,55 +1,79 @@
 """What a changed constellation leads to, shown before it happens, asked about, and done: for commands that load one."""
 
 import textwrap
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated
 
 import typer
+from sqlalchemy.ext.asyncio import AsyncConnection
 
-from newsletter.campaigns import replanning
+from newsletter.campaigns import replanning, store
+from newsletter.campaigns.preflight import running
+from newsletter.campaigns.preflight.running import Gathered, Preflight
 from newsletter.campaigns.replanning import Changed, Stopped
-from newsletter.cli import edge
+from newsletter.cli import campaign_checking, edge
 from newsletter.constellation.difference import Difference, FieldChange, What
 from newsletter.constellation.model import Constellation
 from newsletter.constellation.schedule import DueMail, Replanned
+from newsletter.engine import parts
 from newsletter.settings import Settings
 
 _WIDTH = 80
 
+Force = Annotated[
+    str, typer.Option(metavar="REASON", help="Send the notices in spite of the errors found; it is written down.")
+]
 
-def carry_out(
-    found: Constellation,
-    *,
-    dry_run: bool,
-    yes: bool,
-    as_json: bool,
-    tell: bool,
-    note: str,
-    write: Callable[[], None] | None = None,
-) -> Changed | None:
-    """Show what loading it changes, ask where it must, and do it; None for a dry run.
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """How somebody at the terminal wants it: `note` is said in the notices besides, `force` is why they may go out in
+    spite of an error."""
+
+    dry_run: bool
+    yes: bool
+    as_json: bool
+    tell: bool
+    note: str
+    force: str
+
+
+def carry_out(found: Constellation, options: Options, write: Callable[[], None] | None = None) -> Changed | None:
+    """Show what loading it changes, check the notices, ask where it must, and do it; None for a dry run.
 
     Mail to people is never sent unasked: without a terminal it takes `yes`. `write` puts the file in its place, as the
     last thing before what is loaded is kept.
     """
     settings = edge.settings()
-    seen = edge.run(_load(settings, found, tell=tell, note=note, write=None, keep=False))
-    if not as_json:
-        _show(seen, tell=tell)
-    if dry_run:
-        if as_json:
-            edge.emit_json(_plain(seen, dry_run=True))
-        else:
-            edge.say("Nothing was changed: this was a dry run.")
+    seen, notices = edge.run(_look(settings, found, options))
+    if not options.as_json:
+        _show(seen, tell=options.tell)
+    checks = [edge.run(campaign_checking.look(settings, notice)) for notice in notices]
+    passed = {one.campaign: campaign_checking.judged(one, options.force, names=True) for one in checks}
+    is_stopped = None in passed.values()
+    if options.as_json and (options.dry_run or is_stopped):
+        edge.emit_json(_plain(seen, checks, is_loaded=False))
+    if options.dry_run and not options.as_json:
+        edge.say("Nothing was changed: this was a dry run.")
+    elif is_stopped:
+        edge.warn("Nothing was changed. Put it right, or say why it may go out: --force REASON;")
+        edge.warn("--no-notices tells nobody.")
+    if is_stopped:
+        raise typer.Exit(1)
+    if options.dry_run:
         return None
-    if not yes and (seen.loaded.difference or write) and not _agreed(seen):
+    if not options.yes and (seen.loaded.difference or write) and not _agreed(seen):
         if edge.asks():
             edge.say("Nothing was changed.")
         else:
             edge.warn("Nothing was changed. Without a terminal, say --yes, or --no-notices.")
         raise typer.Exit(1)
-    done = edge.run(_load(settings, found, tell=tell, note=note, write=write, keep=True))
-    if as_json:
-        edge.emit_json(_plain(done, dry_run=False))
+    kept = {slug: one.kept for slug, one in passed.items() if one is not None}
+    done = edge.run(_load(settings, found, options, kept, write))
+    if options.as_json:
+        edge.emit_json(_plain(done, checks, is_loaded=True))
     return done
 
 
@@ -60,22 +84,38 @@ def _agreed(seen: Changed) -> bool:
     return edge.confirm(f"Load it, and write to {people:,} people now?" if people else "Load it?")
 
 
+async def _look(settings: Settings, found: Constellation, options: Options) -> tuple[Changed, list[Gathered]]:
+    """What it would change, and each notice as its readers would get it."""
+    now = edge.now()
+    async with (
+        edge.opened(settings.database) as database,
+        database.begin() as connection,
+        replanning.tried(connection, settings, found, now, tell=options.tell, note=options.note) as seen,
+    ):
+        return seen, [await _gathered(connection, settings, notice.campaign, now) for notice in seen.notices]
+
+
+async def _gathered(connection: AsyncConnection, settings: Settings, slug: str, now: datetime) -> Gathered:
+    draft = await store.find(connection, slug)
+    return await running.gather(connection, settings, parts.stationery(settings), draft, now)
+
+
 async def _load(
     settings: Settings,
     found: Constellation,
-    *,
-    tell: bool,
-    note: str,
+    options: Options,
+    passed: Mapping[str, Mapping[str, object]],
     write: Callable[[], None] | None,
-    keep: bool,
 ) -> Changed:
-    now = edge.now()
+    """Do it; `passed` is what the audit keeps of each notice's check."""
+    now, actor = edge.now(), edge.actor()
     async with edge.opened(settings.database) as database, database.begin() as connection:
-        if not keep:
-            return await replanning.preview(connection, settings, found, now, tell=tell)
-        done = await replanning.load(connection, settings, found, now, actor=edge.actor(), tell=tell, note=note)
+        done = await replanning.load(
+            connection, settings, found, now, actor=actor, tell=options.tell, note=options.note
+        )
         for notice in done.notices:
-            await edge.audit(connection, "campaign.started", notice.campaign, people=notice.people)
+            kept = passed.get(notice.campaign, {})
+            await edge.audit(connection, "campaign.started", notice.campaign, people=notice.people, **kept)
         if write is not None:
             write()
         return done
@@ -154,7 +194,7 @@ def _anew(stopped: Stopped) -> str:
     return f"they get it as it then is, from {edge.moment(stopped.again_at)} UTC on"
 
 
-def _plain(changed: Changed, *, dry_run: bool) -> dict[str, object]:
+def _plain(changed: Changed, checks: Sequence[Preflight], *, is_loaded: bool) -> dict[str, object]:
     loaded = changed.loaded
     plan = {
         name: [_plain_mail(mail) for mail in mails]
@@ -165,10 +205,11 @@ def _plain(changed: Changed, *, dry_run: bool) -> dict[str, object]:
         )
     }
     return {
-        "loaded": not dry_run,
+        "loaded": is_loaded,
         "difference": loaded.difference,
         "plan": plan,
         "notices": changed.notices,
+        "checks": checks,
         "stopped": changed.stopped,
         "over": changed.over,
     }

@@ -45,17 +45,20 @@ def load(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     note: Annotated[str, typer.Option(help="What to say besides to those who are told of a change.")] = "",
     no_notices: Annotated[bool, typer.Option("--no-notices", help="Tell nobody of what changes.")] = False,
+    force: changes.Force = "",
     as_json: AsJson = False,
 ) -> None:
     """Bring the database to what a constellation file says; shows the difference first, and asks on a terminal.
 
     What was sent stays sent; every mail that was not is planned afresh. Who had been told of an event that moves,
-    changes its place or is called off is written to at once, and nobody else. The same file again changes nothing.
+    changes its place or is called off is written to at once, and nobody else. What they are sent is checked first, as
+    by `campaign check`, and an error stops it. The same file again changes nothing.
 
     Example: newsletter constellation load constellation.toml --dry-run
     """
     found = _read(file, as_json=as_json)
-    done = changes.carry_out(found, dry_run=dry_run, yes=yes, as_json=as_json, tell=not no_notices, note=note)
+    options = changes.Options(dry_run=dry_run, yes=yes, as_json=as_json, tell=not no_notices, note=note, force=force)
+    done = changes.carry_out(found, options)
     if done is not None and done.loaded.difference and not as_json:
         edge.say(f"Loaded {found.slug}: {_summary(found)}")
 

@@ -78,19 +78,21 @@ def move(
     dry_run: DryRun = False,
     yes: Yes = False,
     no_notices: NoNotices = False,
+    force: changes.Force = "",
     as_json: AsJson = False,
 ) -> None:
     """Move an event: in the constellation file, which keeps its comments, then in the database, as by a load.
 
     Every mail that was not sent is planned afresh; who had been told of the event is told of the change, and nobody
-    else. Shows who and how many first, and asks.
+    else. Shows who and how many first, checks what they would be sent, and asks; an error in it stops the move.
 
     Example: newsletter events move opening 2021-02-10T15:00 --note "The hall was flooded." --dry-run
     """
     path = _file(file)
     event = files.read(path).event(slug)
     times = {} if event is None else _times(event, starts, ends)  # none: the edit says so, with the nearest right name
-    _change(editing.change(path, slug, times), note, dry_run=dry_run, yes=yes, tell=not no_notices, as_json=as_json)
+    options = changes.Options(dry_run=dry_run, yes=yes, as_json=as_json, tell=not no_notices, note=note, force=force)
+    _change(editing.change(path, slug, times), options)
 
 
 @app.command()
@@ -101,17 +103,20 @@ def cancel(
     dry_run: DryRun = False,
     yes: Yes = False,
     no_notices: NoNotices = False,
+    force: changes.Force = "",
     as_json: AsJson = False,
 ) -> None:
     """Call an event off: in the constellation file, which keeps its comments, then in the database, as by a load.
 
     Its mails that were not sent are not sent; who had been told of the event is told that it is off, and nobody else.
-    Shows who and how many first, and asks. `cancelled = false` in the file, and a load, restores it.
+    Shows who and how many first, checks what they would be sent, and asks; an error in it stops it.
+    `cancelled = false` in the file, and a load, restores the event.
 
     Example: newsletter events cancel opening --note "We are sorry." --yes
     """
     edited = editing.change(_file(file), slug, {"cancelled": True})
-    _change(edited, note, dry_run=dry_run, yes=yes, tell=not no_notices, as_json=as_json)
+    options = changes.Options(dry_run=dry_run, yes=yes, as_json=as_json, tell=not no_notices, note=note, force=force)
+    _change(edited, options)
 
 
 def _file(named: Path) -> Path:
@@ -143,11 +148,9 @@ def _written(moment: datetime) -> datetime:
     return plain if is_plain else datetime.fromisoformat(moment.isoformat())
 
 
-def _change(edited: editing.Edited, note: str, *, dry_run: bool, yes: bool, tell: bool, as_json: bool) -> None:
-    done = changes.carry_out(
-        edited.constellation, dry_run=dry_run, yes=yes, as_json=as_json, tell=tell, note=note, write=edited.write
-    )
-    if done is not None and not as_json:
+def _change(edited: editing.Edited, options: changes.Options) -> None:
+    done = changes.carry_out(edited.constellation, options, edited.write)
+    if done is not None and not options.as_json:
         edge.say(f"{edited.path} says so now, and it is loaded.")
         if done.notices:
             edge.say("`newsletter serve` sends the notices; here: newsletter campaign send " + done.notices[0].campaign)

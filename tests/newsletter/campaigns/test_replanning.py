@@ -91,7 +91,8 @@ async def test_who_was_told_is_told_of_a_move_and_nobody_else(season: Season, da
             update(subscriber).where(subscriber.c.address == "p1@example.org").values(status="left", left_at=BEGIN)
         )
         later = moved(season.constellation, WEEK)
-        seen = await replanning.preview(connection, season.engine.settings, later, season.clock())
+        async with replanning.tried(connection, season.engine.settings, later, season.clock()) as seen:
+            pass
     changed = await season.load(later)
     assert seen.notices == changed.notices == (Notice("opening", "changed", 3, "opening/changed"),)
     told = await season.at(season.clock.forward(minutes=1))
@@ -184,7 +185,9 @@ async def test_a_second_move_takes_back_the_first_notice_where_it_is_still_under
 
 async def test_a_preview_changes_nothing_at_all(season: Season, database: Database) -> None:
     async with database.begin() as connection:
-        await replanning.preview(connection, season.engine.settings, moved(season.constellation, WEEK), season.clock())
+        later = moved(season.constellation, WEEK)
+        async with replanning.tried(connection, season.engine.settings, later, season.clock()) as seen:
+            assert (await store.find(connection, seen.notices[0].campaign)).status == "sending"
     async with database.read() as connection:
         assert [one.slug for one in await store.listed(connection) if one.kind == "changed"] == []
         assert await connection.scalar(select(func.count()).select_from(audit)) == 1

@@ -12,7 +12,12 @@ import pytest
 
 from newsletter import cli
 
-SETTINGS = f'[secrets]\nsigning_keys = ["{"k" * 40}"]\nhash_key = "{"h" * 40}"\n'
+SETTINGS = f"""\
+public_url = "https://news.example.org"
+[secrets]
+signing_keys = ["{"k" * 40}"]
+hash_key = "{"h" * 40}"
+"""
 
 
 @dataclass(frozen=True)
@@ -37,6 +42,8 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
     """Run `newsletter …` in a folder with its settings and an upgraded database."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("NEWSLETTER_PREFLIGHT__NETWORK", "false")
+    monkeypatch.setenv("NEWSLETTER_PREFLIGHT__SPAMASSASSIN", "false")
     (tmp_path / "newsletter.toml").write_text(SETTINGS)
 
     def run_command(*arguments: str) -> Ended:
@@ -227,6 +234,45 @@ def test_events_cancel_says_so_in_the_file_and_in_json(run: Run, season: Path) -
     ]
     assert 'slug = "opening"\ncancelled = true\n' in season.read_text()
     assert run("events", "list", "--json").data[0]["status"] == "cancelled"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        ("events", "move", "opening", "2150-02-10T15:00"),
+        ("events", "cancel", "opening"),
+        ("constellation", "load", "moved.toml"),
+    ],
+    ids=["move", "cancel", "load"],
+)
+def test_a_notice_with_an_error_stops_the_change_unless_somebody_says_why(
+    run: Run, season: Path, change: tuple[str, ...]
+) -> None:
+    season.with_name("moved.toml").write_text(season.read_text().replace("2150-02-03T", "2150-02-10T"))
+    before, wrong = season.read_text(), ("--note", "See you on Friday, February 10, 2150!")
+    slug = "opening/cancelled" if "cancel" in change else "opening/changed"
+    for ask in ((), ("--yes",), ("--dry-run",)):
+        stopped = run(*change, *wrong, *ask)
+        assert stopped.status == 1
+        assert "1 person has been told of opening" in stopped.out
+        assert f"error: {slug}: weekday: " in stopped.err
+        assert max(map(len, f"{stopped.out}{stopped.err}".splitlines())) <= 80
+        assert ("this was a dry run" in stopped.out) != ("--force REASON" in stopped.err)
+        assert season.read_text() == before
+    assert run("campaign", "show", slug).status == 1
+    as_json = run(*change, *wrong, "--yes", "--json")
+    assert (as_json.status, as_json.data["loaded"]) == (1, False)
+    assert [one["rule"] for one in as_json.data["checks"][0]["findings"] if one["severity"] == "error"] == ["weekday"]
+
+    assert run(*change, *wrong, "--yes", "--force", "It is a joke.").status == 0
+    with sqlite3.connect(season.with_name("newsletter.sqlite3")) as database:
+        (kept,) = database.execute("SELECT detail FROM audit WHERE action = 'campaign.started'").fetchone()
+    assert json.loads(kept) == {"people": 1, "forced": "It is a joke.", "errors": ["weekday"]}
+
+
+def test_what_tells_nobody_is_not_checked(run: Run, season: Path) -> None:
+    ended = run("events", "cancel", "opening", "--note", "Not on Friday, February 3, 2150.", "--no-notices", "--yes")
+    assert (ended.status, ended.err) == (0, "")
 
 
 @pytest.mark.parametrize(

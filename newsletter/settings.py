@@ -184,6 +184,8 @@ class Webhooks(Section):
     brevo_api: Interface = ""
     forwardemail_key: SecretStr = SecretStr("")
     mailersend_secret: SecretStr = SecretStr("")
+    mailersend_api_token: SecretStr = SecretStr("")
+    mailersend_api: Interface = ""
     mailgun_signing_key: SecretStr = SecretStr("")
     mailgun_username: str = ""
     mailgun_password: SecretStr = SecretStr("")
@@ -193,8 +195,13 @@ class Webhooks(Section):
     mailjet_username: str = ""
     mailjet_password: SecretStr = SecretStr("")
     mailtrap_secret: SecretStr = SecretStr("")
+    mailtrap_api_token: SecretStr = SecretStr("")
+    mailtrap_account: str = ""
+    mailtrap_api: Interface = ""
     mandrill_key: SecretStr = SecretStr("")
     mandrill_url: str = ""
+    mandrill_api_key: SecretStr = SecretStr("")
+    mandrill_api: Interface = ""
     postal_public_key: str = ""
     postmark_username: str = ""
     postmark_password: SecretStr = SecretStr("")

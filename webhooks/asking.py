@@ -33,11 +33,20 @@ Sign = Callable[[str, str, bytes, datetime], Mapping[str, str]]
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """Where an interface is, how we are let in, and which setting to look at when we are not."""
+    """Where an interface is, how we are let in, and which setting to look at when we are not.
+
+    `refusal` stands in the answers of a host that says so by words, and not by 401 or 403.
+    """
 
     base: str
     setting: str
     sign: Sign
+    refusal: bytes = b""
+
+    def is_refused(self, reply: Reply) -> bool:
+        """Whether our key is not taken."""
+        by_words = bool(self.refusal) and reply.status >= 400 and self.refusal in reply.body
+        return by_words or reply.status in (401, 403)
 
 
 def bearer(key: str) -> Sign:
@@ -105,6 +114,8 @@ class Api:
         for attempt in range(1, _TRIES + 1):
             reply = await self._once(method, url, body)
             status, wait = reply.status, reply.retry_after
+            if self.access.is_refused(reply):
+                raise NotConfigured(f"{self.host} does not take the key ({status}): look at {self.access.setting}")
             if status == 429 or status >= 500:
                 seconds = _FIRST_WAIT * attempt if wait is None else wait
                 if attempt == _TRIES or seconds > LONGEST_WAIT:
@@ -113,8 +124,6 @@ class Api:
                 await asyncio.sleep(seconds)
                 continue
             break
-        if status in (401, 403):
-            raise NotConfigured(f"{self.host} does not take the key ({status}): look at {self.access.setting}")
         if status == 404:
             return None
         if 300 <= status < 400:

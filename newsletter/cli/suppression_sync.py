@@ -35,8 +35,9 @@ def sync(
 ) -> None:
     """Read the suppression lists that providers keep, and obey what is new; the service does so once a day.
 
-    It asks their APIs, by keys in newsletter.toml (brevo, mailgun, postmark, resend, sendgrid, ses, sparkpost). An
-    entry follows the rules of a report; one older than an opt-in here, or than your release, changes nothing.
+    It asks their APIs, by keys in newsletter.toml (brevo, mailersend, mailgun, mailtrap, mandrill, postmark, resend,
+    sendgrid, ses, sparkpost). An entry follows the rules of a report; one older than an opt-in here, or than your
+    release, changes nothing.
 
     Example: newsletter suppressions sync sendgrid --dry-run
     """
@@ -94,6 +95,11 @@ def _tell(tally: Tally) -> None:
         edge.table([f"on the list of {tally.provider}", "entries"], shown, numbers=["entries"])
     else:
         edge.say(f"The list of {tally.provider} is empty.")
+    if tally.cut:
+        edge.say(
+            f"{tally.provider} gives no more than {providers.AT_MOST[tally.provider]:,} entries, and may hold more."
+        )
+        edge.say("Export them there as a file with a column email: newsletter suppressions import FILE")
     if any(tally.left):
         edge.say(f"Whom {tally.provider} holds gets no mail through it, whatever we say:")
         edge.say("newsletter subscribers release ADDRESS --at-provider")

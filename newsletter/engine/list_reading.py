@@ -42,3 +42,5 @@ async def _read(database: Database, settings: Webhooks, one: SuppressionList, cl
     async with database.begin() as connection:
         await lists.finished(connection, one.name, now + settings.lists_every)
     log.info("suppression list read", provider=one.name, news=tally.news.total(), known=tally.known)
+    if tally.cut:
+        log.warning("suppression list longer than its API gives", provider=one.name)

@@ -4,6 +4,7 @@ Only of those whom we know anything is kept. Nobody is suppressed by an entry th
 their release by staff: those are counted, for they get no mail as long as the provider holds them.
 """
 
+import math
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -19,6 +20,7 @@ from newsletter.feedback.proof import Proven
 from newsletter.tables import list_reading
 from subscribers import statements, suppression
 from webhooks import asking
+from webhooks import lists as providers
 from webhooks.events import Event
 from webhooks.lists import SuppressionList
 
@@ -34,7 +36,7 @@ class Tally:
 
     `news` come into the inbox, by what they say (hard, soft, block, complaint, unsubscribe). `known` came before, or
     say what was known. `strangers` are nobody's here. `left` say nothing against anybody, by the reason. `unreadable`
-    have no address or no date.
+    have no address or no date. `cut` is whether there may be more than the provider gives.
     """
 
     provider: str
@@ -44,6 +46,7 @@ class Tally:
     strangers: int = 0
     left: Counter[str] = field(default_factory=Counter)
     unreadable: int = 0
+    cut: bool = False
 
 
 async def read(
@@ -55,8 +58,10 @@ async def read(
     """
     tally = Tally(listing.name, dry_run)
     batch: list[Event] = []
+    given = 0
     async with asking.opened(listing.access(), clock) as api:
         async for event in listing.entries(api, clock()):
+            given += 1
             if event is None:
                 tally.unreadable += 1
                 continue
@@ -65,6 +70,7 @@ async def read(
                 await _take(database, batch, tally, clock())
                 batch = []
     await _take(database, batch, tally, clock())
+    tally.cut = given >= providers.AT_MOST.get(listing.name, math.inf)
     return tally
 
 

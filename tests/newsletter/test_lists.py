@@ -302,3 +302,16 @@ async def test_a_worker_among_many_reads_lists_too(
         await asked.wait()
         stop.set()
         await working
+
+
+async def test_a_list_that_its_api_gives_in_part_is_said_to_be_cut(
+    database: Database, provider_api: ProviderApi, people: list[int], now: datetime
+) -> None:
+    entry = {"reason": "hard-bounce", "last_event_at": now.isoformat()}
+    rows = [entry | {"email": f"p{number}@example.org"} for number in range(1000)]
+    provider_api.answer = lambda _: Reply(rows)
+    one = lists.build("mandrill", Webhooks(mandrill_api_key="md-1", mandrill_api=provider_api.url).in_clear())
+    tally = await reading.read(database, one, lambda: now, dry_run=True)
+    assert (tally.news, tally.strangers, tally.cut) == ({"hard": 3}, 997, True)
+    rows.pop()
+    assert not (await reading.read(database, one, lambda: now, dry_run=True)).cut

@@ -12,7 +12,10 @@ from webhooks.asking import Access, Api
 from webhooks.errors import NotConfigured
 from webhooks.events import Event
 from webhooks.lists.brevo import BrevoList
+from webhooks.lists.mailersend import MailerSendList
 from webhooks.lists.mailgun import MailgunList
+from webhooks.lists.mailtrap import MailtrapList
+from webhooks.lists.mandrill import MandrillList
 from webhooks.lists.postmark import PostmarkList
 from webhooks.lists.resend import ResendList
 from webhooks.lists.sendgrid import SendGridList
@@ -41,7 +44,10 @@ class SuppressionList(Protocol):
 
 LISTS: dict[str, type[SuppressionList]] = {
     "brevo": BrevoList,
+    "mailersend": MailerSendList,
     "mailgun": MailgunList,
+    "mailtrap": MailtrapList,
+    "mandrill": MandrillList,
     "postmark": PostmarkList,
     "resend": ResendList,
     "sendgrid": SendGridList,
@@ -49,17 +55,18 @@ LISTS: dict[str, type[SuppressionList]] = {
     "sparkpost": SparkPostList,
 }
 
+AT_MOST = {"mandrill": 1000}
+"""Whose API gives no more entries than so many, and no way to the next."""
+
 WITHOUT: dict[str, str] = {
-    "azure": "Azure's list is not read; it tells of each address by its webhook",
-    "forwardemail": "Forward Email's list, if it keeps one, is not read; it tells of each address by its webhook",
+    "azure": "Azure lets nobody read whom it suppresses itself, for two weeks at most; the lists that its API manages "
+    "hold whom you put there",
+    "forwardemail": "Forward Email keeps none of those it sends to; the denylist in its API is for mail that comes in",
     "generic": "who posts by this has no list of its own",
-    "mailersend": "MailerSend's lists are not read; it tells of each address by its webhook",
-    "mailjet": "Mailjet's list is not read; it tells of each address by its webhook",
-    "mailtrap": "Mailtrap's list is not read; it tells of each address by its webhook",
-    "mandrill": "Mandrill's list is not read; it tells of each address by its webhook",
-    "postal": "Postal's list is not read; it tells of each address by its webhook",
+    "mailjet": "Mailjet's API gives no list of whom it blocks, but bounces by contacts' numbers and undated complaints",
+    "postal": "Postal's API sends and looks up messages; its suppressions, of 30 days, stand in its pages alone",
 }
-"""Why the lists of the others are not read."""
+"""Why the lists of the others cannot be read."""
 
 
 def build(name: str, values: Mapping[str, Any]) -> SuppressionList:

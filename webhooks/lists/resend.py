@@ -1,4 +1,4 @@
-"""Resend's suppressions. Its API is young, and not open to every account yet.
+"""Resend's suppressions.
 
 https://resend.com/docs/api-reference/suppressions/list-suppressions
 """

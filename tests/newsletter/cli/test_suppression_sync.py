@@ -77,6 +77,7 @@ def test_what_is_new_is_obeyed_at_once_and_shown_with_its_source(
             "strangers": 0,
             "left": {},
             "unreadable": 0,
+            "cut": False,
         }
     ]
     assert suppressed(newsletter, ANA) == "hard-bounce"
@@ -143,7 +144,7 @@ def test_where_the_provider_does_not_answer_nothing_is_released(
     ("arguments", "says"),
     [
         (["postmark"], "no API key is set for this provider: set webhooks.postmark_server_token"),
-        (["mailjet"], "Mailjet's list is not read"),
+        (["mailjet"], "Mailjet's API gives no list of whom it blocks"),
         (["sendgird"], "there is no provider sendgird"),
     ],
 )
@@ -181,6 +182,6 @@ def test_setup_says_which_keys_the_list_wants_and_where_there_is_none(desk: Path
     shown = newsletter("webhooks", "setup", "sendgrid").out
     assert "sendgrid_api_key: is set" in shown
     assert "suppressions sync sendgrid" in shown
-    assert "Mailjet's list is not read" in newsletter("webhooks", "setup", "mailjet").out
+    assert "Mailjet's API gives no list of whom it blocks" in newsletter("webhooks", "setup", "mailjet").out
     told = json.loads(newsletter("webhooks", "setup", "sendgrid", "--json").out)
     assert [(one["setting"], one["set"]) for one in told["list"]] == [("sendgrid_api_key", True)]

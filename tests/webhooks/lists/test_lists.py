@@ -1,35 +1,22 @@
 """Each provider's suppression list, as its documentation says that it is answered."""
 
-from collections.abc import Callable
+import json
 from dataclasses import fields
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import unquote
 
 import pytest
 
 from tests.provider_api import Asked, ProviderApi, Reply
+from tests.webhooks.lists.documented import DOCUMENTED, HARD, KEYS, LOGINS, mailersend
 from webhooks import asking, lists
 from webhooks.errors import NotConfigured, Unavailable, UnknownProvider
-from webhooks.events import BounceClass, Event, Kind, Reason
+from webhooks.events import BounceClass, Event, Reason
 from webhooks.lists import LISTS, WITHOUT, SuppressionList
 from webhooks.providers import PROVIDERS
 
 NOW = datetime(2021, 1, 15, 12, 0, tzinfo=UTC)
-KEYS = {
-    "brevo_api_key": "xkeysib-1",
-    "mailgun_api_key": "key-1",
-    "mailgun_domain": "mg.example.org",
-    "postmark_server_token": "token-1",
-    "postmark_streams": "outbound, broadcast",
-    "resend_api_key": "re_1",
-    "sendgrid_api_key": "SG.1",
-    "ses_access_key": "AKIDEXAMPLE",
-    "ses_secret_key": "secret-1",
-    "ses_region": "eu-west-1",
-    "sparkpost_api_key": "spark-1",
-}
-HARD, SOFT, COMPLAINED, LEFT, OTHER = "hard", "soft", Kind.COMPLAINED, Kind.UNSUBSCRIBED, Kind.OTHER
 
 
 def listing(name: str, api: ProviderApi) -> SuppressionList:
@@ -51,203 +38,6 @@ def said(events: list[Event | None]) -> list[tuple[str, str]]:
     return [(one.address, one.bounce or one.kind) if one else ("", "unreadable") for one in events]
 
 
-def path(asked: Asked) -> str:
-    return urlsplit(asked.target).path
-
-
-def query(asked: Asked, name: str) -> str:
-    return parse_qs(urlsplit(asked.target).query).get(name, [""])[0]
-
-
-def ses(asked: Asked) -> Reply:
-    pages: dict[str, dict[str, Any]] = {
-        "": {
-            "NextToken": "a+b/c=",
-            "SuppressedDestinationSummaries": [
-                {"EmailAddress": "ana@example.org", "LastUpdateTime": 1586812246.125, "Reason": "BOUNCE"}
-            ],
-        },
-        "a+b/c=": {
-            "SuppressedDestinationSummaries": [
-                {"EmailAddress": "ben@example.org", "LastUpdateTime": 1586812300.0, "Reason": "COMPLAINT"}
-            ],
-        },
-    }
-    assert path(asked) == "/v2/email/suppression/addresses"
-    return Reply(pages[query(asked, "NextToken")])
-
-
-def sendgrid(asked: Asked) -> Reply:
-    which, offset = path(asked).removeprefix("/v3/suppression/"), int(query(asked, "offset"))
-    assert query(asked, "limit") == "500"
-    match which, offset:
-        case "bounces", 0:
-            return Reply(
-                [
-                    {
-                        "created": 1443651125 + number,
-                        "email": f"p{number}@example.org",
-                        "reason": "550 5.1.1 The email account that you tried to reach does not exist.",
-                        "status": "5.1.1",
-                    }
-                    for number in range(500)
-                ]
-            )
-        case "bounces", 500:
-            said = "550 5.7.1 Our system has detected that this message is likely unsolicited mail."
-            return Reply([{"created": 1, "email": "last@example.org", "reason": said, "status": "5.7.1"}])
-        case "spam_reports", 0:
-            return Reply([{"created": 1443651141, "email": "ben@example.org", "ip": "10.63.202.100"}])
-        case "invalid_emails", 0:
-            reason = "Mail domain mentioned in email address is unknown"
-            return Reply([{"created": 1449953655, "email": "cem@example.com", "reason": reason}])
-        case "unsubscribes", 0:
-            return Reply([{"created": 1443651141, "email": "dora@example.org"}])
-    raise AssertionError(asked.target)
-
-
-def mailgun(asked: Asked) -> Reply:
-    here = f"http://{asked.headers['host']}"
-    which = path(asked).removeprefix("/v3/mg.example.org/")
-    if query(asked, "page") == "next":
-        items = []
-    elif which == "bounces":
-        items = [
-            {
-                "address": "ana@example.org",
-                "code": "550",
-                "error": "5.1.1 No such mailbox",
-                "created_at": "Fri, 21 Oct 2011 11:02:55 UTC",
-            }
-        ]
-    elif which == "complaints":
-        items = [{"address": "ben@example.org", "created_at": "Fri, 21 Oct 2011 11:02:55 GMT"}]
-    else:
-        items = [{"address": "cem@example.org", "tags": ["*"], "created_at": "Fri, 21 Oct 2011 11:02:55 GMT"}]
-    return Reply({"items": items, "paging": {"next": f"{here}/v3/mg.example.org/{which}?page=next&limit=1000"}})
-
-
-def postmark(asked: Asked) -> Reply:
-    entry = {"Origin": "Recipient", "CreatedAt": "2019-12-10T08:58:33-05:00"}
-    found = {
-        "/message-streams/outbound/suppressions/dump": [
-            entry | {"EmailAddress": "ana@example.org", "SuppressionReason": "HardBounce"},
-            entry | {"EmailAddress": "ben@example.org", "SuppressionReason": "SpamComplaint"},
-        ],
-        "/message-streams/broadcast/suppressions/dump": [
-            entry | {"EmailAddress": "cem@example.org", "SuppressionReason": "ManualSuppression"},
-            entry
-            | {"EmailAddress": "dora@example.org", "SuppressionReason": "ManualSuppression", "Origin": "Customer"},
-        ],
-    }
-    return Reply({"Suppressions": found[path(asked)]})
-
-
-def sparkpost(asked: Asked) -> Reply:
-    entry = {
-        "type": "non_transactional",
-        "created": "2016-05-02T16:29:56+00:00",
-        "updated": "2016-05-02T17:20:50+00:00",
-    }
-    sources = ["Bounce Rule", "Spam Complaint", "List Unsubscribe", "Unsubscribe Link", "Manually Added", "Compliance"]
-    assert path(asked) == "/api/v1/suppression-list"
-    if query(asked, "cursor") == "initial":
-        results = [
-            entry
-            | {
-                "recipient": f"p{number}@example.org",
-                "source": source,
-                "description": "550: 550 5.1.1 user unknown" if source == "Bounce Rule" else "",
-            }
-            for number, source in enumerate(sources)
-        ]
-        links = [{"href": "/api/v1/suppression-list?cursor=WycyMDE2&per_page=10000", "rel": "next"}]
-        return Reply({"results": results, "links": links, "total_count": 7})
-    results = [entry | {"recipient": "last@example.org", "source": "Bounce Rule"}]
-    return Reply({"results": results, "links": [], "total_count": 7})
-
-
-def brevo(asked: Asked) -> Reply:
-    entry = {"senderEmail": "news@example.org", "blockedAt": "2017-05-01T12:30:00Z"}
-    codes = ["hardBounce", "contactFlaggedAsSpam", "unsubscribedViaMA", "unsubscribedViaEmail", "unsubscribedViaApi"]
-    assert path(asked) == "/v3/smtp/blockedContacts"
-    contacts = [
-        entry | {"email": f"p{number}@example.org", "reason": {"code": code, "message": f"The reason is {code}"}}
-        for number, code in enumerate([*codes, *["adminBlocked"] * 95])
-    ]
-    if query(asked, "offset") == "100":
-        contacts = [entry | {"email": "last@example.org", "reason": {"code": "hardBounce", "message": ""}}]
-    return Reply({"count": 101, "contacts": contacts})
-
-
-def resend(asked: Asked) -> Reply:
-    entry = {"object": "suppression", "source_id": None, "created_at": "2020-10-06T23:47:56.678Z"}
-    assert path(asked) == "/suppressions"
-    if not query(asked, "after"):
-        data = [
-            entry | {"id": "e169aa45", "email": "ana@example.org", "origin": "bounce"},
-            entry | {"id": "520784e2", "email": "ben@example.org", "origin": "manual"},
-        ]
-        return Reply({"object": "list", "has_more": True, "data": data})
-    assert query(asked, "after") == "520784e2"
-    data = [entry | {"id": "9", "email": "cem@example.org", "origin": "complaint"}]
-    return Reply({"object": "list", "has_more": False, "data": data})
-
-
-DOCUMENTED: dict[str, tuple[Callable[[Asked], Reply], str, list[tuple[str, str]]]] = {
-    "ses": (ses, "AWS4-HMAC-SHA256 ", [("ana@example.org", HARD), ("ben@example.org", COMPLAINED)]),
-    "sendgrid": (
-        sendgrid,
-        "Bearer SG.1",
-        [
-            *((f"p{number}@example.org", HARD) for number in range(500)),
-            ("last@example.org", "block"),
-            ("cem@example.com", HARD),
-            ("ben@example.org", COMPLAINED),
-            ("dora@example.org", LEFT),
-        ],
-    ),
-    "mailgun": (
-        mailgun,
-        "Basic YXBpOmtleS0x",
-        [("ana@example.org", HARD), ("ben@example.org", COMPLAINED), ("cem@example.org", LEFT)],
-    ),
-    "postmark": (
-        postmark,
-        "token-1",
-        [
-            ("ana@example.org", HARD),
-            ("ben@example.org", COMPLAINED),
-            ("cem@example.org", LEFT),
-            ("dora@example.org", OTHER),
-        ],
-    ),
-    "sparkpost": (
-        sparkpost,
-        "spark-1",
-        [
-            *zip((f"p{n}@example.org" for n in range(6)), [HARD, COMPLAINED, LEFT, LEFT, OTHER, OTHER], strict=True),
-            ("last@example.org", HARD),
-        ],
-    ),
-    "brevo": (
-        brevo,
-        "xkeysib-1",
-        [
-            *zip((f"p{n}@example.org" for n in range(5)), [HARD, COMPLAINED, LEFT, LEFT, OTHER], strict=True),
-            *((f"p{number}@example.org", OTHER) for number in range(5, 100)),
-            ("last@example.org", HARD),
-        ],
-    ),
-    "resend": (
-        resend,
-        "Bearer re_1",
-        [("ana@example.org", HARD), ("ben@example.org", OTHER), ("cem@example.org", COMPLAINED)],
-    ),
-}
-LOGINS = {"brevo": "api-key", "postmark": "x-postmark-server-token"}
-
-
 @pytest.mark.parametrize("name", sorted(LISTS))
 async def test_a_documented_list_is_read_to_its_last_page(provider_api: ProviderApi, name: str) -> None:
     provider_api.answer, key, expected = DOCUMENTED[name]
@@ -255,7 +45,9 @@ async def test_a_documented_list_is_read_to_its_last_page(provider_api: Provider
     assert said(found) == expected
     assert {one.provider for one in found if one} == {f"{name}/list"}
     assert all(one.at < NOW for one in found if one)
-    assert all(asked.headers[LOGINS.get(name, "authorization")].startswith(key) for asked in provider_api.asked)
+    for asked in provider_api.asked:
+        login = asked.headers.get(LOGINS.get(name, "authorization"))
+        assert login.startswith(key) if login else json.loads(asked.body)["key"] == key
 
 
 @pytest.mark.parametrize("name", sorted(LISTS))
@@ -346,6 +138,63 @@ async def test_postmark_takes_off_whom_it_holds_and_says_whom_it_keeps(provider_
     status |= {"Status": "Failed", "Message": "You do not have the required authority."}
     with pytest.raises(Unavailable, match=r"keeps ana\+news@example\.org: You do not have"):
         await removed(listing("postmark", provider_api))
+
+
+async def test_mailersend_takes_off_by_the_ids_of_an_address_on_every_page(provider_api: ProviderApi) -> None:
+    provider_api.answer = lambda asked: Reply(b"", 200) if asked.method == "DELETE" else mailersend(asked)
+    assert await removed(listing("mailersend", provider_api), "Last@example.org")
+    (deleted,) = [one for one in provider_api.asked if one.method == "DELETE"]
+    assert (deleted.target, deleted.body) == ("/v1/suppressions/hard-bounces", b'{"ids": ["id-last"]}')
+    assert not await removed(listing("mailersend", provider_api), "ben@example.org"), "a complaint stays"
+    assert [one.method for one in provider_api.asked].count("DELETE") == 1
+
+
+async def test_mailtrap_takes_off_each_bounce_of_an_address_and_no_complaint(provider_api: ProviderApi) -> None:
+    held = [
+        {"id": "1", "type": "hard bounce", "email": "Ana+News@example.org", "sending_stream": "bulk"},
+        {"id": "2", "type": "hard bounce", "email": "ana+news@example.org", "sending_stream": "transactional"},
+        {"id": "3", "type": "spam complaint", "email": "ana+news@example.org"},
+        {"id": "4", "type": "hard bounce", "email": "ben@example.org"},
+    ]
+    provider_api.answer = lambda asked: Reply({}) if asked.method == "DELETE" else Reply(held)
+    assert await removed(listing("mailtrap", provider_api))
+    assert [(one.method, one.target) for one in provider_api.asked] == [
+        ("GET", "/api/accounts/3229/suppressions?email=ana%2Bnews%40example.org"),
+        ("DELETE", "/api/accounts/3229/suppressions/1"),
+        ("DELETE", "/api/accounts/3229/suppressions/2"),
+    ]
+    held.clear()
+    assert not await removed(listing("mailtrap", provider_api))
+
+
+async def test_mandrill_takes_off_each_bounce_of_an_address_and_says_whom_it_keeps(provider_api: ProviderApi) -> None:
+    held = [
+        {"email": "ana+news@example.org", "reason": "hard-bounce", "subaccount": "festival"},
+        {"email": "ana+news@example.org", "reason": "soft-bounce"},
+        {"email": "ana+news@example.org", "reason": "unsub"},
+    ]
+    deleted = {"deleted": True}
+
+    def answer(asked: Asked) -> Reply:
+        return Reply(deleted if asked.target == "/api/1.0/rejects/delete.json" else held)
+
+    provider_api.answer = answer
+    assert await removed(listing("mandrill", provider_api))
+    asked = {"key": "md-1", "email": "ana+news@example.org"}
+    assert [json.loads(one.body) for one in provider_api.asked] == [asked, asked | {"subaccount": "festival"}, asked]
+    deleted["deleted"] = False
+    with pytest.raises(Unavailable, match=r"keeps ana\+news@example\.org"):
+        await removed(listing("mandrill", provider_api))
+    held.clear()
+    assert not await removed(listing("mandrill", provider_api))
+
+
+async def test_mandrill_says_by_words_that_a_key_is_not_taken(provider_api: ProviderApi) -> None:
+    said = {"status": "error", "code": -1, "name": "Invalid_Key", "message": "Invalid API key"}
+    provider_api.answer = lambda _: Reply(said, 500)
+    with pytest.raises(NotConfigured, match=r"does not take the key \(500\): look at webhooks\.mandrill_api_key"):
+        await everything(listing("mandrill", provider_api))
+    assert len(provider_api.asked) == 1, "a wrong key is not tried again"
 
 
 @pytest.mark.parametrize("name", sorted(LISTS))

@@ -111,13 +111,9 @@ class Readers:
         self._note(mail, Deed.CHOSE, "page", topics=ticked, offered=offered)
 
     async def _choose_weekly(self, mail: Mail) -> None:
-        """One mail a week in place of each; what is ticked stays ticked."""
+        """One mail a week in place of each."""
         page = await self._browser.open(letters.link(mail, "preferences"))
-        if not page.has(value="choices"):
-            return  # the last event is over: there is nothing left to choose
-        form, button = page.button(value="choices")
-        if ("scope", "some") in form.fields and not any(name == "events" for name, _ in form.fields):
-            return  # what they follow is over, and the page would ask them to tick something else first
+        form, button = page.button(value="rhythm")
         await self._browser.press(page, form, button, {"rhythm": ["weekly"]})
         self._note(mail, Deed.WEEKLY, "page")
 

@@ -29,6 +29,7 @@ from subscribers.links import Purpose
 from subscribers.preferences import Preferences
 
 LONGEST_PAUSE = timedelta(days=366)
+_FOREIGN = "This form is not one of the page's own."
 PAUSES = {"two-weeks": timedelta(days=14), "month": timedelta(days=30)}
 
 
@@ -50,7 +51,7 @@ async def save(site: Site, request: Request) -> Response:
     form = await forms.read(request)
     part = form.text("part")
     if part not in _SAVERS:
-        raise HTTPException(400, "This form is not one of the page's own.")
+        raise HTTPException(400, _FOREIGN)
     now = site.clock()
     async with site.database.briefly() as connection:
         look = await site.looks.current(connection)
@@ -140,20 +141,24 @@ class _Change:
 
 async def _choose(change: _Change) -> None:
     chosen = choosing.chosen(change.person, change.form, change.look, change.voice, change.now)
-    number, ip, now = change.person.subscriber_id, change.ip, change.now
     await preferences.choose(
         change.connection,
-        number,
+        change.person.subscriber_id,
         everything=chosen.everything,
         followed=chosen.followed,
         muted=chosen.muted,
-        ip=ip,
-        now=now,
+        ip=change.ip,
+        now=change.now,
     )
-    chosen_rhythm = change.form.text("rhythm")
-    rhythm = Rhythm(chosen_rhythm) if chosen_rhythm in set(Rhythm) else Rhythm.EACH
-    if rhythm != change.person.rhythm:
-        await preferences.settle(change.connection, number, rhythm=rhythm, ip=ip, now=now)
+
+
+async def _set_rhythm(change: _Change) -> None:
+    """Apart from what they follow, for that may be over already: nothing of it need be ticked anew."""
+    wanted = change.form.text("rhythm")
+    if wanted not in set(Rhythm):
+        raise HTTPException(400, _FOREIGN)
+    number, ip, now = change.person.subscriber_id, change.ip, change.now
+    await preferences.settle(change.connection, number, rhythm=Rhythm(wanted), ip=ip, now=now)
 
 
 async def _settle(change: _Change) -> None:
@@ -227,6 +232,7 @@ async def _say(change: _Change) -> None:
 
 _SAVERS: dict[str, Callable[[_Change], Awaitable[None]]] = {
     "choices": _choose,
+    "rhythm": _set_rhythm,
     "details": _settle,
     "rsvp": _say,
     "pause": _pause,

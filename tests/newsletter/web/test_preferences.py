@@ -214,20 +214,30 @@ async def test_a_language_is_kept_and_spoken_and_the_region_is_not_lost(client, 
     assert (await desk.person(ana.address)).locale == "de"
 
 
-async def test_one_mail_a_week_is_chosen_on_the_page(client, desk, member) -> None:
+@pytest.mark.parametrize("rhythm", ["weekly", "essentials"])
+async def test_a_rhythm_is_saved_shown_and_leaves_evidence(client, desk, member, rhythm) -> None:
     ana = await member()
-    page = await save(client, ana, "choices", scope="everything", events=["opening", "closing"], rhythm="weekly")
-    assert 'value="weekly" checked' in page.text
-    assert (await desk.evidence(ana.id))[-1].detail["after"] == {"rhythm": "weekly"}
-
-
-async def test_a_rhythm_is_saved_shown_and_leaves_evidence(client, desk, member) -> None:
-    ana = await member()
-    page = await save(client, ana, "choices", scope="everything", events=["opening", "closing"], rhythm="essentials")
-    assert 'value="essentials" checked' in page.text
-    assert (await desk.evidence(ana.id))[-1].detail["after"] == {"rhythm": "essentials"}
-    page = await save(client, ana, "choices", scope="everything", events=["opening", "closing"], rhythm="each")
+    page = await save(client, ana, "rhythm", rhythm=rhythm)
+    assert f'value="{rhythm}" checked' in page.text
+    assert (await desk.evidence(ana.id))[-1].detail["after"] == {"rhythm": rhythm}
+    page = await save(client, ana, "rhythm", rhythm="each")
     assert 'value="each" checked' in page.text
+
+
+@pytest.mark.parametrize("days", [30, 300], ids=["theirs is over", "all are over"])
+async def test_whose_events_are_over_chooses_how_often_and_ticks_nothing(client, desk, member, clock, days) -> None:
+    ana = await member(scope="some", topics=["opening"])
+    clock.forward(timedelta(days=days))
+    page = await save(client, ana, "rhythm", rhythm="weekly")
+    assert 'value="weekly" checked' in page.text
+    after = await desk.person(ana.address)
+    assert (after.rhythm, after.followed) == ("weekly", {"opening"})
+
+
+async def test_a_rhythm_that_there_is_not_is_refused(client, desk, member) -> None:
+    ana = await member()
+    assert (await save(client, ana, "rhythm", rhythm="hourly")).status_code == 400
+    assert (await desk.person(ana.address)).rhythm == "each"
 
 
 async def test_why_somebody_left_is_kept_if_they_say_so(client, desk, member) -> None:

@@ -77,7 +77,7 @@ class Resend:
 
 def _events(report: Fields, now: datetime) -> Iterator[Event]:
     data = report.child("data")
-    said = data.child("bounce").text("message") or data.child("failed").text("reason")
+    said = _said(data)
     means = _meaning(report.text("type"), data.child("bounce")).refined(said)
     for address in data.texts("to") or [""]:
         yield Event(
@@ -92,6 +92,13 @@ def _events(report: Fields, now: datetime) -> Iterator[Event]:
             status=means.status,
             detail=said,
         )
+
+
+def _said(data: Fields) -> str:
+    """What the receiver said of a bounce, where that is known; else what Resend says."""
+    bounce = data.child("bounce")
+    theirs = " ".join(bounce.texts("diagnosticCode")) or bounce.text("message")
+    return theirs or data.child("failed").text("reason") or data.child("suppressed").text("message")
 
 
 def _meaning(name: str, bounce: Fields) -> Meaning:

@@ -38,6 +38,12 @@ def test_each_event_is_read(name, kind, bounce, reason, payload, now, token):
     assert event.at.replace(microsecond=0) == datetime(2021, 3, 1, 9, 15, 30, tzinfo=UTC)
 
 
+@pytest.mark.parametrize("name", ["list-addition", "contact-updated", "contact-deleted"])
+def test_what_becomes_of_its_contacts_is_for_information(name, payload, now):
+    (event,) = Brevo().parse(payload(f"brevo/{name}.json"), now=now)
+    assert (event.kind, event.token) == (Kind.OTHER, None)
+
+
 def test_a_batch_is_read_whole(payload, now):
     one = json.loads(payload("brevo/hard-bounce.json"))
     batch = json.dumps([one, {**one, "event": "spam"}]).encode()

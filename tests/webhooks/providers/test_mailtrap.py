@@ -30,6 +30,12 @@ def test_each_event_is_read(name, kind, bounce, reason, payload, now, token):
     assert event.at.replace(microsecond=0) == datetime(2021, 3, 1, 9, 15, 30, tzinfo=UTC)
 
 
+def test_what_the_account_s_own_people_did_is_for_information(payload, now):
+    updated, login = Mailtrap().parse(payload("mailtrap/activity-log.json"), now=now)
+    assert (updated.kind, updated.address, login.kind, login.address) == (Kind.OTHER, "", Kind.OTHER, "")
+    assert updated.id != login.id
+
+
 def test_json_lines_are_read_too(payload, now):
     names = ("delivery", "spam")
     lines = [json.dumps(json.loads(payload(f"mailtrap/{name}.json"))["events"][0]) for name in names]

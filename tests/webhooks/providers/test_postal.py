@@ -38,8 +38,9 @@ def test_mail_that_postal_received_is_not_ours(name, payload, now):
     assert Postal().parse(payload(f"postal/{name}.json"), now=now) == []
 
 
-def test_what_concerns_no_mail_is_for_information(payload, now):
-    (event,) = Postal().parse(payload("postal/dns-error.json"), now=now)
+@pytest.mark.parametrize("name", ["dns-error", "limit-approaching", "limit-exceeded"])
+def test_what_concerns_no_mail_is_for_information(name, payload, now):
+    (event,) = Postal().parse(payload(f"postal/{name}.json"), now=now)
     assert (event.kind, event.address) == (Kind.OTHER, "")
 
 

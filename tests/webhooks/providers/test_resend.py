@@ -9,6 +9,7 @@ BLOCK, HARD, SOFT = BounceClass.BLOCK, BounceClass.HARD, BounceClass.SOFT
 
 EVENTS = [
     ("bounced", Kind.BOUNCED, HARD, Reason.NO_SUCH_USER),
+    ("bounced-diagnosed", Kind.BOUNCED, SOFT, Reason.MAILBOX_FULL),
     ("bounced-untyped", Kind.BOUNCED, HARD, Reason.NO_SUCH_USER),
     ("bounced-suppressed", Kind.BOUNCED, SOFT, Reason.SUPPRESSED),
     ("bounced-transient", Kind.BOUNCED, SOFT, Reason.MAILBOX_FULL),
@@ -32,6 +33,18 @@ def test_each_event_is_read(name, kind, bounce, reason, payload, now, token):
     assert (event.kind, event.bounce, event.reason) == (kind, bounce, reason)
     assert (event.provider, event.address, event.token) == ("resend", "ana@school.example", token)
     assert event.at.replace(microsecond=0) == datetime(2021, 3, 1, 9, 15, 30, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("name", "address"),
+    [
+        ("received", "hello@news.example.org"),
+        *((f"{what}-{how}", "") for what in ("contact", "domain") for how in ("created", "updated", "deleted")),
+    ],
+)
+def test_what_concerns_no_mail_of_ours_is_for_information(name, address, payload, now):
+    (event,) = Resend().parse(payload(f"resend/{name}.json"), now=now)
+    assert (event.kind, event.address, event.token) == (Kind.OTHER, address, None)
 
 
 def test_the_same_event_posted_again_has_the_same_id(payload, now):

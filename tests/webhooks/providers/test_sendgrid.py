@@ -43,6 +43,11 @@ def test_each_event_is_read(name, kind, bounce, reason, payload, now, token):
     assert event.at.replace(microsecond=0) == datetime(2021, 3, 1, 9, 15, 30, tzinfo=UTC)
 
 
+def test_what_becomes_of_the_account_is_for_information(payload, now):
+    (event,) = SendGrid().parse(payload("sendgrid/account-suspended.json"), now=now)
+    assert (event.kind, event.address, event.token) == (Kind.OTHER, "", None)
+
+
 def test_the_provider_s_own_id_is_kept(payload, now):
     (event,) = SendGrid().parse(payload("sendgrid/bounce.json"), now=now)
     assert (event.id, event.status) == ("bounce-lC0Rc-FuQmKbnxCWxX1jRQ", "5.1.1")

@@ -43,6 +43,7 @@ EVENTS = [
     ("initial-open", Kind.OTHER, None, Reason.UNKNOWN),
     ("amp-open", Kind.OTHER, None, Reason.UNKNOWN),
     ("amp-click", Kind.OTHER, None, Reason.UNKNOWN),
+    ("amp-initial-open", Kind.OTHER, None, Reason.UNKNOWN),
     ("generation-failure", Kind.OTHER, None, Reason.UNKNOWN),
     ("generation-rejection", Kind.OTHER, None, Reason.UNKNOWN),
 ]
@@ -54,6 +55,23 @@ def test_each_event_is_read(name, kind, bounce, reason, payload, now, token):
     assert (event.kind, event.bounce, event.reason) == (kind, bounce, reason)
     assert (event.provider, event.address, event.token) == ("sparkpost", "ana@school.example", token)
     assert event.at.replace(microsecond=0) == datetime(2021, 3, 1, 9, 15, 30, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("name", "address"),
+    [
+        ("relay-injection", "hello@news.example.org"),
+        ("relay-rejection", "hello@news.example.org"),
+        ("relay-delivery", ""),
+        ("relay-tempfail", ""),
+        ("relay-permfail", ""),
+        ("sms-status", ""),
+    ],
+)
+def test_mail_that_comes_in_by_it_and_short_messages_are_for_information(name, address, payload, now):
+    (event,) = SparkPost().parse(payload(f"sparkpost/{name}.json"), now=now)
+    assert (event.kind, event.address, event.token) == (Kind.OTHER, address, None)
+    assert event.at == datetime(2021, 3, 1, 9, 15, 30, tzinfo=UTC)
 
 
 def test_a_ping_holds_no_events(payload, now):

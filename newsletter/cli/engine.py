@@ -37,7 +37,7 @@ def status(
 
     async def work() -> Status:
         async with edge.opened(settings.database) as database, database.read() as connection:
-            return await reading.read(connection, settings.engine.lease, edge.now())
+            return await reading.read(connection, settings, edge.now())
 
     seen = edge.run(work())
     while True:
@@ -100,7 +100,7 @@ def _show(seen: Status, now: datetime) -> None:
             ],
             numbers=["people", "left", "mails/s"],
         )
-    for made in moments.tables(seen.relays, seen.domains):
+    for made in moments.tables(seen.relays, seen.domains, seen.slowed, seen.paused_domains):
         edge.show(made)
     waiting = sum(seen.messages.values())
     edge.say(f"{seen.rate:,.0f} mails a second. {waiting:,} confirmations, links and the like wait.")

@@ -5,16 +5,23 @@ from collections.abc import Iterator, Mapping, Sequence
 from rich.table import Table
 
 from newsletter.cli import edge
+from newsletter.delivery.pauses import Pause
+from newsletter.delivery.slowing import Slowed
 from newsletter.delivery.state import State
 from newsletter.engine.status import Relay
 
 _TOLD = (State.SENT, State.DEFERRED, State.REFUSED)
 
 
-def tables(relays: Sequence[Relay], domains: Mapping[str, Mapping[State, int]]) -> Iterator[Table]:
-    """One of the relays and one of the domains, where there are any."""
+def tables(
+    relays: Sequence[Relay],
+    domains: Mapping[str, Mapping[State, int]],
+    slowed: Sequence[Slowed],
+    paused: Sequence[Pause],
+) -> Iterator[Table]:
+    """One of the relays, one of the domains, and one of receivers who get less or nothing, where there are any."""
     if relays:
-        rows = [(one.name, f"{one.busy:,}", one.trouble or "takes mail") for one in relays]
+        rows = [(one.name, f"{one.busy:,}", one.trouble or one.limit or "takes mail") for one in relays]
         yield edge.grid(["relay", "connections", ""], rows, numbers=["connections"])
     if domains:
         yield edge.grid(
@@ -22,6 +29,10 @@ def tables(relays: Sequence[Relay], domains: Mapping[str, Mapping[State, int]]) 
             [(domain, *(f"{count:,}" for count in _told(states))) for domain, states in domains.items()],
             numbers=[*_TOLD, "other"],
         )
+    if slowed or paused:
+        less = [(one.to, f"{one.per_second:g} a second", one.reply) for one in slowed]
+        nothing = [(one.domain, f"nothing until {edge.moment(one.until)}", one.why) for one in paused]
+        yield edge.grid(["receiver", "is sent", "because"], [*nothing, *less])
 
 
 def _told(states: Mapping[State, int]) -> list[int]:

@@ -34,6 +34,7 @@ def live(title: str) -> Iterator[sending.OnProgress]:
 
         def on_progress(seen: sending.Progress) -> None:
             progress.update(task, completed=seen.settled, total=seen.audience)
-            shown.update(Group(progress, *moments.tables(seen.relays, seen.domains)))
+            limits = seen.limits
+            shown.update(Group(progress, *moments.tables(seen.relays, seen.domains, limits.receivers, limits.paused)))
 
         yield on_progress

@@ -8,7 +8,7 @@ import typer
 from newsletter.campaigns import store
 from newsletter.cli import edge
 from newsletter.delivery import pauses
-from newsletter.delivery.pauses import Cause, Pause
+from newsletter.delivery.pauses import Pause
 from newsletter.feedback import breaker, listing
 from newsletter.feedback.listing import Counted, Listed
 
@@ -102,8 +102,7 @@ async def paused_now(url: str) -> list[Pause]:
 def tell_pauses(paused: list[Pause]) -> None:
     """Say which domains get no mail for now, and why."""
     for one in paused:
-        why = "it blocks us" if one.cause is Cause.BLOCK else "it says of too many that they do not exist"
-        edge.say(f"{one.domain} gets no mail until {edge.moment(one.until)} (UTC): {why} ({one.reports:,} reports)")
+        edge.say(f"{one.domain} gets no mail until {edge.moment(one.until)} (UTC): {one.why}")
 
 
 def release(

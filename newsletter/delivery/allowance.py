@@ -23,14 +23,18 @@ from subscribers import statements
 
 log = structlog.get_logger(__name__)
 
+_RELAY = "relay "
+"""What a relay is called by beside families and domains, none of which has a space."""
+
 
 @dataclass(frozen=True, slots=True)
 class Allowance:
-    """What a relay may be given in this transaction: `left` mails; if that is none, when to ask again."""
+    """What a relay may be given in this transaction: `left` mails; if that is none, when to ask again, and why."""
 
     relay: str
     left: int
     again_at: datetime
+    limit: str
     bucket: Bucket | None
     counted: bool
 
@@ -58,21 +62,23 @@ async def look(
     `slow` are those that are given less now, by name. `urgent` is what one person waits for: it may take what campaigns
     leave.
     """
-    left, again_at, bucket = most, now, None
+    left, again_at, limit, bucket = most, now, "", None
     per_second = _pace(relay, settings, slow)
     if per_second:
         kept = 0 if urgent else max(1, int(per_second))
         bucket = await rates.open_bucket(connection, _name(relay), per_second, now, least=2)
         left = max(min(left, bucket.left - kept), 0)
         again_at = bucket.again_at(kept + max(1, min(most, int(per_second))))
+        limit = f"is given {per_second:g} a second"
     allowed = today(settings, now)
     if allowed is not None:
-        allowed -= 0 if urgent else allowed // 10
+        kept = 0 if urgent else allowed // 10
         given = await given_today(connection, relay, now)
-        left = min(left, max(allowed - given, 0))
-        if given >= allowed:
+        left = min(left, max(allowed - kept - given, 0))
+        if given >= allowed - kept:
             again_at = datetime.combine(now.astimezone(UTC).date() + timedelta(days=1), time(), UTC)
-    return Allowance(relay, left, again_at, bucket, allowed is not None)
+            limit = f"has had its share of the {allowed:,} mails of this day of its warm-up (UTC)"
+    return Allowance(relay, left, again_at, limit, bucket, allowed is not None)
 
 
 async def spend(connection: AsyncConnection, allowance: Allowance, mails: int, now: datetime) -> None:
@@ -112,9 +118,13 @@ def _pace(relay: str, settings: Smtp, slow: Mapping[str, Slowed]) -> float | Non
     return min((one for one in limits if one is not None), default=None)
 
 
+def slowed_relay(to: str) -> str:
+    """The relay's name, of one that is given less (newsletter.delivery.slowing); empty where it is receivers."""
+    return to.removeprefix(_RELAY) if to.startswith(_RELAY) else ""
+
+
 def _name(relay: str) -> str:
-    """What a relay is called beside families and domains, none of which has a space."""
-    return f"relay {relay}"
+    return f"{_RELAY}{relay}"
 
 
 def _day(now: datetime) -> str:

@@ -265,7 +265,7 @@ class Dispatcher:
         slow = await slowing.current(connection, self._policy, now)
         allowed = await allowance.look(connection, member.name, limits, slow, self._policy.window, now)
         if not allowed.left:
-            member.rest(allowed.again_at)
+            member.rest(allowed.again_at, allowed.limit)
             return Window((), after_id, exhausted=True)
         window = await ledger.claim(
             connection,

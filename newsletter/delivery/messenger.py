@@ -95,7 +95,7 @@ class Messenger:
             slow = await slowing.current(connection, self._policy, now)
             allowed = await allowance.look(connection, member.name, limits, slow, _WINDOW, now, urgent=True)
             if not allowed.left:
-                member.rest(allowed.again_at, urgent=True)
+                member.rest(allowed.again_at, allowed.limit, urgent=True)
                 return None
             waiting = await transactional.claim(connection, limit=allowed.left, now=now)
             await allowance.spend(connection, allowed, len(waiting), now)

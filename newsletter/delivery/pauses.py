@@ -29,6 +29,12 @@ class Pause:
     until: datetime
     reports: int
 
+    @property
+    def why(self) -> str:
+        """In words for staff."""
+        said = "it blocks us" if self.cause is Cause.BLOCK else "it says of too many that they do not exist"
+        return f"{said} ({self.reports:,} reports)"
+
 
 _CURRENT = select(domain_pause).where(domain_pause.c.until > bindparam("now", type_=Instant()))
 """Built once: every window asks."""

@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import structlog
 
@@ -17,6 +17,8 @@ from newsletter.delivery.relay import Relay, RelayUnreachable
 from newsletter.delivery.session import Session
 
 log = structlog.get_logger(__name__)
+
+_LATELY = timedelta(seconds=5)
 
 
 @dataclass(slots=True)
@@ -32,6 +34,8 @@ class Member:
     rests_until: datetime | None = None
     given_until: dict[bool, datetime] = field(default_factory=dict)
     """Until when it has had all it may be given, of what is urgent and of what is not."""
+    limit: str = ""
+    """In words for staff, what it last had its fill of; campaigns only."""
     turn: float = 0.0
 
     def is_ready(self, now: datetime, *, urgent: bool = False) -> bool:
@@ -65,9 +69,15 @@ class Member:
         """It answered."""
         self.failures, self.reason, self.rests_until = 0, "", None
 
-    def rest(self, until: datetime, *, urgent: bool = False) -> None:
-        """It has been given what it may be given until then."""
+    def rest(self, until: datetime, limit: str, *, urgent: bool = False) -> None:
+        """It has been given what it may be given until then; `limit` says how much that is."""
         self.given_until[urgent] = until
+        self.limit = self.limit if urgent else limit
+
+    def at_limit(self, now: datetime) -> str:
+        """What keeps campaigns from giving it more, or has done so in the last moments; empty where nothing does."""
+        until = self.given_until.get(False)
+        return self.limit if until is not None and now < until + _LATELY else ""
 
 
 class AllBusy(RelayUnreachable):

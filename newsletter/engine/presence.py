@@ -110,10 +110,13 @@ class _Follower:
 
 def pulse(work: Work) -> dict[str, Any]:
     """What newsletter.engine.status reads, of this process: rates are mails a second over the last moments."""
-    dispatcher = work.dispatcher
+    dispatcher, now = work.dispatcher, work.clock()
     return {
         "settled": dict(dispatcher.tally.settled),
         "campaigns": {str(number): rate for number, rate in dispatcher.tally.rates().items()},
         "domains": dispatcher.tally.domains(_MOST_DOMAINS),
-        "relays": [{"name": one.name, "busy": one.in_use, "trouble": one.reason} for one in dispatcher.relays.members],
+        "relays": [
+            {"name": one.name, "busy": one.in_use, "trouble": one.reason, "limit": one.at_limit(now)}
+            for one in dispatcher.relays.members
+        ],
     }

@@ -1,7 +1,8 @@
 """`campaign send`: one campaign worked through while a person watches, here or by the engine that is running."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 import structlog
@@ -26,12 +27,13 @@ _NOBODY = "no worker runs: it waits until `newsletter worker` is started; watchi
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a campaign is; `relays` and `domains` as newsletter.engine.status has them."""
+    """How far a campaign is; the rest as newsletter.engine.status has it."""
 
     settled: int
     audience: int
     relays: list[status.Relay]
     domains: dict[str, dict[State, int]]
+    limits: status.Restraints
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +64,7 @@ async def send(
     """
     if settings.engine.kind == "procrastinate":
         async with database.read() as connection:
-            alive = await status.workers(connection, settings.engine.lease, wall_clock())
+            alive = await status.pulses(connection, settings.engine.lease, wall_clock())
         on_watch(f"{len(alive)} workers deliver it; watching them" if alive else _NOBODY)
         await _watch(settings, database, slug, stop, on_progress)
     else:
@@ -93,15 +95,18 @@ async def _work(engine: Engine, slug: str, stop: asyncio.Event, on_progress: OnP
         before = await report.read(connection, campaign)
     done = before.audience - before.waiting
 
-    def settled() -> Progress:
+    async def show() -> None:
         counts = engine.dispatcher.tally.settled
         final = sum(count for state, count in counts.items() if state not in (State.QUEUED, State.DEFERRED))
         pulses = [presence.pulse(engine)]
         total = before.audience
-        return Progress(min(done + final, total), total, status.relays(pulses), status.domains(pulses))
+        async with engine.database.read() as connection:
+            limits = await status.restraints(connection, engine.settings.delivery, engine.clock())
+        relays = status.relays(pulses, limits)
+        on_progress(Progress(min(done + final, total), total, relays, status.domains(pulses), limits))
 
     forward = asyncio.create_task(_forward(stop, engine.stop))
-    show = asyncio.create_task(_show(settled, on_progress))
+    showing = asyncio.create_task(_show(show))
     try:
         async with presence.shown(engine, "embedded"):
             while not engine.stop.is_set():
@@ -117,8 +122,9 @@ async def _work(engine: Engine, slug: str, stop: asyncio.Event, on_progress: OnP
                 await _sleep(engine.stop, wait)
     finally:
         forward.cancel()
-        show.cancel()
-        on_progress(settled())
+        showing.cancel()
+        with suppress(*AWAY):
+            await show()
 
 
 async def _forward(stop: asyncio.Event, to: asyncio.Event) -> None:
@@ -126,9 +132,10 @@ async def _forward(stop: asyncio.Event, to: asyncio.Event) -> None:
     to.set()
 
 
-async def _show(settled: Callable[[], Progress], on_progress: OnProgress) -> None:
+async def _show(show: Callable[[], Awaitable[None]]) -> None:
     while True:
-        on_progress(settled())
+        with suppress(*AWAY):  # who sends says so
+            await show()
         await asyncio.sleep(_LOOK_SECONDS)
 
 
@@ -157,9 +164,10 @@ async def _look(settings: Settings, database: Database, slug: str, on_progress: 
     """Show how far it is; whether there is nothing more to watch for now."""
     async with database.read() as connection:
         seen = await report.read(connection, await store.find(connection, slug))
-        pulses = [one.pulse for one in await status.workers(connection, settings.engine.lease, wall_clock())]
+        pulses = await status.pulses(connection, settings.engine.lease, wall_clock())
+        limits = await status.restraints(connection, settings.delivery, wall_clock())
     settled = seen.audience - seen.waiting
-    on_progress(Progress(settled, seen.audience, status.relays(pulses), status.domains(pulses)))
+    on_progress(Progress(settled, seen.audience, status.relays(pulses, limits), status.domains(pulses), limits))
     waits_now = any(seen.states.get(state) for state in (State.QUEUED, State.SENDING))
     return seen.status != "sending" or (not waits_now and bool(seen.waiting))
 

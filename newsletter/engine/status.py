@@ -1,16 +1,22 @@
 """What the engine is doing, read from the database: the same wherever it runs, and whoever asks."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import case, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from newsletter.delivery import ledger, transactional
+from newsletter.delivery import allowance, ledger, pauses, slowing, transactional
+from newsletter.delivery.pauses import Pause
+from newsletter.delivery.slowing import Slowed
 from newsletter.delivery.state import State
+from newsletter.settings import Delivery, Settings
 from newsletter.tables import campaign, shard, worker
+
+Pulse = Mapping[str, Any]
+"""What a process says of itself (newsletter.engine.presence.pulse)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +32,6 @@ class Worker:
     settled: dict[State, int]
     holds: dict[str, int]
     """How many shards of which campaign."""
-    pulse: dict[str, Any] = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +51,24 @@ class Running:
 
 @dataclass(frozen=True, slots=True)
 class Relay:
-    """A relay as the workers see it: connections in use, and the last trouble any of them has with it."""
+    """A relay as the workers see it: connections in use, the last trouble any of them has with it, and what limits it.
+
+    `limit` is empty unless it has had its fill just now, or is given less because it asked for that.
+    """
 
     name: str
     busy: int
     trouble: str
+    limit: str
+
+
+@dataclass(frozen=True, slots=True)
+class Restraints:
+    """Who is sent less for a while: relays by name, families and domains; and domains that get nothing for now."""
+
+    relays: dict[str, Slowed]
+    receivers: list[Slowed]
+    paused: list[Pause]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,30 +79,52 @@ class Status:
     campaigns: list[Running]
     relays: list[Relay]
     domains: dict[str, dict[State, int]]
+    slowed: list[Slowed]
+    paused_domains: list[Pause]
     messages: dict[State, int]
     rate: float
 
 
-async def read(connection: AsyncConnection, lease: timedelta, now: datetime) -> Status:
-    """Look at everything. `lease` is how long a silence makes a worker be believed dead."""
-    known = await _known(connection, lease, now)
-    alive = [one for one in known if one.is_alive]
+async def read(connection: AsyncConnection, settings: Settings, now: datetime) -> Status:
+    """Look at everything."""
+    lease = settings.engine.lease
+    alive = await pulses(connection, lease, now)
+    limits = await restraints(connection, settings.delivery, now)
     return Status(
-        workers=known,
+        workers=await _workers(connection, lease, now),
         campaigns=await _campaigns(connection, alive),
-        relays=relays([one.pulse for one in alive]),
-        domains=domains([one.pulse for one in alive]),
+        relays=relays(alive, limits),
+        domains=domains(alive),
+        slowed=limits.receivers,
+        paused_domains=limits.paused,
         messages=await transactional.counts(connection),
-        rate=sum(one.rate for one in alive),
+        rate=sum(map(_rate, alive)),
     )
 
 
-async def workers(connection: AsyncConnection, lease: timedelta, now: datetime) -> list[Worker]:
-    """The processes that run the engine and are alive."""
-    return [one for one in await _known(connection, lease, now) if one.is_alive]
+async def pulses(connection: AsyncConnection, lease: timedelta, now: datetime) -> list[Pulse]:
+    """What the processes say of themselves that run the engine; one that was silent for `lease` is believed dead."""
+    return list(await connection.scalars(select(worker.c.pulse).where(worker.c.seen_at > now - lease)))
 
 
-async def _known(connection: AsyncConnection, lease: timedelta, now: datetime) -> list[Worker]:
+def _rate(pulse: Pulse) -> float:
+    """How many mails a second a process settles."""
+    rates: Iterable[float] = pulse["campaigns"].values()
+    return sum(rates)
+
+
+async def restraints(connection: AsyncConnection, policy: Delivery, now: datetime) -> Restraints:
+    """Who is sent less now, or nothing."""
+    slow = sorted((await slowing.current(connection, policy, now)).values(), key=lambda one: one.to)
+    paused = await pauses.current(connection, now)
+    return Restraints(
+        relays={name: one for one in slow if (name := allowance.slowed_relay(one.to))},
+        receivers=[one for one in slow if not allowance.slowed_relay(one.to)],
+        paused=[paused[domain] for domain in sorted(paused)],
+    )
+
+
+async def _workers(connection: AsyncConnection, lease: timedelta, now: datetime) -> list[Worker]:
     held: dict[str, dict[str, int]] = {}
     for owner, slug, count in await connection.execute(
         select(shard.c.owner, campaign.c.slug, func.count())
@@ -101,16 +141,15 @@ async def _known(connection: AsyncConnection, lease: timedelta, now: datetime) -
             started_at=row.started_at,
             seen_at=row.seen_at,
             is_alive=now - row.seen_at < lease,
-            rate=sum(row.pulse["campaigns"].values()),
+            rate=_rate(row.pulse),
             settled={State(state): count for state, count in row.pulse["settled"].items()},
             holds=held.get(row.name, {}),
-            pulse=row.pulse,
         )
         for row in await connection.execute(select(worker).order_by(worker.c.name))
     ]
 
 
-async def _campaigns(connection: AsyncConnection, alive: list[Worker]) -> list[Running]:
+async def _campaigns(connection: AsyncConnection, alive: list[Pulse]) -> list[Running]:
     rows = await connection.execute(
         select(
             campaign.c.id,
@@ -128,7 +167,7 @@ async def _campaigns(connection: AsyncConnection, alive: list[Worker]) -> list[R
     running = []
     for row in rows.all():
         states = await ledger.counts(connection, row.id)
-        rate = sum(one.pulse["campaigns"].get(str(row.id), 0.0) for one in alive)
+        rate = sum(one["campaigns"].get(str(row.id), 0.0) for one in alive)
         left = sum(states.get(state, 0) for state in (State.QUEUED, State.SENDING))
         running.append(
             Running(
@@ -146,20 +185,31 @@ async def _campaigns(connection: AsyncConnection, alive: list[Worker]) -> list[R
     return running
 
 
-def relays(pulses: Iterable[Mapping[str, Any]]) -> list[Relay]:
+def relays(seen: Iterable[Pulse], limits: Restraints) -> list[Relay]:
     """The relays as these processes see them together, by name."""
     merged: dict[str, Relay] = {}
-    for pulse in pulses:
+    for pulse in seen:
         for relay in pulse["relays"]:
-            before = merged.get(relay["name"], Relay(relay["name"], 0, ""))
-            merged[before.name] = Relay(before.name, before.busy + relay["busy"], relay["trouble"] or before.trouble)
+            name, slow = relay["name"], limits.relays.get(relay["name"])
+            before = merged.get(name, Relay(name, 0, "", "" if slow is None else _slow(slow)))
+            # A worker of the version before this one says nothing of limits.
+            merged[name] = Relay(
+                name,
+                before.busy + relay["busy"],
+                relay["trouble"] or before.trouble,
+                before.limit or relay.get("limit", ""),
+            )
     return [merged[name] for name in sorted(merged)]
 
 
-def domains(pulses: Iterable[Mapping[str, Any]]) -> dict[str, dict[State, int]]:
+def _slow(one: Slowed) -> str:
+    return f"asked for less, is given {one.per_second:g} a second: {one.reply}"
+
+
+def domains(seen: Iterable[Pulse]) -> dict[str, dict[State, int]]:
     """What became of these processes' mails in the last moments, by domain, the busiest first."""
     merged: dict[str, dict[State, int]] = {}
-    for pulse in pulses:
+    for pulse in seen:
         for domain, states in pulse["domains"].items():
             counts = merged.setdefault(domain, {})
             for state, count in states.items():

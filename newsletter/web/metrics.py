@@ -26,7 +26,8 @@ from newsletter.delivery import ledger
 from newsletter.delivery.state import State
 from newsletter.engine import status
 from newsletter.engine.status import Status
-from newsletter.tables import campaign, domain_pause, inbox, shard, transactional
+from newsletter.settings import Settings
+from newsletter.tables import campaign, inbox, shard, transactional
 from newsletter.web.site import Site
 from subscribers.tables import subscriber, suppression
 
@@ -47,7 +48,6 @@ class _Reading:
     campaigns: dict[str, float]
     deliveries: dict[str, dict[State, int]]
     reports: int
-    domains_paused: int
     shard_waits: float
     message_waits: float
 
@@ -68,7 +68,7 @@ class Exposition(Collector):
         async with self._one_at_a_time:
             if time.monotonic() - self._told_at >= _FRESH_SECONDS:
                 async with site.database.read() as connection:
-                    self._reading = await _read(connection, site.settings.engine.lease, site.clock())
+                    self._reading = await _read(connection, site.settings, site.clock())
                 registry = CollectorRegistry()
                 registry.register(self)
                 self._told, self._told_at = generate_latest(registry), time.monotonic()
@@ -103,7 +103,9 @@ class Exposition(Collector):
             "message_wait_seconds", "How long the one of these that is due longest waits.", seen.message_waits
         )
         yield _number("reports_waiting", "Reports stored and not yet applied.", seen.reports)
-        yield _number("domains_paused", "Recipients' domains that are left alone for a while.", seen.domains_paused)
+        yield _number(
+            "domains_paused", "Recipients' domains that are left alone for a while.", len(seen.engine.paused_domains)
+        )
         yield from _workers(seen.engine)
 
 
@@ -116,7 +118,7 @@ def _may_ask(request: Request, token: str) -> bool:
     return request.client.host in _THIS_MACHINE
 
 
-async def _read(connection: AsyncConnection, lease: timedelta, now: datetime) -> _Reading:
+async def _read(connection: AsyncConnection, settings: Settings, now: datetime) -> _Reading:
     recent = campaign.c.status.in_(["sending", "paused"]) | (campaign.c.finished_at > now - _LATELY)
     told = (await connection.execute(select(campaign.c.id, campaign.c.slug).where(recent))).all()
     waits = select(func.min(transactional.c.due_at)).where(transactional.c.state.in_([State.QUEUED, State.DEFERRED]))
@@ -126,13 +128,12 @@ async def _read(connection: AsyncConnection, lease: timedelta, now: datetime) ->
         .where(shard.c.state == "open", shard.c.owner == "", campaign.c.status == "sending")
     )
     return _Reading(
-        engine=await status.read(connection, lease, now),
+        engine=await status.read(connection, settings, now),
         subscribers=await _by(connection, subscriber.c.status),
         suppressed=await connection.scalar(select(func.count()).select_from(suppression)) or 0,
         campaigns=await _by(connection, campaign.c.status),
         deliveries={slug: await ledger.counts(connection, number) for number, slug in told},
         reports=await connection.scalar(select(func.count()).where(inbox.c.applied_at.is_(None))) or 0,
-        domains_paused=await connection.scalar(select(func.count()).where(domain_pause.c.until > now)) or 0,
         shard_waits=_since(await connection.scalar(free), now),
         message_waits=_since(await connection.scalar(waits), now),
     )
@@ -182,6 +183,18 @@ def _workers(engine: Status) -> Iterator[Metric]:
     yield _gauge("relay_connections", "Connections in use.", "relay", {one.name: one.busy for one in engine.relays})
     yield _gauge(
         "relay_in_trouble", "1 where a relay gives trouble.", "relay", {r.name: bool(r.trouble) for r in engine.relays}
+    )
+    yield _gauge(
+        "relay_at_limit",
+        "1 where a relay has had its fill, or asked for less.",
+        "relay",
+        {one.name: bool(one.limit) for one in engine.relays},
+    )
+    yield _gauge(
+        "slowed_mails_per_second",
+        "What receivers are sent that asked for less.",
+        "to",
+        {one.to: one.per_second for one in engine.slowed},
     )
     lately = GaugeMetricFamily(
         "newsletter_domain_lately", "Mails of the last ten seconds, by domain and state.", labels=["domain", "state"]

@@ -10,10 +10,17 @@ import struct
 import sys
 import termios
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from newsletter import database as databases
+from newsletter.campaigns import lifecycle, store
+from newsletter.clock import wall_clock
+from newsletter.delivery import pauses
+from newsletter.delivery.pauses import Cause, Pause
 
 pytestmark = [pytest.mark.faults, pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)]
 
@@ -109,6 +116,38 @@ async def test_status_shows_who_does_what_and_the_log_of_a_sender_in_trouble_nam
     assert "@" not in log
 
 
+async def test_status_names_a_relay_that_has_had_its_fill_and_receivers_that_get_less_or_nothing(
+    smtp_server: Any, prepare: Any, spawn: Any, migrated_url: str
+) -> None:
+    def answers(verb: str, address: str) -> str | None:
+        return "450 4.7.28 slow down" if verb == "RCPT" and address[:3] in ("p0@", "p1@", "p2@") else None
+
+    async with smtp_server(answers=answers) as server:
+        warming = "warm_up = [40]\nwarm_up_from = 2121-01-01"  # it is its first day until then
+        await prepare(server.port, PEOPLE, smtp=warming, retry_first=600)
+        database = databases.connect(migrated_url)
+        now = wall_clock()
+        async with database.begin() as connection:
+            blocked = Pause("blocks.example", Cause.BLOCK, now, now + timedelta(hours=2), 31)
+            await pauses.begin(connection, blocked)
+            await lifecycle.schedule(connection, await store.find(connection, "opening/thanks"), now)
+        await database.close()
+        worker = await spawn("worker")
+        told = json.loads(await status_with(spawn, "450 4.7.28 slow down", "engine", "status", "--json"))
+        shown = await status_with(spawn, "its warm-up", "engine", "status")
+        worker.terminate()
+        await asyncio.wait_for(worker.communicate(), 60)
+    words = " ".join(shown.split())
+    assert "smtp 0 has had its share of the 40 mails of this day of its warm-up (UTC)" in words
+    assert f"blocks.example nothing until {blocked.until:%Y-%m-%d %H:%M} it blocks us (31 reports)" in words
+    assert "example.org 5 a second 450 4.7.28 slow down" in words
+    assert max(map(len, shown.splitlines())) <= WIDTH
+    assert [(one["to"], one["per_second"]) for one in told["slowed"]] == [("example.org", 5)]
+    assert [(one["domain"], one["reports"]) for one in told["paused_domains"]] == [("blocks.example", 31)]
+    assert "pulse" not in told["workers"][0], "what it says of itself stands in its place already"
+    assert len(server.received) == 36 - 3
+
+
 async def read_until(terminal: int, words: str) -> str:
     """What is written to a terminal, up to these words."""
     read = ""
@@ -125,5 +164,5 @@ async def status_with(spawn: Any, words: str, *arguments: str) -> str:
             process = await spawn(*arguments)
             output, _ = await process.communicate()
             assert process.returncode == 0, output.decode()
-            if words in (shown := output.decode()):
+            if words in " ".join((shown := output.decode()).split()):
                 return shown

@@ -3,7 +3,7 @@
 import asyncio
 import signal
 from collections import Counter
-from datetime import timedelta
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -11,6 +11,7 @@ import pytest
 from newsletter import database as databases
 from newsletter.clock import wall_clock
 from newsletter.engine import status
+from tests.conftest import make_settings
 
 pytestmark = [pytest.mark.faults, pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)]
 
@@ -25,14 +26,15 @@ PATIENCE = 60
 """Seconds in which even a machine that is very busy starts a process."""
 
 
-async def seen(url: str, until: Any) -> status.Status:
+async def seen(url: str, until: Callable[[status.Status], bool]) -> status.Status:
     """The status of the engine, as soon as it is so."""
     database = databases.connect(url)
+    settings = make_settings(url, engine={"kind": "procrastinate", "heartbeat": 0.5, "lease": LEASE})
     try:
         async with asyncio.timeout(PATIENCE):
             while True:
                 async with database.read() as connection:
-                    now = await status.read(connection, timedelta(seconds=LEASE), wall_clock())
+                    now = await status.read(connection, settings, wall_clock())
                 if until(now):
                     return now
                 await asyncio.sleep(0.1)

@@ -16,7 +16,7 @@ from newsletter.delivery.gate import Gate
 from newsletter.delivery.ledger import State
 from newsletter.delivery.operators import Operators
 from newsletter.delivery.transactional import Kind
-from newsletter.engine import embedded
+from newsletter.engine import embedded, presence, status
 from newsletter.settings import Pace, Relay, Settings, Smtp
 from newsletter.tables import delivery
 from subscribers.tables import subscriber
@@ -81,6 +81,11 @@ async def test_a_relay_is_given_no_more_than_it_takes_and_another_gets_the_rest(
         campaign = await start(settings, clock, 40)
         async with embedded.opened(settings, database, clock) as engine:
             await engine.dispatcher.deliver(engine.stop)
+            told = {one["name"]: one["limit"] for one in presence.pulse(engine)["relays"]}
+            clock.forward(seconds=30)
+            later = {one["name"]: one["limit"] for one in presence.pulse(engine)["relays"]}
+    assert told == {"smtp": "is given 2 a second", "spare": ""}
+    assert later == {"smtp": "", "spare": ""}
     assert await states(database, campaign) == {State.SENT: 40}
     assert (len(slow.received), len(spare.received)) == (8, 32), "what five idle seconds hold, less one second's"
 
@@ -167,7 +172,12 @@ async def test_a_relay_that_has_no_room_itself_is_given_less_and_its_receivers_a
             assert len(spare.received) >= 40 - 2 * 5 - 1, "all but two windows and one mail of a slower pace"
             async with database.read() as connection:
                 slow = await slowing.current(connection, settings.delivery, clock())
+                limits = await status.restraints(connection, settings.delivery, clock())
             assert [(one.to, one.per_second) for one in slow.values()] == [("relay smtp", 1 / 30)]
+            told = {one.name: one.limit for one in status.relays([presence.pulse(engine)], limits)}
+            words = "asked for less, is given 0.0333333 a second: 452 4.3.1 insufficient system storage"
+            assert told == {"smtp": words, "spare": ""}
+            assert not limits.receivers
             for _ in range(30):
                 clock.forward(minutes=1)
                 await engine.dispatcher.deliver(engine.stop)

@@ -91,7 +91,7 @@ async def test_no_relay_has_more_connections_than_it_allows(smtp_server: Any, cl
         assert busy.value.until is None
         assert (await held.enter_async_context(relays.lend(urgent=True)))[0].name == "a", "one more for what is urgent"
         for one in relays.members:
-            one.rest(clock() + timedelta(seconds=1), urgent=True)
+            one.rest(clock() + timedelta(seconds=1), "is given 1 a second", urgent=True)
         with pytest.raises(AllBusy, match="given all it may be given"):
             await held.enter_async_context(relays.lend(urgent=True))
     await relays.close()

@@ -12,20 +12,23 @@ from sqlalchemy import insert
 
 from newsletter.campaigns import lifecycle, store
 from newsletter.database import Database
-from newsletter.delivery import ledger
+from newsletter.delivery import ledger, transactional
 from newsletter.delivery.ledger import Settlement, State
+from newsletter.delivery.transactional import Kind
 from newsletter.settings import Settings
-from newsletter.tables import worker
+from newsletter.tables import slowed, worker
 from subscribers.audience import About
 from tests.conftest import make_settings
 
 NAME = re.compile(r"newsletter_[a-z_]+")
+LABEL = re.compile(r"\{\{(\w+)\}\}|by \((\w+)\)|\{(\w+)=")
+"""As a legend, an aggregation and a selector have them."""
 
 PULSE = {
     "settled": {"sent": 40, "refused": 2},
     "campaigns": {"1": 12.5},
     "domains": {"example.org": {"sent": 9}},
-    "relays": [{"name": "relay.example.org:587", "busy": 3, "trouble": "451 too many"}],
+    "relays": [{"name": "relay.example.org:587", "busy": 3, "trouble": "451 too many", "limit": "is given 5 a second"}],
 }
 
 
@@ -35,9 +38,9 @@ def read(text: str) -> dict[tuple[str, ...], float]:
     return {(one.name, *(value for _, value in sorted(one.labels.items()))): one.value for one in samples}
 
 
-async def test_the_metrics_say_how_the_campaigns_people_and_workers_are(
-    database: Database, settings: Settings, serve: Any, loaded: Any, clock: Any, add_people: Any
-) -> None:
+@pytest.fixture
+async def busy(database: Database, settings: Settings, loaded: Any, clock: Any, add_people: Any) -> str:
+    """The name of a campaign that a worker sends, while another is dead and a relay and receivers asked for less."""
     async with database.begin() as connection:
         numbers = await add_people(connection, 5, clock())
         draft = await store.draft(connection, "opening", "invitation", now=clock())
@@ -48,20 +51,32 @@ async def test_the_metrics_say_how_the_campaigns_people_and_workers_are(
         await ledger.settle(connection, hold, [Settlement(numbers[0], State.SENT)], clock())
         at = {"engine": "embedded", "started_at": clock(), "pulse": PULSE}
         await connection.execute(insert(worker).values(name="a:1", seen_at=clock(), **at))
+        slow = [{"to": to, "per_second": 2.5, "at": clock(), "reply": "450 4.7.1"} for to in ("gmail", "relay smtp")]
+        await connection.execute(insert(slowed), slow)
+        await transactional.enqueue(connection, numbers[0], Kind.LINK, now=clock(), most_a_day=1)
         await connection.execute(insert(worker).values(name="dead:2", seen_at=clock() - timedelta(hours=1), **at))
+        return draft.slug
+
+
+async def test_the_metrics_say_how_the_campaigns_people_and_workers_are(
+    settings: Settings, serve: Any, busy: str
+) -> None:
     client = await serve(settings, host="127.0.0.1")
     response = await client.get("/metrics")
     assert response.headers["content-type"].startswith("text/plain")
     told = read(response.text)
     assert told["newsletter_subscribers", "active"] == 5
     assert told["newsletter_campaigns", "sending"] == 1
-    slug = draft.slug
-    assert [told["newsletter_deliveries", slug, state] for state in ("queued", "sending", "sent")] == [3, 1, 1]
-    assert told["newsletter_campaign_mails_per_second", slug] == 12.5
-    assert (told["newsletter_shards_open", slug], told["newsletter_shards_held", slug]) == (1, 1)
+    assert [told["newsletter_deliveries", busy, state] for state in ("queued", "sending", "sent")] == [3, 1, 1]
+    assert told["newsletter_campaign_mails_per_second", busy] == 12.5
+    assert (told["newsletter_shards_open", busy], told["newsletter_shards_held", busy]) == (1, 1)
     assert told[("newsletter_workers",)] == 1
     assert told["newsletter_worker_settled_total", "sent", "a:1"] == 40
     assert told["newsletter_relay_in_trouble", "relay.example.org:587"] == 1
+    assert told["newsletter_relay_at_limit", "relay.example.org:587"] == 1
+    assert {key[1:]: value for key, value in told.items() if key[0] == "newsletter_slowed_mails_per_second"} == {
+        ("gmail",): 2.5
+    }
     assert told["newsletter_domain_lately", "example.org", "sent"] == 9
     assert "p0@" not in response.text
 
@@ -100,12 +115,18 @@ async def test_only_this_machine_may_ask_or_who_has_the_token(
     assert (await client.get("/metrics", headers=headers)).status_code == status
 
 
-async def test_the_dashboard_asks_only_for_metrics_that_there_are(
-    database: Database, settings: Settings, serve: Any, loaded: Any
+async def test_the_dashboard_asks_only_for_metrics_and_labels_that_there_are(
+    settings: Settings, serve: Any, busy: str
 ) -> None:
     board = json.loads((Path(__file__).parents[3] / "deploy" / "grafana.json").read_text())
-    asked = {name for panel in board["panels"] for one in panel["targets"] for name in NAME.findall(one["expr"])}
     client = await serve(settings, host="127.0.0.1")
-    told = set(NAME.findall((await client.get("/metrics")).text))
-    assert asked <= told | {f"{name}_total" for name in told}
-    assert len(asked) >= 12
+    families = text_string_to_metric_families((await client.get("/metrics")).text)
+    told = {sample.name: set(sample.labels) for family in families for sample in family.samples}
+    targets = [target for panel in board["panels"] for target in panel["targets"]]
+    for target in targets:
+        names = NAME.findall(target["expr"])
+        assert names, target
+        assert set(names) <= set(told), target
+        labels = set(LABEL.findall(target["expr"] + target.get("legendFormat", "")))
+        assert {label for found in labels for label in found if label} <= told[names[0]], target
+    assert len(targets) > 15

@@ -4,7 +4,8 @@ aiosqlite makes four trips to a thread for a statement and three for a transacti
 
 - reading happens where it is asked for, until it has taken so many steps that others would notice; then it is
   broken off and done in the thread, from its beginning;
-- writing happens in the thread, except in a transaction that was announced as brief;
+- writing happens in the thread, except in a transaction that was announced as brief; what such a transaction reads
+  besides, it reads like any other, but for fewer steps: most of it is a row or two;
 - a transaction that finds the file locked waits for it without a thread;
 - one that had it locked for long leaves it alone for a moment, so that another process gets its turn.
 """
@@ -24,8 +25,9 @@ Result = TypeVar("Result")
 _AHEAD = 1000
 """Rows that come back with the statement itself; more are fetched when they are asked for."""
 
-_STEPS = 20_000
-"""Of SQLite's virtual machine, about a millisecond: what a reader may take before it must go to the thread."""
+_STEPS, _STEPS_BETWEEN_WRITES = 20_000, 1_000
+"""Of SQLite's virtual machine, of which it takes about 20,000 a millisecond: what may be read before that must go to
+the thread."""
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.001, 0.004
 """Seconds between two looks at a lock; a brief transaction looks as often as it can."""
@@ -46,7 +48,7 @@ class Connection:
 
     def __init__(self, connection: sqlite3.Connection, *, only_reads: bool, patience: float) -> None:
         self._connection = connection
-        self._only_reads = only_reads
+        self.only_reads = only_reads
         self._patience = patience
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="sqlite")
         self._at_work: asyncio.Future[Any] | None = None
@@ -71,15 +73,15 @@ class Connection:
         """Begin a transaction with the next statement."""
         self._begin = begin
 
-    async def trip(self, work: Callable[[sqlite3.Connection], Result]) -> Result:
-        """Do something in the transaction that was to begin, here or in the thread."""
+    async def trip(self, work: Callable[[sqlite3.Connection], Result], *, reads: bool = False) -> Result:
+        """Do something in the transaction that was to begin, here or in the thread; `reads` if it writes nothing."""
         await self._settled()
         if self._begin:
             await self._start()
         if self._is_brief:
             return work(self._connection)
-        if self._only_reads:
-            self._connection.set_progress_handler(_enough, _STEPS)
+        if reads:  # to break off what writes would undo the whole transaction
+            self._connection.set_progress_handler(_enough, _STEPS if self.only_reads else _STEPS_BETWEEN_WRITES)
             try:
                 return work(self._connection)
             except sqlite3.OperationalError as error:
@@ -142,10 +144,10 @@ class Connection:
         try:
             if begun:
                 await self._settled()
-                here = self._is_brief or self._only_reads or not self._connection.in_transaction
+                here = self._is_brief or self.only_reads or not self._connection.in_transaction
                 await (self._here(work) if here else self.in_thread(work))
                 now = time.monotonic()
-                if not self._only_reads and now - self._locked_at > _LONG:
+                if not self.only_reads and now - self._locked_at > _LONG:
                     self._polite_until = now + _COURTESY
         finally:
             self._is_brief = False
@@ -207,7 +209,8 @@ class Cursor:
             cursor = connection.execute(sql, parameters)
             return cursor, cursor.fetchmany(_AHEAD) if cursor.description else []
 
-        self._cursor, rows = await self._connection.trip(work)
+        reads = self._connection.only_reads or sql.startswith("SELECT ")
+        self._cursor, rows = await self._connection.trip(work, reads=reads)
         self._take(rows)
         return self
 

@@ -270,7 +270,7 @@ def _of(hold: Hold) -> Any:
 async def _fence(connection: AsyncConnection, hold: Hold) -> None:
     """Lock the shard's row and make sure that it is still ours; raises Fenced."""
     mine = {"of_campaign": hold.campaign_id, "of_number": hold.number, "of_epoch": hold.epoch}
-    if (await connection.execute(statements.FENCE, mine)).rowcount != 1:
+    if await connection.scalar(statements.FENCE, mine) is None:
         raise Fenced(f"shard {hold.number} of campaign {hold.campaign_id} has another owner now")
 
 

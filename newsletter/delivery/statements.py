@@ -35,15 +35,16 @@ from subscribers.columns import Instant
 from subscribers.tables import subscriber
 
 FENCE = (
-    update(shard)
+    select(shard.c.epoch)
     .where(
         shard.c.campaign_id == bindparam("of_campaign"),
         shard.c.number == bindparam("of_number"),
         shard.c.epoch == bindparam("of_epoch"),
     )
-    .values(epoch=bindparam("of_epoch"))
+    .with_for_update()
 )
-"""Lock a shard's row if it has the epoch `of_epoch`."""
+"""Lock a shard's row if it has the epoch `of_epoch`; SQLite locks more than that, where a transaction that writes
+begins."""
 
 _NOW = bindparam("now", type_=Instant())
 _DUE = and_(

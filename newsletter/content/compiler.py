@@ -10,7 +10,8 @@ from newsletter.content import attachment, headers, places, related, renderer
 from newsletter.content.attachment import Calendar
 from newsletter.content.errors import ContentError
 from newsletter.content.facts import Facets, Facts
-from newsletter.content.headers import Envelope, Filler
+from newsletter.content.filler import Piece
+from newsletter.content.headers import Envelope
 from newsletter.content.languages import HTML, SUBJECT, TEXT
 from newsletter.content.skeleton import Skeleton
 from newsletter.content.slots import Mark, Marks
@@ -119,8 +120,8 @@ def _assembled(parts: _Parts, kind: str, envelope: Envelope, calendar: Calendar 
     boundary = b"=_" + parts.digest().hex().encode()  # neither quoted-printable nor base64 ever holds "=_"
     joint = _Joint()
     joint.add(headers.fixed(envelope, kind))
-    joint.add(headers.personal(envelope))
-    joint.add(headers.subject([part.slot if isinstance(part, Mark) else part for part in parts.subject]))
+    joint.extend(headers.personal(envelope))
+    joint.extend(headers.subject([part.slot if isinstance(part, Mark) else part for part in parts.subject]))
     joint.add(b"MIME-Version: 1.0\r\n")
     if calendar is not None:
         joint.add(_MULTIPART % (b"mixed", boundary + b"m") + b"\r\n--" + boundary + b"m\r\n")
@@ -150,9 +151,9 @@ class _Joint:
     """Pieces that alternate between shared bytes and fillers, whatever order they are added in."""
 
     def __init__(self) -> None:
-        self.pieces: list[bytes | Filler] = [b""]
+        self.pieces: list[Piece] = [b""]
 
-    def add(self, piece: bytes | Filler) -> None:
+    def add(self, piece: Piece) -> None:
         last = self.pieces[-1]
         if isinstance(piece, bytes) and isinstance(last, bytes):
             self.pieces[-1] = last + piece
@@ -161,7 +162,7 @@ class _Joint:
         else:
             self.pieces.extend([piece, b""])
 
-    def extend(self, pieces: Sequence[bytes | Filler]) -> None:
+    def extend(self, pieces: Sequence[Piece]) -> None:
         for piece in pieces:
             self.add(piece)
 

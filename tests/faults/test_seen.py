@@ -100,7 +100,9 @@ async def test_status_shows_who_does_what_and_the_log_of_a_sender_in_trouble_nam
         quiet, log = [output.decode() for output, _ in await asyncio.wait_for(ended, 60)]
     assert max(map(len, shown.splitlines())) <= WIDTH
     assert re.search(r"^ \S+:\d+ +embedded +\d+ s ago +\d+ +\d+ +opening/thanks: [12] *$", shown, re.MULTILINE)
-    assert re.search(r"^ opening/thanks +sending +2,400 +2,\d+ +\d+ +0:\d\d:\d\d +[012] of 24 *$", shown, re.MULTILINE)
+    assert re.search(
+        r"^ opening/thanks +sending +2,400 +[12],\d+ +\d+ +0:\d\d:\d\d +[012] of 24 *$", shown, re.MULTILINE
+    )
     assert re.search(r"^ smtp +[012] +(takes mail|\S.*)$", shown, re.MULTILINE)
     assert re.search(r"^ example\.org +\d+ +\d +\d +0 *$", shown, re.MULTILINE)
     assert [set(one["holds"]) for one in told["workers"]] == [{slug}]

@@ -1,7 +1,6 @@
 """Relays and databases that fail while a campaign is sent: everyone is reached, and nobody twice who need not be."""
 
 import asyncio
-import resource
 import sqlite3
 from collections import Counter
 from contextlib import closing
@@ -16,13 +15,6 @@ pytestmark = pytest.mark.faults
 PEOPLE = 240
 ONLY_SQLITE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 ONLY_POSTGRESQL = pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
-
-NO_ROOM = """
-CREATE FUNCTION no_room() RETURNS trigger LANGUAGE plpgsql AS
-$$ BEGIN RAISE disk_full USING MESSAGE = 'could not extend file "base/1/2": No space left on device'; END $$;
-CREATE TRIGGER no_room BEFORE UPDATE ON delivery EXECUTE FUNCTION no_room()
-"""
-"""Says what PostgreSQL says then, with the same code: a disk of its own to fill is not to be had everywhere."""
 
 
 async def sent_by(process: Any, server: Any, tmp_path: Path) -> Counter[str]:
@@ -82,43 +74,6 @@ async def test_a_relay_that_is_killed_and_comes_back_is_found_again(
         await server.listen()
         reached = await sent_by(process, server, tmp_path)
     assert sum(reached.values()) - PEOPLE <= 2
-
-
-@ONLY_SQLITE
-async def test_a_disk_that_is_full_for_a_while_doubles_nobody(
-    smtp_server: Any, prepare: Any, fork: Any, until_said: Any, tripwire: Any, tmp_path: Path
-) -> None:
-    async with smtp_server(answers=tripwire, gate=tripwire.gate) as server:
-        slug = await prepare(server.port, PEOPLE)
-        tripwire.arm(PEOPLE // 3, holds=True)
-        process = fork("campaign", "send", slug, "--yes")
-        await asyncio.wait_for(tripwire.reached.wait(), 60)
-        before = resource.prlimit(process.pid, resource.RLIMIT_FSIZE)
-        size = (tmp_path / "newsletter.sqlite3-wal").stat().st_size  # as if there was no room for a byte more
-        resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (size, before[1]))
-        tripwire.gate.set()
-        await until_said("database away, asked again")
-        resource.prlimit(process.pid, resource.RLIMIT_FSIZE, before)
-        reached = await sent_by(process, server, tmp_path)
-    assert set(reached.values()) == {1}
-
-
-@ONLY_POSTGRESQL
-async def test_a_postgresql_that_has_no_room_for_a_while_doubles_nobody(
-    smtp_server: Any, prepare: Any, fork: Any, until_said: Any, tripwire: Any, tmp_path: Path, migrated_url: str
-) -> None:
-    async with smtp_server(answers=tripwire, gate=tripwire.gate) as server:
-        slug = await prepare(server.port, PEOPLE)
-        tripwire.arm(PEOPLE // 3, holds=True)
-        process = fork("campaign", "send", slug, "--yes")
-        await asyncio.wait_for(tripwire.reached.wait(), 60)
-        with psycopg.connect(migrated_url, autocommit=True) as connection:
-            connection.execute(NO_ROOM)
-            tripwire.gate.set()
-            await until_said("database away, asked again")
-            connection.execute("DROP FUNCTION no_room CASCADE")
-        reached = await sent_by(process, server, tmp_path)
-    assert set(reached.values()) == {1}
 
 
 @ONLY_SQLITE

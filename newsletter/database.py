@@ -3,17 +3,15 @@
 import asyncio
 import fcntl
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, closing, contextmanager, suppress
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import URL, Connection, create_engine, event, inspect, make_url, text
+from sqlalchemy import URL, Connection, create_engine, inspect, make_url, text
 from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
-from sqlalchemy.pool import NullPool
 
 from newsletter import assets, queue_schema, sqlite
 from newsletter.connections import Connections
@@ -81,7 +79,7 @@ class Database:
         """
         if isinstance(self.writer, Connections):
             async with self.writer.begin(urgent=True) as connection:
-                _driver(connection.sync_connection).be_brief()
+                sqlite.driver(connection.sync_connection).be_brief()
                 yield connection
         else:
             async with self.writer.begin() as connection:
@@ -200,39 +198,17 @@ def connect(url: str, *, pool: int = 8, for_import: bool = False) -> Database:
             parsed.set(drivername="postgresql+psycopg"), pool_size=pool, max_overflow=pool, pool_pre_ping=True
         )
         return Database(parsed, engine, engine)
-    driver = parsed.set(drivername="sqlite+aiosqlite")
-    opened = partial(sqlite.connect, Path(str(parsed.database)), patience=_BUSY_SECONDS)
-    writer = create_async_engine(driver, poolclass=NullPool, async_creator=partial(opened, only_reads=False))
-    reader = create_async_engine(driver, poolclass=NullPool, async_creator=partial(opened, only_reads=True))
+    path = Path(str(parsed.database))
     extra = _FOR_IMPORT if for_import else ()
-    _prepare_sqlite(writer, "BEGIN IMMEDIATE", [*_PRAGMAS, "query_only = OFF", "busy_timeout = 0", *extra])
-    _prepare_sqlite(reader, "BEGIN", [*_PRAGMAS, "query_only = ON", f"busy_timeout = {_BUSY_SECONDS * 1000}"])
+    writing = [*_PRAGMAS, "query_only = OFF", "busy_timeout = 0", *extra]
+    reading = [*_PRAGMAS, "query_only = ON", f"busy_timeout = {_BUSY_SECONDS * 1000}"]
+    writer = sqlite.engine(path, writing, only_reads=False, patience=_BUSY_SECONDS)
+    reader = sqlite.engine(path, reading, only_reads=True, patience=_BUSY_SECONDS)
     return Database(
         parsed,
         Connections(writer, most=1, patience=_BUSY_SECONDS),
         Connections(reader, most=pool, patience=_BUSY_SECONDS),
     )
-
-
-def _prepare_sqlite(engine: AsyncEngine, begin: str, pragmas: Sequence[str]) -> None:
-    @event.listens_for(engine.sync_engine, "connect")
-    def on_connect(connection: Any, _: object) -> None:
-        cursor = connection.cursor()
-        for pragma in pragmas:
-            cursor.execute(f"PRAGMA {pragma}")
-        cursor.close()
-
-    @event.listens_for(engine.sync_engine, "begin")
-    def on_begin(connection: Connection) -> None:
-        _driver(connection).postpone(begin)
-
-
-def _driver(connection: Connection | None) -> sqlite.Connection:
-    """The driver's own connection to SQLite under SQLAlchemy's."""
-    assert connection is not None  # noqa: S101 - a transaction runs on it
-    driver = connection.connection.driver_connection
-    assert isinstance(driver, sqlite.Connection)  # noqa: S101 - `connect` made it
-    return driver
 
 
 async def upgrade(url: str) -> str:

@@ -6,15 +6,16 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection
 
+from newsletter import sqlite
 from newsletter.connections import Connections
 
 
 @pytest.fixture
 async def one(tmp_path: Path) -> AsyncIterator[Connections]:
     """One connection, for which one waits hardly at all."""
-    engine = create_async_engine(f"sqlite+aiosqlite:///{tmp_path}/a.sqlite3")
+    engine = sqlite.engine(tmp_path / "a.sqlite3", [], only_reads=False, patience=1)
     connections = Connections(engine, most=1, patience=0.01)
     async with connections.begin() as connection:
         await connection.execute(text("CREATE TABLE thing (name TEXT)"))

@@ -1,4 +1,4 @@
-"""The driver under SQLAlchemy: what aiosqlite does, in fewer trips to its thread."""
+"""The driver under SQLAlchemy: what aiosqlite does, with hardly a trip to a thread."""
 
 import asyncio
 import sqlite3
@@ -114,6 +114,21 @@ async def test_a_long_read_holds_nobody_else_up(opened):
     assert turns > 100
 
 
+async def test_small_reads_go_to_no_thread_however_often_they_are_done(opened, monkeypatch):
+    monkeypatch.setattr(sqlite, "_STEPS", 50)  # of which a look at the clock is due after each few
+    monkeypatch.setattr(sqlite, "_NOTICEABLE", 3600)
+
+    def in_thread(*_: object) -> None:
+        raise AssertionError("a thread was asked")
+
+    async with opened.read() as connection:
+        await connection.scalar(text("SELECT 7"))
+        monkeypatch.setattr(sqlite.Connection, "in_thread", in_thread)
+        for _ in range(100):
+            assert await connection.scalar(text("SELECT 7")) == 7
+    monkeypatch.undo()
+
+
 async def test_a_read_that_is_given_up_leaves_nothing_running_and_the_next_one_works(opened):
     async def read() -> None:
         async with opened.read() as connection:
@@ -184,9 +199,9 @@ async def test_who_had_the_file_locked_for_long_lets_others_in_before_they_lock_
 async def test_patience_with_a_locked_file_has_an_end(tmp_path):
     other = sqlite3.connect(tmp_path / "a.sqlite3", isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
-    connection = await sqlite.connect(tmp_path / "a.sqlite3", only_reads=False, patience=0.05)
-    connection.postpone("BEGIN IMMEDIATE")
-    with pytest.raises(sqlite3.OperationalError, match="locked"):
-        await connection.cursor().execute("SELECT 1")
-    await connection.close()
+    engine = sqlite.engine(tmp_path / "a.sqlite3", ["busy_timeout = 0"], only_reads=False, patience=0.05)
+    async with engine.connect() as connection:
+        with pytest.raises(OperationalError, match="locked"):
+            await connection.execute(text("SELECT 1"))
+    await engine.dispose()
     other.close()

@@ -61,7 +61,9 @@ class Smtp(Section):
     port: int = Field(25, ge=1, le=65535)
     socket: Path | None = None
     protocol: Literal["smtp", "lmtp"] = "smtp"
-    provider: Literal["", "brevo", "mailgun", "mailjet", "mandrill", "postmark", "sendgrid", "sparkpost"] = ""
+    provider: Literal[
+        "", "brevo", "mailersend", "mailgun", "mailjet", "mailtrap", "mandrill", "postmark", "sendgrid", "sparkpost"
+    ] = ""
     username: str = ""
     password: SecretStr = SecretStr("")
     token_file: Path | None = None

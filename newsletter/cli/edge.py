@@ -7,6 +7,7 @@ import getpass
 import json
 import shutil
 import sys
+import textwrap
 from collections.abc import AsyncIterator, Coroutine, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
@@ -113,6 +114,15 @@ def moment(at: datetime | None) -> str:
 def say(line: str = "") -> None:
     """One line on stdout."""
     typer.echo(line)
+
+
+def prose(line: str) -> None:
+    """A line on stdout that goes on below where the terminal ends (at 80 columns where there is none), a little in."""
+    begins = line[: len(line) - len(line.lstrip())]
+    wrapped = textwrap.wrap(
+        line, columns(), subsequent_indent=begins + "  ", break_long_words=False, break_on_hyphens=False
+    )
+    typer.echo("\n".join(wrapped))
 
 
 def warn(line: str) -> None:

@@ -49,40 +49,40 @@ def setup(name: Name, as_json: Annotated[bool, typer.Option("--json", help="Prin
         told = {"url": url, "where": guide.where, "events": guide.tick, "keys": wanted, "notes": guide.notes}
         edge.emit_json({**told, "list": _list_as_json(settings, name)})
         return
-    edge.say(f"At {name}:  {guide.where}")
-    edge.say(f"URL:  {url.replace('://', '://NAME:PASSWORD@', 1) if guide.login else url}")
-    edge.say(f"Events:  {', '.join(guide.tick)}")
+    edge.prose(f"At {name}:  {guide.where}")
+    edge.prose(f"URL:  {url.replace('://', '://NAME:PASSWORD@', 1) if guide.login else url}")
+    edge.prose(f"Events:  {', '.join(guide.tick)}")
     edge.say()
-    edge.say("In newsletter.toml, under [webhooks]:")
+    edge.prose("In newsletter.toml, under [webhooks]:")
     for key in guide.keys:
         of_choice = f" ({key.choice})" if key.choice else ""
-        edge.say(f"  {_setting(name, key)}{of_choice}: {'is set' if _is_set(provider, key) else 'is not set yet'}")
-        edge.say(f"    at {name}: {key.place}")
+        edge.prose(f"  {_setting(name, key)}{of_choice}: {'is set' if _is_set(provider, key) else 'is not set yet'}")
+        edge.prose(f"    at {name}: {key.place}")
         if key.ours and not _is_set(provider, key):
-            edge.say(f"    made up by you, for instance {_made_up(name, key)}")
+            edge.prose(f"    made up by you, for instance {_made_up(name, key)}")
     if name in TOKEN_LINES and name not in settings.providers:
-        edge.say(
+        edge.prose(
             f'Under [smtp] or [[relays]], where mail goes out through it: provider = "{name}"; without, no report can '
             "be believed."
         )
     for note in guide.notes:
-        edge.say(note)
+        edge.prose(note)
     _tell_of_list(settings, name)
-    edge.say(f"Then start `newsletter serve` anew, and try it: newsletter webhooks test {name}")
+    edge.prose(f"Then start `newsletter serve` anew, and try it: newsletter webhooks test {name}")
 
 
 def _tell_of_list(settings: Settings, name: str) -> None:
     """Whether the provider's own suppression list can be read, and what for."""
     edge.say()
     if name not in lists.LISTS:
-        edge.say(f"Its own suppression list: {lists.WITHOUT[name]}.")
+        edge.prose(f"Its own suppression list: {lists.WITHOUT[name]}.")
         return
-    edge.say(f"Its own suppression list ({lists.LISTS[name].where}) is read with:")
+    edge.prose(f"Its own suppression list ({lists.LISTS[name].where}) is read with:")
     for key, is_set in _list_keys(settings, name):
-        edge.say(f"  {_setting(name, key)}: {'is set' if is_set else 'is not set yet'}")
-        edge.say(f"    at {name}: {key.place}")
-    edge.say(f"  {name}_api: only where its API is at another host than usual")
-    edge.say(f"Once a day, and at once by: newsletter suppressions sync {name}")
+        edge.prose(f"  {_setting(name, key)}: {'is set' if is_set else 'is not set yet'}")
+        edge.prose(f"    at {name}: {key.place}")
+    edge.prose(f"  {name}_api: only where its API is at another host than usual")
+    edge.prose(f"Once a day, and at once by: newsletter suppressions sync {name}")
     edge.say()
 
 

@@ -18,8 +18,10 @@ from newsletter.content.filler import Filler, Piece, Values, as_it_is
 
 TOKEN_LINES = {
     "brevo": "X-Mailin-custom: %(token)s",
+    "mailersend": "X-MailerSend-Tags: %(token)s",
     "mailgun": 'X-Mailgun-Variables: {"token": "%(token)s"}',
     "mailjet": "X-MJ-CustomID: %(token)s",
+    "mailtrap": 'X-MT-Custom-Variables: {"token": "%(token)s"}',
     "mandrill": 'X-MC-Metadata: {"token": "%(token)s"}',
     "postmark": "X-PM-Metadata-token: %(token)s",
     "sendgrid": 'X-SMTPAPI: {"unique_args": {"token": "%(token)s"}}',

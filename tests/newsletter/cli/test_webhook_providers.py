@@ -87,6 +87,12 @@ def test_a_sample_of_each_provider_that_shares_its_key_arrives_through_the_runni
     assert command("bounces", "review", "--json").out.count("nobody@example.org") == 0, "it was taken out again"
 
 
+@pytest.mark.parametrize("name", sorted(PROVIDERS))
+def test_no_line_of_a_setup_is_torn_by_a_terminal_of_80_columns(command: Any, name: str) -> None:
+    lines = command("webhooks", "setup", name).out.splitlines()
+    assert not [line for line in lines if len(line) > 80 and " " in line.strip()]
+
+
 @pytest.mark.parametrize("name", ONLY_THEY_SIGN)
 def test_where_only_the_provider_can_sign_the_service_is_reached_and_refuses_what_is_unsigned(
     command: Any, service: tuple[Path, str], name: str

@@ -38,7 +38,9 @@ def check(url: str, *, allow_private: bool) -> SplitResult:
         port = parts.port
     except ValueError as error:
         raise NoDestination(f"{url} is no URL: {error}") from error
-    if parts.scheme not in (("https", "http") if allow_private else ("https",)) or not parts.hostname or port == 0:
+    if parts.scheme == "http" and not allow_private:
+        raise NoDestination(f"{url}: by HTTPS only, as in https://example.org/hook")
+    if parts.scheme not in ("https", "http") or not parts.hostname or port == 0:
         raise NoDestination(f"{url}: give an address as in https://example.org/hook")
     if parts.username is not None or parts.password is not None:
         raise NoDestination(f"{parts.hostname}: leave name and password out of the URL; messages are signed")

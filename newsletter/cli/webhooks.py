@@ -58,8 +58,8 @@ def add(
     if as_json:
         edge.emit_json({"id": added.id, "url": added.url, "events": added.types, "secret": added.secret})
         return
-    edge.say(f"Endpoint {added.id}, {added.url}, is told of {', '.join(added.types)}.")
-    edge.say(f"Its secret, for whoever checks the signatures (Standard Webhooks): {added.secret}")
+    edge.prose(f"Endpoint {added.id}, {added.url}, is told of {', '.join(added.types)}.")
+    edge.prose(f"Its secret, for whoever checks the signatures (Standard Webhooks): {added.secret}")
 
 
 @app.command("list")
@@ -79,9 +79,9 @@ def list_(as_json: AsJson = False) -> None:
         edge.emit_json([{k: v for k, v in edge.plain(one).items() if k != "secret"} for one in found])
         return
     for one in found:
-        edge.say(f"{one.id}  {one.url}")
-        edge.say(f"   events: {', '.join(one.types)}")
-        edge.say(f"   {_state(one)}")
+        edge.prose(f"{one.id}  {one.url}")
+        edge.prose(f"   events: {', '.join(one.types)}")
+        edge.prose(f"   {_state(one)}")
     if not found:
         edge.say("Nobody is told anything; `newsletter webhooks add` begins it.")
 
@@ -127,8 +127,8 @@ def enable(number: Number) -> None:
             return found
 
     found = edge.run(work())
-    edge.say(f"{found.url} is told again of {', '.join(found.types)}.")
-    edge.say(f"What it missed before it was turned off: newsletter webhooks redeliver --failed {number}")
+    edge.prose(f"{found.url} is told again of {', '.join(found.types)}.")
+    edge.prose(f"What it missed before it was turned off: newsletter webhooks redeliver --failed {number}")
 
 
 @app.command()
@@ -158,7 +158,12 @@ def deliveries(
         edge.say("There is no such message.")
         return
     rows = [(one.id, one.endpoint_id, one.type, edge.moment(one.at), one.state, _answer(one)) for one in found]
-    edge.table(["number", "to", "event", "of (UTC)", "state", "answer"], rows, numbers=["number", "to"])
+    edge.table(
+        ["number", "to", "event", "of (UTC)", "state", "answer"],
+        rows,
+        numbers=["number", "to"],
+        whole=["event", "of (UTC)", "state"],
+    )
 
 
 def _answer(one: Delivery) -> str:

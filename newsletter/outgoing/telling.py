@@ -4,7 +4,7 @@ import asyncio
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -116,7 +116,7 @@ class Teller:
         if one.is_gone:
             await outbox.disable(connection, message.endpoint_id, _GONE_WORDS, now)
         elif now - since >= self.policy.give_up_after:
-            why = f"it took nothing for {(now - since).days or 1} days; the last answer: {one.answer}"
+            why = f"it took nothing since {since.astimezone(UTC):%Y-%m-%d %H:%M} UTC; the last answer: {one.answer}"
             await outbox.disable(connection, message.endpoint_id, why, now)
 
     def _wait(self, one: _Attempt) -> timedelta:

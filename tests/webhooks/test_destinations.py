@@ -134,3 +134,8 @@ async def test_an_endpoint_that_never_answers_is_left(monkeypatch: pytest.Monkey
         pytest.raises(Unavailable, match="did not answer within"),
     ):
         await fetching.post(f"http://127.0.0.1:{silent.getsockname()[1]}/", {}, b"{}", allow_private=True)
+
+
+def test_http_is_refused_by_that_name() -> None:
+    with pytest.raises(NoDestination, match=r"^http://example\.org/hook: by HTTPS only, as in https://"):
+        destinations.check("http://example.org/hook", allow_private=False)

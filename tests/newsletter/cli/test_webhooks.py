@@ -61,7 +61,10 @@ def test_what_was_told_is_listed_and_posted_again_by_its_number(site: Any) -> No
     tell()
     (message,) = json.loads(site("webhooks", "deliveries", "--json").out)
     assert (message["type"], message["state"], message["attempts"]) == ("subscriber.erased", "waiting", 0)
-    assert "subscriber.erased" in site("webhooks", "deliveries", "--endpoint", 1, "--state", "waiting").out
+    shown = site("webhooks", "deliveries", "--endpoint", 1, "--state", "waiting").out
+    assert "subscriber.erased" in shown
+    assert len(site("webhooks", "list").out.splitlines()) > 3, "the events go on in further lines"
+    assert max(map(len, site("webhooks", "list").out.splitlines())) <= 80
     done = site("webhooks", "redeliver", message["id"])
     assert (done.code, done.out) == (0, "To be posted again by `newsletter serve`: 1.\n")
     assert site("webhooks", "redeliver", "--failed", 1).out.endswith(": 0.\n")

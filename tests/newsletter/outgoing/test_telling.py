@@ -138,7 +138,7 @@ async def test_after_days_it_is_turned_off_and_staff_are_told_once(
     assert message.state == State.FAILED
     assert message.attempts == 10, "at the beginning, and every eight hours until three days were over"
     assert one.disabled_at is not None
-    assert "took nothing for 3 days" in one.disabled_for
+    assert f"took nothing since {message.at:%Y-%m-%d %H:%M} UTC" in one.disabled_for
     await join(database, clock(), "late@example.org")
     assert len((await looked(database))[0]) == 1, "nothing more is kept for it"
     async with smtp_server() as server:
@@ -209,7 +209,7 @@ async def test_a_private_address_is_told_nothing_unless_that_is_allowed(
         assert server.received == []
     (message,), _ = await looked(database)
     assert message.state == "waiting"
-    assert "give an address as in https://" in message.answer
+    assert "by HTTPS only, as in https://" in message.answer
 
 
 async def test_who_is_erased_takes_along_what_was_not_told_yet(

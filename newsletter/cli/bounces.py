@@ -14,6 +14,8 @@ from sqlalchemy.exc import DBAPIError
 from newsletter import feedback, logs, setting_values
 from newsletter.cli import edge, grouping, reported
 from newsletter.clock import wall_clock
+from newsletter.delivery import pauses
+from newsletter.delivery.pauses import Pause
 from newsletter.engine import listener, mailboxes, parts, returned_mail
 from newsletter.engine.returned_mail import Reading
 from newsletter.errors import NewsletterError
@@ -136,13 +138,18 @@ def pipe(
 ) -> None:
     """Take one mail from stdin, as an alias of a mail server hands it over.
 
-    Ends with status 0 once it is stored, and with 75 otherwise, upon which the server keeps it and tries again.
+    Ends with status 0 once it is stored, and with 75 otherwise, upon which the server keeps it and tries again. Where
+    nothing comes in at all, with 66.
 
     Example: newsletter bounces pipe < bounce.eml
     """
     try:
         settings = edge.settings()
-        edge.run(_take(settings, sys.stdin.buffer.read(mime.MOST_BYTES), recipient))
+        raw = sys.stdin.buffer.read(mime.MOST_BYTES)
+        if not raw.strip():
+            edge.warn("newsletter: there is no mail on stdin; give one as in: newsletter bounces pipe < bounce.eml")
+            raise typer.Exit(os.EX_NOINPUT)
+        edge.run(_take(settings, raw, recipient))
         while sys.stdin.buffer.read(1 << 20):  # who is not read to the end takes it for a failure
             pass
     except (NewsletterError, DBAPIError, OSError) as error:
@@ -187,24 +194,29 @@ async def _listen(settings: Settings, where: str) -> None:
 
 @app.command()
 def review(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
-    """List what waits for a person's judgement: reports that nothing proved, bounces that were held, mails kept.
+    """List what waits for a person's judgement: paused domains, bounces held, reports that nothing proved, mails kept.
 
     Example: newsletter bounces review --json
     """
     settings = edge.settings()
 
-    async def work() -> tuple[list[feedback.Unproven], list[Kept], dict[str, int]]:
+    async def work() -> tuple[list[feedback.Unproven], list[Kept], dict[str, int], list[Pause]]:
         async with edge.opened(settings.database) as database, database.read() as connection:
-            held = await breaker.held(connection)
-            return await feedback.unproven(connection), await kept.waiting(connection), held
+            held, paused = await breaker.held(connection), await pauses.current(connection, edge.now())
+            return await feedback.unproven(connection), await kept.waiting(connection), held, list(paused.values())
 
-    reports, mails, held = edge.run(work())
+    reports, mails, held, paused = edge.run(work())
     if as_json:
-        edge.emit_json({"reports": reports, "mails": mails, "held": held})
+        edge.emit_json({"reports": reports, "mails": mails, "held": held, "paused": paused})
         return
+    reported.tell_pauses(paused)
+    for one in paused:
+        if one.domain not in held:
+            edge.say(f"Send there again: newsletter bounces release {one.domain}\n")
     for domain, count in held.items():
-        edge.say(f"{domain} said of {count:,} people at once that they do not exist; nobody is suppressed for it.")
-        edge.say(f"Let that go: newsletter bounces release {domain}; believe it: the same with --suppress.\n")
+        edge.prose(f"{domain} said of {count:,} people at once that they do not exist; nobody is suppressed for it.")
+        edge.prose(f"Let that go: newsletter bounces release {domain}; believe it: the same with --suppress.")
+        edge.say()
     rows = [
         (edge.moment(one.received_at), one.event.provider, one.event.kind, one.event.address, one.why)
         for one in reports

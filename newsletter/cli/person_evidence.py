@@ -6,7 +6,7 @@ from datetime import date, datetime
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from newsletter.cli import edge
+from newsletter.cli import edge, reported
 from newsletter.feedback import listing, probing
 from newsletter.feedback.listing import Listed
 from newsletter.feedback.probing import Probe
@@ -42,17 +42,20 @@ def tell(evidence: Evidence, now: datetime) -> None:
     if (found := evidence.suppression) is not None:
         word = f", by {found.source}" if found.source else ""
         said = f": {' '.join(found.detail.split())}" if found.detail else ""
-        edge.say(f"Suppressed since {edge.moment(found.at)} ({found.reason}{word}){said}\n")
+        edge.prose(f"Suppressed since {edge.moment(found.at)} ({found.reason}{word}){said}")
+        edge.say()
     if evidence.soft_bounce_days:
-        edge.say(f"Soft bounces count on {', '.join(map(str, evidence.soft_bounce_days))}.\n")
+        edge.prose(f"Soft bounces count on {', '.join(map(str, evidence.soft_bounce_days))}.")
+        edge.say()
     if evidence.probe is not None:
-        edge.say(f"{_about(evidence.probe, now)}\n")
+        edge.prose(_about(evidence.probe, now))
+        edge.say()
     if evidence.consent:
         steps = [(edge.moment(step.at), step.action, step.actor, step.source) for step in evidence.consent]
         edge.table(["evidence at (UTC)", "what", "by", "through"], steps)
     if evidence.reports:
         rows = [
-            (str(one.id), edge.moment(one.received_at), one.heard, one.event.reason, one.outcome)
+            (str(one.id), edge.moment(one.received_at), one.heard, reported.why(one.event), one.outcome)
             for one in evidence.reports
         ]
         edge.table(["report", "received (UTC)", "heard", "reason", "what followed"], rows, numbers=["report"])

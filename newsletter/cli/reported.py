@@ -11,6 +11,7 @@ from newsletter.delivery import pauses
 from newsletter.delivery.pauses import Pause
 from newsletter.feedback import breaker, listing
 from newsletter.feedback.listing import Counted, Listed
+from webhooks.events import Event
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
@@ -73,10 +74,13 @@ def list_(
     if not found:
         edge.say("Nothing of that kind has come back; what nothing proves: newsletter bounces review")
         return
-    rows = [
-        (str(one.id), edge.moment(one.received_at), one.heard, one.event.reason, one.event.address) for one in found
-    ]
+    rows = [(str(one.id), edge.moment(one.received_at), one.heard, why(one.event), one.event.address) for one in found]
     edge.table(["number", "received (UTC)", "heard", "reason", "address"], rows, numbers=["number"])
+
+
+def why(event: Event) -> str:
+    """The reason that a bounce has; whoever complains or leaves gives none."""
+    return event.reason if event.bounce else ""
 
 
 def _tell_counts(by: By, counts: list[Counted], paused: list[Pause], *, as_json: bool) -> None:
@@ -127,7 +131,8 @@ def release(
         edge.emit_json({"domain": domain.lower(), "held": count, "suppressed": suppress})
         return
     became = "believed: those people are suppressed" if suppress else "let go: those people stay"
-    edge.say(f"{domain.lower()} gets mail again; {count:,} held hard bounces are {became}.")
+    held = f"; {count:,} held hard bounces are {became}" if count else ""
+    edge.say(f"{domain.lower()} gets mail again{held}.")
 
 
 def show(
@@ -157,7 +162,7 @@ def show(
         ("address", event.address),
         ("campaign", one.campaign),
         ("class", event.bounce or ""),
-        ("reason", event.reason),
+        ("reason", why(event)),
         ("status", event.status),
         ("what it said", event.detail),
         ("token", event.token or ""),

@@ -103,6 +103,13 @@ def test_a_piped_mail_that_cannot_be_stored_is_left_to_the_mail_server_to_try_ag
     assert pipe(b"Subject: x\n\n").code == 75
 
 
+def test_a_pipe_into_which_nothing_is_put_keeps_nothing_for_a_person(pipe: Any, newsletter: Any) -> None:
+    newsletter("db", "upgrade")
+    ended = pipe(b"\n")
+    assert (ended.code, ended.out, ended.err.count("\n")) == (66, "", 1)
+    assert json.loads(newsletter("bounces", "review", "--json").out)["mails"] == []
+
+
 @pytest.mark.parametrize("where", ["nowhere", "lmtp://127.0.0.1", "smtp://127.0.0.1:65536", "http://127.0.0.1:25"])
 def test_a_place_that_nobody_can_listen_at_is_one_line(pipe: Any, newsletter: Any, where: str) -> None:
     ended = newsletter("bounces", "listen", where)

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,8 @@ from sqlalchemy import insert
 from newsletter import database as databases
 from newsletter import feedback, settings
 from newsletter.cli import edge
+from newsletter.delivery import pauses
+from newsletter.delivery.pauses import Cause, Pause
 from newsletter.engine import parts
 from newsletter.feedback import breaker
 from newsletter.tables import campaign, delivery
@@ -117,12 +119,36 @@ def test_a_domain_that_is_left_alone_is_told_wherever_it_matters_and_released_by
     assert "example.org gets no mail until 2021-01-20 13:00 (UTC): it says of too many" in shown
     seen = json.loads(newsletter("campaign", "report", "opening/invitation", "--json").out)
     assert [one["domain"] for one in seen["paused_domains"]] == ["example.org"]
-    assert "example.org said of 1 people at once" in newsletter("bounces", "review").out
+    review = newsletter("bounces", "review").out
+    assert "example.org gets no mail until 2021-01-20 13:00 (UTC)" in review
+    assert "example.org said of 1 people at once" in review
     assert "1 held hard bounces are believed" in newsletter("bounces", "release", "example.org", "--suppress").out
-    assert json.loads(newsletter("bounces", "review", "--json").out)["held"] == {}
+    waiting = json.loads(newsletter("bounces", "review", "--json").out)
+    assert (waiting["held"], waiting["paused"]) == ({}, [])
     assert json.loads(newsletter("subscribers", "show", "p0@example.org", "--json").out)["suppressed"] == "hard-bounce"
     ended = newsletter("bounces", "release", "example.org")
     assert (ended.code, ended.out, ended.err.count("\n")) == (1, "", 1)
+
+
+def test_a_domain_that_blocks_us_waits_for_staff_too(
+    told: Path, newsletter: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(edge, "now", lambda: NOW)
+    asyncio.run(_pause(settings.read(Path("newsletter.toml"))))
+    assert "newsletter bounces release example.net\n" in newsletter("bounces", "review").out
+    assert newsletter("bounces", "release", "example.net").out == "example.net gets mail again.\n"
+
+
+def test_who_complains_gives_no_reason(told: Path, newsletter: Any) -> None:
+    (line,) = [one for one in newsletter("bounces", "list").out.splitlines() if "complaint" in one]
+    assert "unknown" not in line
+
+
+async def _pause(made: settings.Settings) -> None:
+    database = databases.connect(made.database)
+    async with database.begin() as connection:
+        await pauses.begin(connection, Pause("example.net", Cause.BLOCK, NOW, NOW + timedelta(hours=1), 20))
+    await database.close()
 
 
 async def _look(made: settings.Settings) -> None:

@@ -1,10 +1,10 @@
-"""The column types every table shares: the same values on SQLite (STRICT) and on PostgreSQL."""
+"""What the columns of every table share: types with the same values on SQLite (STRICT) and on PostgreSQL."""
 
 import json
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, Dialect, Integer, Text
+from sqlalchemy import BigInteger, CheckConstraint, Dialect, Integer, Text
 from sqlalchemy.dialects.postgresql import JSONB, TIMESTAMP
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
@@ -64,3 +64,12 @@ class Json(TypeDecorator[dict[str, Any]]):
             read: dict[str, Any] = json.loads(value)
             return read
         return value  # PostgreSQL's driver has read it already
+
+
+def one_of(column: str, *values: str) -> CheckConstraint:
+    """That a column has one of a few values, or NULL where it may.
+
+    Written as alternatives: of the list behind an IN, SQLite would make a table anew for each row that is written,
+    which takes four times as long as the row.
+    """
+    return CheckConstraint(" OR ".join(f"{column} = '{value}'" for value in values), name=column)

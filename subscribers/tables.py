@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import CheckConstraint, Column, ForeignKey, Index, MetaData, Named, Table, Text, TypedColumns, text
 
-from subscribers.columns import BigInt, Instant, Json
+from subscribers.columns import BigInt, Instant, Json, one_of
 
 metadata = MetaData(
     naming_convention={
@@ -46,10 +46,10 @@ subscriber = Table(
     "subscriber",
     metadata,
     SubscriberColumns,
-    CheckConstraint("status IN ('pending', 'active', 'left')", name="status"),
+    one_of("status", "pending", "active", "left"),
     CheckConstraint("status <> 'active' OR confirmed_at IS NOT NULL", name="active_is_confirmed"),
     CheckConstraint("status <> 'left' OR left_at IS NOT NULL", name="left_has_time"),
-    CheckConstraint("rhythm IN ('each', 'weekly', 'essentials')", name="rhythm"),
+    one_of("rhythm", "each", "weekly", "essentials"),
     Index(None, "joined_at", sqlite_where=text("status = 'pending'"), postgresql_where=text("status = 'pending'")),
     sqlite_strict=True,
     sqlite_autoincrement=True,  # a link to an erased person must never open the next one's door
@@ -71,7 +71,7 @@ choice = Table(
     "choice",
     metadata,
     ChoiceColumns,
-    CheckConstraint("stance IN ('follow', 'mute')", name="stance"),
+    one_of("stance", "follow", "mute"),
     sqlite_strict=True,
     sqlite_with_rowid=False,
 )
@@ -96,11 +96,8 @@ consent = Table(
     "consent",
     metadata,
     ConsentColumns,
-    CheckConstraint(
-        "action IN ('requested', 'imported', 'confirmed', 'changed', 'paused', 'left', 'suppressed', 'released')",
-        name="action",
-    ),
-    CheckConstraint("actor IN ('person', 'staff', 'report', 'system')", name="actor"),
+    one_of("action", "requested", "imported", "confirmed", "changed", "paused", "left", "suppressed", "released"),
+    one_of("actor", "person", "staff", "report", "system"),
     Index(None, "subscriber_id"),
     sqlite_strict=True,
 )
@@ -122,7 +119,7 @@ rsvp = Table(
     "rsvp",
     metadata,
     RsvpColumns,
-    CheckConstraint("answer IN ('going', 'maybe', 'not', 'waiting')", name="answer"),
+    one_of("answer", "going", "maybe", "not", "waiting"),
     Index(None, "topic", "answer", "answered_at"),
     sqlite_strict=True,
     sqlite_with_rowid=False,
@@ -159,10 +156,7 @@ suppression = Table(
     "suppression",
     metadata,
     SuppressionColumns,
-    CheckConstraint(
-        "reason IN ('hard-bounce', 'soft-bounce', 'complaint', 'unsubscribe', 'erased', 'refused', 'staff')",
-        name="reason",
-    ),
+    one_of("reason", "hard-bounce", "soft-bounce", "complaint", "unsubscribe", "erased", "refused", "staff"),
     sqlite_strict=True,
     sqlite_with_rowid=False,
 )

@@ -15,7 +15,7 @@ from sqlalchemy import (
     TypedColumns,
 )
 
-from subscribers.columns import Instant, Json
+from subscribers.columns import Instant, Json, one_of
 from subscribers.tables import metadata
 
 
@@ -45,7 +45,7 @@ campaign = Table(
     "campaign",
     metadata,
     CampaignColumns,
-    CheckConstraint("status IN ('draft', 'scheduled', 'sending', 'paused', 'cancelled', 'finished')", name="status"),
+    one_of("status", "draft", "scheduled", "sending", "paused", "cancelled", "finished"),
     CheckConstraint("status <> 'sending' OR started_at IS NOT NULL", name="sending_has_started"),
     CheckConstraint("archived IN (0, 1)", name="archived"),
     sqlite_strict=True,
@@ -97,7 +97,7 @@ medium = Table(
     "medium",
     metadata,
     MediumColumns,
-    CheckConstraint("media_type IN ('image/jpeg', 'image/png', 'image/gif')", name="media_type"),
+    one_of("media_type", "image/jpeg", "image/png", "image/gif"),
     sqlite_strict=True,
     sqlite_with_rowid=False,
 )

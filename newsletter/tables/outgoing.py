@@ -3,7 +3,6 @@
 from datetime import datetime
 
 from sqlalchemy import (
-    CheckConstraint,
     Column,
     ForeignKey,
     Index,
@@ -15,7 +14,7 @@ from sqlalchemy import (
     text,
 )
 
-from subscribers.columns import BigInt, Instant
+from subscribers.columns import BigInt, Instant, one_of
 from subscribers.tables import metadata
 
 
@@ -80,7 +79,7 @@ outgoing = Table(
     "outgoing",
     metadata,
     OutgoingColumns,
-    CheckConstraint("state IN ('waiting', 'delivered', 'failed')", name="state"),
+    one_of("state", "waiting", "delivered", "failed"),
     Index(None, "subscriber_id"),
     Index(
         None,

@@ -4,7 +4,6 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
-    CheckConstraint,
     Column,
     Index,
     Integer,
@@ -14,7 +13,7 @@ from sqlalchemy import (
     TypedColumns,
 )
 
-from subscribers.columns import BigInt, Instant, Json
+from subscribers.columns import BigInt, Instant, Json, one_of
 from subscribers.tables import metadata
 
 
@@ -62,6 +61,4 @@ class ArrivalColumns(TypedColumns):
     document: Named[dict[str, Any]] = Column(Json)
 
 
-arrival = Table(
-    "arrival", metadata, ArrivalColumns, CheckConstraint("wants IN ('join', 'link')", name="wants"), sqlite_strict=True
-)
+arrival = Table("arrival", metadata, ArrivalColumns, one_of("wants", "join", "link"), sqlite_strict=True)

@@ -16,7 +16,7 @@ from sqlalchemy import (
     text,
 )
 
-from subscribers.columns import Instant, Json
+from subscribers.columns import Instant, Json, one_of
 from subscribers.tables import metadata
 
 
@@ -53,8 +53,8 @@ event = Table(
     "event",
     metadata,
     EventColumns,
-    CheckConstraint("kind IN ('event', 'experience', 'story')", name="kind"),
-    CheckConstraint("status IN ('scheduled', 'cancelled', 'removed')", name="status"),
+    one_of("kind", "event", "experience", "story"),
+    one_of("status", "scheduled", "cancelled", "removed"),
     CheckConstraint("ends_at >= starts_at", name="ends_after_start"),
     sqlite_strict=True,
 )
@@ -81,7 +81,7 @@ plan = Table(
     "plan",
     metadata,
     PlanColumns,
-    CheckConstraint("state IN ('planned', 'started', 'skipped')", name="state"),
+    one_of("state", "planned", "started", "skipped"),
     Index(None, "due_at", sqlite_where=text("state = 'planned'"), postgresql_where=text("state = 'planned'")),
     sqlite_strict=True,
 )

@@ -18,7 +18,7 @@ from sqlalchemy import (
     text,
 )
 
-from subscribers.columns import BigInt, Instant, Json
+from subscribers.columns import BigInt, Instant, Json, one_of
 from subscribers.tables import metadata
 
 
@@ -45,7 +45,7 @@ shard = Table(
     "shard",
     metadata,
     ShardColumns,
-    CheckConstraint("state IN ('open', 'done')", name="state"),
+    one_of("state", "open", "done"),
     Index(None, "due_at", sqlite_where=text("state = 'open'"), postgresql_where=text("state = 'open'")),
     sqlite_strict=True,
     sqlite_with_rowid=False,
@@ -76,12 +76,10 @@ delivery = Table(
     "delivery",
     metadata,
     DeliveryColumns,
-    CheckConstraint(
-        "state IN ('queued', 'sending', 'sent', 'deferred', 'refused', 'expired', 'suppressed', 'uncertain',"
-        " 'cancelled')",
-        name="state",
+    one_of(
+        "state", "queued", "sending", "sent", "deferred", "refused", "expired", "suppressed", "uncertain", "cancelled"
     ),
-    CheckConstraint("feedback IN ('delivered', 'soft', 'block', 'hard', 'unsubscribe', 'complaint')", name="feedback"),
+    one_of("feedback", "delivered", "soft", "block", "hard", "unsubscribe", "complaint"),
     sqlite_strict=True,
     sqlite_with_rowid=False,
 )
@@ -131,13 +129,8 @@ transactional = Table(
     "transactional",
     metadata,
     TransactionalColumns,
-    CheckConstraint(
-        "kind IN ('confirm', 'remind', 'ask', 'welcome', 'link', 'goodbye', 'move', 'moved', 'place', 'probe')",
-        name="kind",
-    ),
-    CheckConstraint(
-        "state IN ('queued', 'sending', 'sent', 'deferred', 'refused', 'expired', 'suppressed')", name="state"
-    ),
+    one_of("kind", "confirm", "remind", "ask", "welcome", "link", "goodbye", "move", "moved", "place", "probe"),
+    one_of("state", "queued", "sending", "sent", "deferred", "refused", "expired", "suppressed"),
     Index(None, "subscriber_id", "kind", "created_at"),
     Index(None, "kind", "due_at", sqlite_where=WAITING, postgresql_where=WAITING),
     sqlite_strict=True,
@@ -159,7 +152,7 @@ domain_pause = Table(
     "domain_pause",
     metadata,
     DomainPauseColumns,
-    CheckConstraint("cause IN ('block', 'hard')", name="cause"),
+    one_of("cause", "block", "hard"),
     CheckConstraint("until >= since", name="ends_after_start"),
     sqlite_strict=True,
     sqlite_with_rowid=False,

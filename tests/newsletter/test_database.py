@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 from alembic.config import Config
 from alembic.script import ScriptDirectory
-from sqlalchemy import delete, func, insert, select, text, update
+from sqlalchemy import CheckConstraint, create_engine, delete, func, insert, inspect, select, text, update
 from sqlalchemy.exc import DBAPIError
 
 from newsletter import assets
 from newsletter import database as databases
-from newsletter.tables import inbox
+from newsletter.tables import inbox, metadata
 from subscribers.tables import consent, subscriber
 
 
@@ -56,6 +56,36 @@ async def test_evidence_of_consent_can_be_neither_changed_nor_deleted(
         with pytest.raises(DBAPIError, match="append-only"):
             async with database.begin() as connection:
                 await connection.execute(attempt)
+
+
+@pytest.mark.parametrize("column", ["status", "rhythm"])
+async def test_a_column_takes_only_one_of_the_values_it_may_have(
+    database: databases.Database, now: datetime, column: str
+) -> None:
+    with pytest.raises(DBAPIError, match="subscriber_" + column):
+        async with database.begin() as connection:
+            await connection.execute(insert(subscriber), [{**person(now), column: "another"}])
+
+
+def test_sqlite_checks_what_the_code_says_and_makes_no_table_of_values_for_each_row(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/new.sqlite3"
+    asyncio.run(databases.upgrade(url))
+    engine = create_engine(url)
+    with engine.connect() as connection:
+        made = {
+            (table, check["name"]): check["sqltext"]
+            for table in metadata.tables
+            for check in inspect(connection).get_check_constraints(table)
+        }
+    engine.dispose()
+    written = {
+        (table.name, str(constraint.name)): str(constraint.sqltext)
+        for table in metadata.tables.values()
+        for constraint in table.constraints
+        if isinstance(constraint, CheckConstraint)
+    }
+    assert made == written
+    assert not [text for text in made.values() if " IN ('" in text]
 
 
 async def test_evidence_goes_when_its_person_is_erased(database: databases.Database, now: datetime) -> None:

@@ -56,7 +56,7 @@ RULES: tuple[tuple[Reason, str], ...] = (
         Reason.MAILBOX_FULL,
         """
         5.2.2 | full mailbox | inbox is full | inbox full | account is full | mailbox has exceeded |
-        mailbox exceeded | mailbox size limit exceeded | mailbox size exceeded | mailbox storage |
+        mailbox exceeded | mailbox exceeds | mailbox size limit exceeded | mailbox size exceeded | mailbox storage |
         mailbox would exceed | mailbox … over | over quota | overquota | over the quota | over its quota |
         over the allowed quota | over his quota | quota exceed | exceed … quota | quota full | quota violation |
         quota usage | disk quota | disc quota | out of storage | exceeded storage | exceeds allowed storage |
@@ -158,7 +158,8 @@ RULES: tuple[tuple[Reason, str], ...] = (
         rfc 2822 | rfc5322 | 8-bit | bare lf | bare newline | line too long | high probability | quarantin |
         pourriel | correo no deseado | indesejad | indesiderat | niechcian | spam | junk mail | bulk mail |
         suspicious content | suspicious message | illegal attachment | attachment type | attachment … not allowed |
-        attachment … blocked | prohibited attachment | prohibited content | bad header | message header |
+        attachment … blocked | prohibited attachment | prohibited content | bad header |
+        message header … invalid | message header … malformed | message header … missing | message headers fail |
         content … rejected | message … content |
         спам | 垃圾邮件 | 垃圾郵件 | 迷惑メール | スパム | unerwünscht | indésirable | 邮件内容 | 内容 … 拒
         """,
@@ -178,7 +179,14 @@ RULES: tuple[tuple[Reason, str], ...] = (
     (
         Reason.SYSTEM,
         """
-        mail loop | system not accepting | not accepting network messages | yet, please retry
+        mail loop | system not accepting | not accepting network messages | yet, please retry | too many hops |
+        message looping | message is looping
+        """,
+    ),
+    (
+        Reason.NETWORK,
+        """
+        host not found, try again | not found, try again later | name service error … try again
         """,
     ),
     (
@@ -253,7 +261,7 @@ RULES: tuple[tuple[Reason, str], ...] = (
         account … terminated | no longer on server | no longer in use | no longer valid | no longer exists |
         no longer works | no longer employed | is not a member of staff | does not exist | doesn't exist here |
         non-existent | nonexistent | non existent | not listed in | name not found | not found in |
-        bad destination mailbox | bad recipient | badrcptto | destination addresses were unknown |
+        bad destination mailbox | bad recipient | bad_recipient | badrcptto | destination addresses were unknown |
         email name is not found | can't verify recipient | unrouteable address | unroutable address | discontinued |
         the envelope recipient … not | temporarily unverified … unknown | existiert nicht | unbekannter benutzer |
         konnte nicht gefunden werden | wurde nicht gefunden | nicht bekannt | unbekannte adresse |
@@ -299,8 +307,8 @@ GENERAL: tuple[tuple[Reason, str], ...] = (
         """
         expired | retry timeout exceeded | retry time not reached | queue too long | been in the queue |
         too long in queue | message timed out | could not be delivered for | undeliverable for | undeliverable after |
-        not be delivered within | giving up | given up | gave up | retried … times | time limit | time-out exceeded |
-        multiple attempts | abgelaufen | expirado | caducado | scaduto |
+        not be delivered within | failing for a long time | giving up | given up | gave up | retried … times |
+        time limit | time-out exceeded | multiple attempts | abgelaufen | expirado | caducado | scaduto |
         zeitüberschreitung | délai … expiré | délai dépassé | upłynął | истёк | истек | 超时 | 逾时 | タイムアウト
         """,
     ),

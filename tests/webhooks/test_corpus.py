@@ -119,6 +119,7 @@ MAILS = [
     ("no-longer-works-here", "auto-reply", []),
     ("challenge", "auto-reply", []),
     ("challenge-boxbe", "auto-reply", []),
+    ("challenge-as-a-report", "bounce", [("ana@school.example", "block", "policy", "4.7.0")]),
     ("quarantine", "other", []),
     ("quarantine-digest", "other", []),
     ("quarantine-from-postmaster", "other", []),

@@ -29,7 +29,8 @@ _ACTIONS = (
 _BY_STATUS = {"5": Action.FAILED, "4": Action.DELAYED, "2": Action.DELIVERED}
 _ADDRESS = re.compile(r"[^\s<>\"'();,]{1,128}@[^\s<>\"'();,:]{1,255}")
 _STATUS = re.compile(r"\b[245]\.\d{1,3}\.\d{1,3}\b")
-_STARTS = ("final-recipient", "original-recipient", "action")
+_NAMES = ("original-recipient", "final-recipient", "x-actual-recipient")
+_STARTS = (*_NAMES[:2], "action")
 
 
 def read(message: mime.Part) -> tuple[Recipient, ...]:
@@ -38,7 +39,7 @@ def read(message: mime.Part) -> tuple[Recipient, ...]:
     status = next((part for part in parts if part.media_type in STATUS_TYPES), None)
     text = status.text() if status else _lost_status(message, parts)
     notice = mime.notice(message)
-    return tuple(_recipient(fields, notice) for fields in _blocks(text))
+    return tuple(_recipient(fields, notice) for fields in _of_recipients(list(_blocks(text))))
 
 
 def returned(message: mime.Part) -> mime.Part | None:
@@ -71,6 +72,15 @@ def _blocks(text: str) -> Iterator[dict[str, str]]:
         if any(name in block for name in _STARTS) and count < MOST_RECIPIENTS:
             count += 1
             yield block
+
+
+def _of_recipients(blocks: list[dict[str, str]]) -> list[dict[str, str]]:
+    """Without the fields of the whole mail, where these state the action of the recipients named after them."""
+    named = [block for block in blocks if any(name in block for name in _NAMES)]
+    common = next((block["action"] for block in blocks if block not in named and "action" in block), None)
+    if not named or common is None:
+        return blocks
+    return [{"action": common, **block} for block in named]
 
 
 def _recipient(fields: dict[str, str], notice: str) -> Recipient:
@@ -107,7 +117,7 @@ def _action(written: str, status: str) -> Action:
 
 def _address(fields: dict[str, str], said: str) -> str:
     """The address we wrote to, before any forwarding; the final one where that is not told."""
-    for name in ("original-recipient", "final-recipient", "x-actual-recipient"):
+    for name in _NAMES:
         kind, _, value = fields.get(name, "").partition(";")
         value = _unescaped(value or kind).strip("<> \t")
         if _ADDRESS.fullmatch(value):

@@ -28,6 +28,10 @@ _ACTIONS = (
 )
 _BY_STATUS = {"5": Action.FAILED, "4": Action.DELAYED, "2": Action.DELIVERED}
 _ADDRESS = re.compile(r"[^\s<>\"'();,]{1,128}@[^\s<>\"'();,:]{1,255}")
+_MADE_FROM = re.compile(
+    rf">?\s{{0,20}}(?:\(reason: .{{0,500}}\)\s{{0,20}})?"
+    rf"\((?:ultimately )?(?:generated|expanded) from:?\s{{1,20}}<?({_ADDRESS.pattern})>?\)"
+)
 _STATUS = re.compile(r"\b[245]\.\d{1,3}\.\d{1,3}\b")
 _NAMES = ("original-recipient", "final-recipient", "x-actual-recipient")
 _STARTS = (*_NAMES[:2], "action")
@@ -89,12 +93,13 @@ def _recipient(fields: dict[str, str], notice: str) -> Recipient:
     diagnostic = fields.get("diagnostic-code", "")
     said = diagnostic.partition(";")[2].strip() if ";" in diagnostic[:20] else diagnostic
     action = _action(fields.get("action", ""), stated)
-    address = _address(fields, f"{said} {notice[:MOST_DIAGNOSTIC]}")
+    named = _address(fields, f"{said} {notice[:MOST_DIAGNOSTIC]}")
+    address = named if "original-recipient" in fields else meant(notice, named)
     if action is Action.DELIVERED:
         return Recipient(address, action, status=stated, diagnostic=said[:MOST_DIAGNOSTIC])
     reading = classification.classify(stated, said)
     if reading.reason is Reason.UNKNOWN:
-        reading = classification.classify(reading.status, about(notice, address))
+        reading = classification.classify(reading.status, about(notice, named))
     return Recipient(address, action, reading.bounce, reading.reason, reading.status, said[:MOST_DIAGNOSTIC])
 
 
@@ -106,6 +111,13 @@ def about(notice: str, address: str, others: Collection[str] = ()) -> str:
     following = [text.find(other.lower(), place + len(address)) for other in others if other and other != address]
     end = min((found for found in following if found > place >= 0), default=len(notice))
     return notice[start : min(end, start + 1500)]
+
+
+def meant(notice: str, address: str) -> str:
+    """The address we wrote to, where Exim, Postfix or Sendmail say in words that this one was made from it."""
+    place = notice.lower().find(address.lower()) if address else -1
+    found = _MADE_FROM.match(notice, place + len(address)) if place >= 0 else None
+    return found[1] if found else address
 
 
 def _action(written: str, status: str) -> Action:

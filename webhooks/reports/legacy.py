@@ -81,7 +81,8 @@ def _recipient(address: str, action: Action, said: str, addresses: list[str], su
     reading = classification.classify("", about)
     if reading.reason is Reason.UNKNOWN:
         reading = classification.classify(reading.status, f"{subject} {said}")
-    return Recipient(address, action, reading.bounce, reading.reason, reading.status, " ".join(about.split())[:500])
+    meant = dsn.meant(said, address)
+    return Recipient(meant, action, reading.bounce, reading.reason, reading.status, " ".join(about.split())[:500])
 
 
 def _by_flufl(message: mime.Part) -> list[str]:

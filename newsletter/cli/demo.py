@@ -40,13 +40,13 @@ def demo(
 ) -> None:
     """Play a whole season against a real SMTP server, and check what really arrived.
 
-    Made-up people join, read, choose, bounce and leave, from January to May 2021 by a simulated clock. Nothing leaves
-    this machine. Ends with status 1 if a check does not hold.
+    Made-up people join, read, choose, say whether they come, bounce and leave, from January to May 2021 by a simulated
+    clock. Nothing leaves this machine. Ends with status 1 if a check does not hold.
 
     Example: newsletter demo --keep
     """
     folder.forget_variables(os.environ)
-    prepared = folder.prepare(to)
+    prepared = folder.prepare(to, people=people)
     # The site's own kind of event loop: twice as quick as Python's at what happens here.
     with asyncio.Runner(loop_factory=auto_loop_factory(use_subprocess=False)) as runner:
         try:

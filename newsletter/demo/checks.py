@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from newsletter.demo import diary, etiquette, standing
+from newsletter.demo import diary, etiquette, places, standing
 from newsletter.demo.diary import Deed, Entry
 from newsletter.demo.etiquette import Etiquette
 from newsletter.demo.mailboxes import Attempt, Verdict
@@ -136,7 +136,7 @@ def everyone_due_is_mailed(evidence: Evidence) -> Finding:
             late.append(f"{mail.recipient} got {mail.mailing} dated {mail.dated:%m-%d %H:%M}, when it was not due")
     turned_away = _turned_away(evidence)
     changes = _changes(evidence)
-    replay = Replay(evidence.entries)
+    replay = Replay(_with_places(evidence))
     violations: list[str] = []
     expected = 0
     for mailing in evidence.timetable.mailings:
@@ -157,9 +157,34 @@ def everyone_due_is_mailed(evidence: Evidence) -> Finding:
 def _is_due(who: str, person: Standing, mailing: Mailing, got: Mapping[str, set[str]]) -> bool:
     """Each mail is for those who want each; a digest for those who want one a week, if it has news for them."""
     if not mailing.gathers:
-        return not person.is_weekly and person.is_due(mailing.event, mailing.due)
+        return not person.is_weekly and _is_meant(person, mailing, mailing.due)
     news = (one for one in mailing.gathers if who not in got.get(one.name, set()))
-    return person.is_weekly and any(person.is_due(one.event, mailing.due) for one in news)
+    return person.is_weekly and any(_is_meant(person, one, mailing.due) for one in news)
+
+
+def _is_meant(person: Standing, mailing: Mailing, at: datetime) -> bool:
+    """They want to hear of the event; of one that asks, reminders are for those who come, or may."""
+    comes = not mailing.answers or person.answer(mailing.event) in mailing.answers
+    return comes and person.is_due(mailing.event, at)
+
+
+def places_are_given_in_turn(evidence: Evidence) -> Finding:
+    """Nobody has a place that is not there, whoever waits gets one in their turn, and a mail tells them so."""
+    entries = _with_places(evidence)
+    asking = [one for one in evidence.timetable.gatherings if one.places is not None]
+    violations = [fault for one in asking for fault in places.faults(one, entries, evidence.attempts)]
+    violations += [f"{one.address} was told of a place at nothing that asks" for one in entries if _is_nowhere(one)]
+    counted = "; ".join(places.summary(one, entries) for one in asking)
+    return Finding("Places were given once, in turn, and who moved up was told", counted, tuple(violations))
+
+
+def _is_nowhere(entry: Entry) -> bool:
+    return entry.deed is Deed.PLACED and not entry.topics
+
+
+def _with_places(evidence: Evidence) -> list[Entry]:
+    """The diary, and what the mails told that tell of a place."""
+    return [*evidence.entries, *places.told(evidence.mails, evidence.timetable.gatherings)]
 
 
 def every_mail_is_well_formed(evidence: Evidence) -> Finding:
@@ -187,6 +212,7 @@ CHECKS: tuple[Callable[[Evidence], Finding], ...] = (
     nobody_unconfirmed_gets_a_mailing,
     nobody_is_mailed_twice,
     everyone_due_is_mailed,
+    places_are_given_in_turn,
     every_mail_is_well_formed,
     the_reports_tell_the_truth,
 )
@@ -220,7 +246,7 @@ def _turned_away(evidence: Evidence) -> dict[str, list[Attempt]]:
 
 def _changes(evidence: Evidence) -> dict[str, list[datetime]]:
     """When each person left, or asked for less."""
-    less = (Deed.LEFT, Deed.BOUNCED, Deed.COMPLAINED, Deed.CHOSE, Deed.MUTED, Deed.PAUSED, Deed.WEEKLY)
+    less = (Deed.LEFT, Deed.BOUNCED, Deed.COMPLAINED, Deed.CHOSE, Deed.MUTED, Deed.PAUSED, Deed.WEEKLY, Deed.ANSWERED)
     changes: dict[str, list[datetime]] = defaultdict(list)
     for entry in evidence.entries:
         if entry.deed in less:

@@ -24,6 +24,10 @@ class Deed(StrEnum):
     MUTED = "muted"
     PAUSED = "paused"
     WEEKLY = "chose a weekly digest"
+    ANSWERED = "answered"
+    """They said whether they come, and the page told them what that came to: going, maybe, not, waiting."""
+    PLACED = "has a place"
+    """A mail told them that they are off the waiting list."""
     LOOKED = "looked"
     """Something opened every link of a mail, as scanners of mail do, and pressed nothing."""
 
@@ -34,10 +38,10 @@ GONE = frozenset({Deed.LEFT, Deed.BOUNCED, Deed.COMPLAINED})
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One deed. `how` is the way (`one click`, `webhook`), `mailing` the mail that led to it.
+    """One deed. `how` is the way (`one click`, `webhook`) or the answer, `mailing` the mail that led to it.
 
-    `topics` are the events asked for (AGREED, ASKED: none for everything), ticked (CHOSE) or muted; `offered` those
-    that the page showed. `until` ends a pause.
+    `topics` are the events asked for (AGREED, ASKED: none for everything), ticked (CHOSE), muted or answered;
+    `offered` those that the page showed. `until` ends a pause.
     """
 
     at: datetime

@@ -1,6 +1,7 @@
 """The demo's own folder, made anew for each run, and the settings in it."""
 
 import os
+import re
 import secrets
 import shutil
 from collections.abc import MutableMapping
@@ -12,6 +13,7 @@ from newsletter import settings as reading
 from newsletter.demo.errors import DemoError
 from newsletter.settings import PREFIX, Settings
 
+_NOT_ASKING = re.compile(r"^capacity = \d+\n#rsvp = true", re.MULTILINE)
 _MARK = ".newsletter-demo"
 _MARK_TEXT = "Made by `newsletter demo`, which empties this folder at each run. Keep nothing of your own here.\n"
 
@@ -73,15 +75,20 @@ class Folder:
         return self.path / "report.html"
 
 
-def prepare(path: Path) -> Folder:
-    """An empty folder with the constellation in it. Raises DemoError for one that holds anything of somebody's own."""
+def prepare(path: Path, *, people: int = 2000) -> Folder:
+    """An empty folder with the constellation in it. Raises DemoError for one that holds anything of somebody's own.
+
+    One of its events asks who comes, and has fewer places than so many `people` will want.
+    """
     try:
         if path.exists() or path.is_symlink():
             _refuse_another(path)
             shutil.rmtree(path)
         path.mkdir(parents=True)
         (path / _MARK).write_text(_MARK_TEXT)
-        shutil.copyfile(assets.TEMPLATES / "init" / "constellation.toml", path / "constellation.toml")
+        sample = (assets.TEMPLATES / "init" / "constellation.toml").read_text("utf-8")
+        asking = _NOT_ASKING.sub(f"capacity = {max(2, people // 50)}\nrsvp = true ", sample)
+        (path / "constellation.toml").write_text(asking, encoding="utf-8")
         for name in ("tmp", "new", "cur"):
             (path / "bounces" / name).mkdir(parents=True)
     except OSError as error:

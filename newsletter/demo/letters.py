@@ -18,10 +18,16 @@ def message(mail: Mail) -> EmailMessage:
     return email.message_from_bytes(mail.path.read_bytes(), policy=email.policy.default)
 
 
-def link(mail: Mail, page: str, *, in_html: bool = True) -> str:
+def text(mail: Mail) -> str:
+    """Its plain text, in one line."""
+    body = message(mail).get_body(("plain",))
+    return "" if body is None else " ".join(body.get_content().split())
+
+
+def link(mail: Mail, page: str, *, ending: str = "", in_html: bool = True) -> str:
     """The link in a mail that leads to `/page/…` of the site. Raises DemoError when there is none."""
     for url in links(mail, in_html=in_html):
-        if f"/{page}/" in url:
+        if f"/{page}/" in url and url.endswith(ending):
             return url
     raise DemoError(f"{mail.path}: there is no link to /{page}/ in it")
 

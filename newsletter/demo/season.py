@@ -8,6 +8,7 @@ from newsletter.constellation import schedule
 from newsletter.delivery import ledger, transactional
 from newsletter.demo import roster, visitors
 from newsletter.demo.clock import ENDS, Agenda
+from newsletter.demo.comers import Comers
 from newsletter.demo.diary import Deed
 from newsletter.demo.readers import Readers
 from newsletter.demo.roster import Listed
@@ -35,6 +36,7 @@ async def play(stage: Stage, listed: Sequence[Listed], watch: Watch) -> None:
     agenda = Agenda()
     joining = Visitors(stage, agenda)
     reading = Readers(stage, agenda, joining.come_back)
+    coming = Comers(stage, agenda)
     joining.expect(visitors.invent(stage, listed))
     while (moment := await _next(stage, agenda)) is not None and moment <= ENDS:
         stage.clock.forward_to(moment)
@@ -44,6 +46,7 @@ async def play(stage: Stage, listed: Sequence[Listed], watch: Watch) -> None:
         for mail in stage.outbox.take_arrived():
             if mail.mailing:
                 reading.notice(mail)
+                coming.notice(mail)
             else:
                 joining.notice(mail)
         watch(stage.clock())

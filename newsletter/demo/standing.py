@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from newsletter.demo.diary import GONE, Deed, Entry
@@ -13,7 +13,8 @@ class Standing:
     """One person. `asked` is what a request that is not confirmed yet would make of their wishes.
 
     `narrowed` are the events that were offered when they went over from everything to some: any other was over by then,
-    and stays wanted, for its thanks may be still to come.
+    and stays wanted, for its thanks may be still to come. `answers` are what became of what they said of an event, and
+    since when: going, maybe, not, waiting.
     """
 
     is_in: bool = False
@@ -25,6 +26,7 @@ class Standing:
     paused_until: datetime | None = None
     is_weekly: bool = False
     asked: frozenset[str] = frozenset()
+    answers: dict[str, tuple[str, datetime]] = field(default_factory=dict)
 
     def apply(self, entry: Entry) -> None:
         """Go on from one deed."""
@@ -37,6 +39,11 @@ class Standing:
                 self._come_in(self.asked)
             case deed if deed in GONE:
                 self.is_in, self.is_gone = False, True
+            case _:
+                self._decide(entry)
+
+    def _decide(self, entry: Entry) -> None:
+        match entry.deed:
             case Deed.CHOSE:
                 if self.wants_everything:
                     self.wants_everything, self.narrowed = False, entry.offered
@@ -49,6 +56,10 @@ class Standing:
                 self.is_weekly = True
             case Deed.PAUSED:
                 self.paused_until = entry.until
+            case Deed.ANSWERED | Deed.PLACED:
+                for topic in entry.topics:
+                    if self.answer(topic) != entry.how:  # who says the same again keeps their turn
+                        self.answers[topic] = (entry.how, entry.at)
 
     def _come_in(self, topics: frozenset[str]) -> None:
         self.is_in, self.is_gone = True, False
@@ -56,9 +67,17 @@ class Standing:
         self.wants, self.narrowed = topics, None
         self.muted = frozenset()
 
+    def answer(self, event: str) -> str:
+        """What became of what they said, or nothing."""
+        return self.answers[event][0] if event in self.answers else ""
+
+    def is_with_us(self, now: datetime) -> bool:
+        """Whether they may be written to."""
+        return self.is_in and (self.paused_until is None or now >= self.paused_until)
+
     def is_due(self, event: str, now: datetime) -> bool:
         """Whether they are to hear of this event; by a mail of its own, or by a digest."""
-        if not self.is_in or (self.paused_until is not None and now < self.paused_until):
+        if not self.is_with_us(now):
             return False
         was_over = self.narrowed is not None and event not in self.narrowed
         return event not in self.muted and (self.wants_everything or was_over or event in self.wants)

@@ -39,6 +39,10 @@ _SHARES = {
 }
 """Livelier than life, so that a season of a few hundred people shows everything."""
 
+_ANSWERS = {"going": 0.16, "maybe": 0.06, "not": 0.08, "": 0.7}
+"""Of those who are asked whether they come; most say nothing."""
+
+_THINKS_BETTER = 0.5
 _BEHIND_SCANNER = 0.03
 _BUSY_MAILBOX = 0.03
 _COMES_BACK = 0.15
@@ -56,6 +60,16 @@ class Temper:
     comes_back: bool
     closes: float
     """When the mailbox is closed, as a share of the season; beyond its end for those that stay."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """Whether somebody comes (empty: they do not say), how long they think about it, and if they take it back."""
+
+    wish: str
+    delay: timedelta
+    is_taken_back: bool
+    taken_back_after: timedelta
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +94,16 @@ class Tempers:
             is_behind_scanner=dice.random() < _BEHIND_SCANNER,
             comes_back=dice.random() < _COMES_BACK,
             closes=dice.random() if habit is Habit.CLOSE else _NEVER,
+        )
+
+    def reply(self, address: str) -> "Reply":
+        """What the person says when they are asked whether they come."""
+        dice = self.dice("comes", address)
+        return Reply(
+            wish=dice.choices(list(_ANSWERS), list(_ANSWERS.values()))[0],
+            delay=timedelta(minutes=dice.randint(5, 6000)),
+            is_taken_back=dice.random() < _THINKS_BETTER,
+            taken_back_after=timedelta(minutes=dice.randint(60, 9000)),
         )
 
     def is_closed(self, address: str, now: datetime) -> bool:

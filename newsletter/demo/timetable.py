@@ -14,12 +14,16 @@ _UNITS = {"w": "weeks", "d": "days", "h": "hours", "m": "minutes"}
 
 @dataclass(frozen=True, slots=True)
 class Mailing:
-    """One mail about one event, to all who want to hear of it; or a digest, of what it gathers for each."""
+    """One mail about one event, to all who want to hear of it; or a digest, of what it gathers for each.
+
+    With `answers`, only to those who gave one of them when they were asked whether they come.
+    """
 
     event: str
     kind: str
     due: datetime
     gathers: "tuple[Mailing, ...]" = ()
+    answers: frozenset[str] = frozenset()
 
     @property
     def name(self) -> str:
@@ -29,12 +33,13 @@ class Mailing:
 
 @dataclass(frozen=True, slots=True)
 class Gathering:
-    """What the report draws of an event: its name, its kind, and when it begins."""
+    """An event: its name, its kind, and when it begins; how many `places` it has, where it asks who comes."""
 
     slug: str
     title: str
     kind: str
     starts: datetime
+    places: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +66,13 @@ def read(path: Path) -> Timetable:
         zone=zone,
         postal_address=series["postal_address"],
         gatherings=tuple(
-            Gathering(event["slug"], event["title"], event["kind"], _moments(event, zone)[0])
+            Gathering(
+                event["slug"],
+                event["title"],
+                event["kind"],
+                _moments(event, zone)[0],
+                event["capacity"] if event.get("rsvp") else None,
+            )
             for event in document["event"]
         ),
         mailings=tuple(sorted(mailings, key=lambda mailing: mailing.due)),
@@ -80,7 +91,14 @@ def _mailings(event: dict[str, Any], rules: dict[str, dict[str, str]], zone: Zon
     if event["kind"] == "story":
         return [Mailing(event["slug"], "story", starts.astimezone(UTC))]
     kinds = event.get("mails", list(rules))
-    return [Mailing(event["slug"], kind, _due(rules[kind], starts, ends, zone)) for kind in kinds]
+    answers = _ANSWERS if event.get("rsvp") else {}
+    return [
+        Mailing(event["slug"], kind, _due(rules[kind], starts, ends, zone), answers=answers.get(kind, frozenset()))
+        for kind in kinds
+    ]
+
+
+_ANSWERS = {"reminder": frozenset({"going", "maybe"}), "starting-soon": frozenset({"going"})}
 
 
 def _digests(mailings: list[Mailing], starts: dict[str, datetime], zone: ZoneInfo) -> list[Mailing]:

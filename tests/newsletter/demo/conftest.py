@@ -47,7 +47,7 @@ async def _play(folder: Folder) -> Played:
 @pytest.fixture(scope="session")
 def played(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Played]:
     """A season of some hundred people, played to its end."""
-    folder = folders.prepare(tmp_path_factory.mktemp("season") / "demo")
+    folder = folders.prepare(tmp_path_factory.mktemp("season") / "demo", people=PEOPLE)
     with asyncio.Runner(loop_factory=auto_loop_factory(use_subprocess=False)) as runner:
         yield runner.run(_play(folder))
 

@@ -1,5 +1,6 @@
 """Each closing check holds for an honest season, and fails when what it forbids has happened."""
 
+import re
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -15,6 +16,12 @@ from newsletter.demo.diary import GONE, Deed, Entry
 from newsletter.demo.etiquette import Etiquette
 from newsletter.demo.mailboxes import Verdict
 from newsletter.demo.outbox import Mail
+
+LAB = frozenset({"equity-lab"})
+
+
+def place_mails(evidence: Evidence) -> list[Mail]:
+    return [mail for mail in evidence.mails if mail.kind == "place"]
 
 
 @pytest.fixture
@@ -48,6 +55,9 @@ def test_the_season_shows_every_way_that_a_season_can_take(evidence: Evidence) -
     assert deeds >= {Deed.AGREED, Deed.LISTED, Deed.ASKED, Deed.CONFIRMED, Deed.LEFT, Deed.BOUNCED, Deed.CHOSE}
     assert {attempt.verdict for attempt in evidence.attempts} == {Verdict.LATER, Verdict.NEVER}
     assert {mail.kind for mail in evidence.mails} >= {"confirm", "welcome", "link", "invitation", "story", "thanks"}
+    answers = {one.how for one in evidence.entries if one.deed is Deed.ANSWERED}
+    assert answers == {"going", "maybe", "not", "waiting"}
+    assert any(mail.kind == "place" for mail in evidence.mails)
 
 
 @pytest.mark.parametrize("deed", sorted(GONE))
@@ -140,6 +150,42 @@ def test_a_mail_during_a_pause_is_found(evidence: Evidence) -> None:
     pause = Entry(begins, diary.key(mail.recipient), Deed.PAUSED, until=begins + timedelta(days=9))
     doctored = replace(evidence, entries=[*evidence.entries, pause])
     assert violations(checks.everyone_due_is_mailed(doctored))
+
+
+def test_a_reminder_to_somebody_who_does_not_come_is_found(evidence: Evidence) -> None:
+    mail = next(mail for mail in evidence.mails if mail.mailing == "equity-lab-reminder")
+    declined = Entry(mail.dated - timedelta(hours=1), diary.key(mail.recipient), Deed.ANSWERED, "not", topics=LAB)
+    doctored = replace(evidence, entries=[*evidence.entries, declined])
+    assert f"{declined.address} got {mail.mailing} without wanting it" in violations(
+        checks.everyone_due_is_mailed(doctored)
+    )
+
+
+def test_one_person_more_than_there_are_places_is_found(evidence: Evidence) -> None:
+    last = max(place_mails(evidence), key=lambda mail: mail.dated)
+    taken = Entry(last.dated, "one.more@example.org", Deed.ANSWERED, "going", topics=LAB)
+    found = violations(checks.places_are_given_in_turn(replace(evidence, entries=[*evidence.entries, taken])))
+    assert "6 people had one of 5 places at equity-lab" in found[0]
+
+
+def test_a_place_that_was_given_out_of_turn_is_found(evidence: Evidence) -> None:
+    first = min(place_mails(evidence), key=lambda mail: mail.dated)
+    waited = [one for one in evidence.entries if one.how == "waiting" and one.at < first.dated]
+    last = max(waited, key=lambda one: one.at)
+    others = [mail for mail in evidence.mails if mail != first]
+    jumped = replace(evidence, mails=[*others, replace(first, recipient=last.address)])
+    assert violations(checks.places_are_given_in_turn(jumped))[0] == (
+        f"{last.address} got a place at equity-lab before {diary.key(first.recipient)}, who waited longer"
+    )
+    stranger = replace(first, recipient="stranger@example.org")
+    found = violations(checks.places_are_given_in_turn(replace(evidence, mails=[*evidence.mails, stranger])))
+    assert "stranger@example.org was told of a place at equity-lab and had not waited for one" in found
+
+
+def test_a_place_that_stays_free_while_somebody_waits_is_found(evidence: Evidence) -> None:
+    silent = [mail for mail in evidence.mails if mail.kind != "place"]
+    found = violations(checks.places_are_given_in_turn(replace(evidence, mails=silent)))
+    assert re.fullmatch(r"\d of 5 places at equity-lab stayed free, and \S+ waited for one", found[-1])
 
 
 def test_a_mail_that_went_out_at_another_time_is_found(evidence: Evidence) -> None:

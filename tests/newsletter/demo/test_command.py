@@ -53,7 +53,7 @@ def wait_for(words: str, process: subprocess.Popen[str]) -> str:
 def test_it_plays_to_its_end_and_kept_it_serves_until_ctrl_c(start: Start, tmp_path: Path) -> None:
     process = start("--keep", NEWSLETTER_DATABASE="postgresql://never.example/used")
     said = wait_for("Ctrl-C ends it", process)
-    assert said.count("✔") == 6
+    assert said.count("✔") == 7
     assert "✘" not in said
     assert max(map(len, said.splitlines())) <= 80
     folder = tmp_path / "demo"

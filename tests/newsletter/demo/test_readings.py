@@ -11,6 +11,7 @@ from newsletter.constellation import file, planning
 from newsletter.database import Database
 from newsletter.demo import diary, roster, timetable
 from newsletter.demo.diary import Deed, Entry
+from newsletter.demo.folder import Folder
 from newsletter.demo.standing import Replay, Standing, absences
 from newsletter.settings import Settings
 from subscribers import importing
@@ -30,6 +31,13 @@ async def test_the_roster_reads_a_spreadsheet_as_the_import_does(
         rows = await connection.execute(select(subscriber.c.address, subscriber.c.status))
         imported = {diary.key(row.address): row.status == "active" for row in rows}
     assert {one.address: one.has_agreed for one in roster.read(path)} == imported
+
+
+def test_the_season_of_the_demo_asks_who_comes_to_one_event(folder: Folder) -> None:
+    times = timetable.read(folder.constellation)
+    assert {one.slug: one.places for one in times.gatherings if one.places is not None} == {"equity-lab": 40}
+    answers = {one.name: one.answers for one in times.mailings if one.answers}
+    assert answers == {"equity-lab-reminder": {"going", "maybe"}, "equity-lab-starting-soon": {"going"}}
 
 
 def test_the_timetable_is_the_plan() -> None:
@@ -133,6 +141,15 @@ def test_a_mailbox_that_refuses_a_mail_was_rightly_offered_it() -> None:
     assert replay.people["ana@example.org"].is_in
     replay.to(day(5) + timedelta(seconds=1))
     assert not replay.people["ana@example.org"].is_in
+
+
+def test_an_answer_holds_from_when_it_was_first_given_until_another_is() -> None:
+    person = Standing()
+    for number, how in ((1, "waiting"), (3, "waiting")):
+        person.apply(note(number, Deed.ANSWERED, "lab", how=how))
+    assert person.answers["lab"] == ("waiting", day(1))
+    person.apply(note(5, Deed.PLACED, "lab", how="going"))
+    assert (person.answer("lab"), person.answer("else")) == ("going", "")
 
 
 def test_an_absence_lasts_until_they_confirm_anew() -> None:

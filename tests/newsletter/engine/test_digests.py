@@ -2,6 +2,7 @@
 
 import email
 import email.policy
+import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time, timedelta
@@ -20,7 +21,8 @@ from newsletter.engine import embedded
 from newsletter.engine.embedded import Engine
 from newsletter.settings import Settings
 from newsletter.tables import campaign
-from subscribers import addresses, preferences
+from subscribers import addresses, attending, preferences
+from subscribers.attending import Answer
 from subscribers.audience import Rhythm
 from subscribers.tables import choice, subscriber
 
@@ -152,6 +154,22 @@ async def test_a_change_reaches_digest_readers_at_once_if_a_digest_had_told_them
     season.clock.now = datetime(2021, 2, 8, 14, tzinfo=UTC)
     await season.until(season.clock.now)
     assert "Wednesday, February 10, 2021" in text(season.server, WEEKLY)
+
+
+async def test_a_digest_asks_who_comes_and_reminds_those_who_do(
+    season: Season, constellation: Constellation, database: Database
+) -> None:
+    opening, *others = constellation.events
+    await season.load(replace(constellation, events=(replace(opening, rsvp=True), *others)))
+    await season.until(datetime(2021, 1, 18, 14, tzinfo=UTC))
+    asked = text(season.server, WEEKLY)
+    assert re.search(r"Are you coming\? Please say so on your page:\s+https://\S+/preferences/\S+#rsvp\s", asked)
+    async with database.begin() as connection:
+        number = await connection.scalar(select(subscriber.c.id).where(subscriber.c.address.startswith(WEEKLY)))
+        await attending.answer(connection, number, "opening", Answer.GOING, capacity=None, now=season.clock())
+    arrived = await season.until(MONDAY)
+    assert of(WALKER, arrived) == []
+    assert "You cannot come after all? Please say so on your page:" in text(season.server, WEEKLY)
 
 
 async def test_nobody_is_told_twice_who_goes_from_a_digest_to_each_mail(season: Season) -> None:

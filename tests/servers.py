@@ -1,13 +1,15 @@
-"""What the servers of other makers need before they can run for a test: ports, a certificate, a name server."""
+"""What the servers of other makers need before they can run for a test – ports, a certificate, a name server – and a
+web server for links to lead to."""
 
+import asyncio
 import shutil
 import socket
 import subprocess
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime, timedelta
 from ipaddress import IPv4Address
 from pathlib import Path
@@ -105,6 +107,29 @@ def dns_server(records: Mapping[str, str]) -> Iterator[int]:
         finally:
             listening.sendto(b"", ("127.0.0.1", port))
             thread.join()
+
+
+@asynccontextmanager
+async def web_server() -> AsyncIterator[str]:
+    """A web server whose paths begin with the status that they answer; `slow` says nothing, `noheads` refuses HEAD."""
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        method, path, _ = (await reader.readuntil(b"\r\n\r\n")).split(b"\r\n")[0].decode().split(" ")
+        writers.append(writer)
+        name = path.strip("/").partition("/")[0]
+        if name != "slow":
+            status = ("405" if method == "HEAD" else "200") if name == "noheads" else name
+            location = "Location: /200\r\n" if status == "302" else ""
+            writer.write(f"HTTP/1.1 {status} X\r\n{location}Content-Length: 0\r\nConnection: close\r\n\r\n".encode())
+            await writer.drain()
+
+    writers: list[asyncio.StreamWriter] = []
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    async with server:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        for writer in writers:
+            writer.close()
+            await writer.wait_closed()
 
 
 def _answer(asked: bytes, records: Mapping[str, str]) -> bytes:

@@ -34,6 +34,9 @@ _WEEK = timedelta(weeks=1)
 _MOST_ITEMS = 60
 """What a BIGINT has bits for."""
 
+_Places = list[tuple[int, int]]
+"""Where an item stands in digests that wait: the campaign's number, and its bit there."""
+
 
 @dataclass(frozen=True, slots=True)
 class Fired:
@@ -113,9 +116,7 @@ async def start(connection: AsyncConnection, settings: Settings, draft: Campaign
     stated = _stated(season, settings, items, carried)
     lifecycle.check(stated, draft, now, settings.bounces.address, settings.templates)
     await lifecycle.begin(connection, draft, {"facts": stated.to_document()}, now, scheduled_at=due_at)
-    about = planning.about_items(item.event for item in stated.items)
-    mask = _mask(items, [places for _, places in carried])
-    whom = and_(audience.mailable(now), audience.wanting(about), mask != 0)
+    whom, mask = _shares(items, carried, now)
     people = select(subscriber.c.id, mask.label("digest_items")).where(whom)
     added = await ledger.enrol(connection, draft.id, people, shard_size=settings.delivery.shard, now=now)
     for one in waiting:
@@ -123,6 +124,23 @@ async def start(connection: AsyncConnection, settings: Settings, draft: Campaign
     if not added:
         await ledger.finish(connection, now, draft.id)
     return added
+
+
+async def shares(
+    connection: AsyncConnection, draft: Campaign, now: datetime
+) -> tuple[ColumnElement[bool], ColumnElement[int]]:
+    """Whom a digest that has not started would go to now, and which of its items are theirs, a bit for each."""
+    due_at = draft.scheduled_at or now
+    items, waiting = await _items(connection, due_at)
+    return _shares(items, _still_useful(items, waiting, due_at), now)
+
+
+def _shares(
+    items: tuple[DigestItem, ...], carried: list[tuple[DigestItem, _Places]], now: datetime
+) -> tuple[ColumnElement[bool], ColumnElement[int]]:
+    about = planning.about_items(item.event for item in (*items, *(item for item, _ in carried)))
+    mask = _mask(items, [places for _, places in carried])
+    return and_(audience.mailable(now), audience.wanting(about), mask != 0), mask
 
 
 async def _given_up(connection: AsyncConnection, due_at: datetime, now: datetime) -> Fired | None:
@@ -192,10 +210,6 @@ def _place(item: DigestItem) -> tuple[int, datetime, str]:
     order = (MailKind.STORY, MailKind.THANKS)
     section = max((order.index(MailKind(kind)) + 1 for kind in item.kinds if kind in order), default=0)
     return section, item.event.starts, item.event.slug
-
-
-_Places = list[tuple[int, int]]
-"""Where an item stands in digests that wait: the campaign's number, and its bit there."""
 
 
 def _stated(

@@ -7,8 +7,9 @@ from pathlib import Path
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from newsletter.campaigns import lifecycle, told, visibility
+from newsletter.campaigns import digests, lifecycle, told, visibility
 from newsletter.campaigns.store import Campaign
+from newsletter.constellation import planning
 from newsletter.content.skeleton import Skeleton
 from newsletter.delivery import ledger
 from newsletter.delivery.composer import Mailing, Stationery
@@ -67,6 +68,8 @@ async def overview(
     skeleton, values = await _skeleton(connection, settings, paper, of, Sample(), now)
     if of.started_at:
         people = sum((await ledger.counts(connection, of.id)).values())
+    elif of.kind == planning.DIGEST:
+        people = await told.count(connection, (await digests.shares(connection, of, now))[0])
     else:
         people = await told.count(connection, await lifecycle.readers(connection, of, now))
     return Overview(

@@ -32,18 +32,19 @@ from newsletter.settings import Settings
 
 log = structlog.get_logger(__name__)
 
-_LONGEST = 30.0
-"""Seconds that a check may take: what is due behind it waits."""
-
 
 @dataclass(frozen=True, slots=True)
 class Starter:
-    """Starts what is due, one after another. Its steps are called by one process at a time."""
+    """Starts what is due, one after another. Its steps are called by one process at a time.
+
+    A check may take `longest` seconds: what is due behind it waits.
+    """
 
     settings: Settings
     database: Database
     paper: Stationery
     clock: Clock
+    longest: float = 30.0
 
     async def fire_plan(self) -> None:
         """Start a campaign for each planned mail whose time has come; one that cannot start is said and left."""
@@ -195,7 +196,7 @@ class Starter:
         # What it starts with is compiled in any case, in the series' own language, whatever its readers read.
         bounces, templates = self.settings.bounces.address, self.settings.templates
         await asyncio.to_thread(lifecycle.check, gathered.facts, draft, now, bounces, templates)
-        return await running.check(gathered, self.settings, self.paper.signer.keys, within=_LONGEST)
+        return await running.check(gathered, self.settings, self.paper.signer.keys, within=self.longest)
 
 
 def _unforgiven(found: Preflight, draft: Campaign) -> Iterable[Fault]:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, case, func, select
+from sqlalchemy import ColumnElement, case, func, literal, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from newsletter.campaigns.preflight.mail import Mail
@@ -16,12 +16,14 @@ from newsletter.content.skeleton import Skeleton
 from newsletter.delivery.composer import Mailing, Stationery
 from subscribers.tables import subscriber
 
+_ALL = -1
+
 
 @dataclass(frozen=True, slots=True)
 class Readers:
     """People who get the same, as one made-up reader with the longest name and address among them.
 
-    Of a digest, whose items differ from person to person, they get the longest: all of it.
+    `items` are those of a digest that are theirs, a bit for each.
     """
 
     locale: str
@@ -32,7 +34,7 @@ class Readers:
     last_name: str
     address: str
     subscriber_id: int = 0
-    items: int = -1
+    items: int = _ALL
 
     @property
     def label(self) -> str:
@@ -41,15 +43,24 @@ class Readers:
         return ", ".join(part for part in (self.locale, self.timezone, name) if part)
 
 
-async def readers(connection: AsyncConnection, whom: ColumnElement[bool]) -> list[Readers]:
-    """Every combination that occurs, the most frequent first."""
-    is_named = case((func.trim(subscriber.c.first_name) != "", 1), else_=0).label("is_named")
-    facets = [subscriber.c.locale, subscriber.c.timezone, is_named]
-    names = (subscriber.c.first_name, subscriber.c.last_name, subscriber.c.address)
-    longest = [func.max(func.length(column)).label(column.name) for column in names]
-    counted = func.count().label("people")
+async def readers(
+    connection: AsyncConnection, whom: ColumnElement[bool], items: ColumnElement[int] | None = None
+) -> list[Readers]:
+    """Every combination that occurs, the most frequent first; `items` tells which of a digest's are somebody's."""
+    is_named = case((func.trim(subscriber.c.first_name) != "", 1), else_=0)
+    names = ("first_name", "last_name", "address")
+    people = select(
+        subscriber.c.locale,
+        subscriber.c.timezone,
+        is_named.label("is_named"),
+        (literal(_ALL) if items is None else items).label("share"),
+        *(func.length(subscriber.c[name]).label(name) for name in names),
+    )
+    each = people.where(whom).subquery()
+    facets, counted = (each.c.locale, each.c.timezone, each.c.is_named, each.c.share), func.count().label("people")
+    longest = [func.max(each.c[name]).label(name) for name in names]
     rows = await connection.execute(
-        select(*facets, counted, *longest).where(whom).group_by(*facets).order_by(counted.desc(), *facets)
+        select(*facets, counted, *longest).group_by(*facets).order_by(counted.desc(), *facets)
     )
     return [
         Readers(
@@ -60,6 +71,7 @@ async def readers(connection: AsyncConnection, whom: ColumnElement[bool]) -> lis
             first_name=_WIDE * row.first_name,
             last_name=_WIDE * row.last_name,
             address=f"{'w' * max(1, row.address - len(_DOMAIN))}{_DOMAIN}",
+            items=row.share,
         )
         for row in rows
     ]
@@ -84,7 +96,7 @@ def mails(paper: Stationery, of: Campaign, stated: Facts, who: list[Readers], no
         known.add(skeleton)
         values = mailing.values(reader)
         yield Mail(
-            reader=reader.label,
+            reader=_label(reader, stated),
             people=reader.people,
             language=language(of.kind, stated, reader, paper),
             kind=of.kind,
@@ -93,6 +105,13 @@ def mails(paper: Stationery, of: Campaign, stated: Facts, who: list[Readers], no
             raw=skeleton.fill(values),
             own_links=frozenset(value for name, value in values.items() if name.endswith("_url")),
         )
+
+
+def _label(reader: Readers, stated: Facts) -> str:
+    """Who they are; of a digest also the events that they read of, where those are not all."""
+    theirs = [item.event.slug for place, item in enumerate(stated.items) if reader.items & 1 << place]
+    of = f"of {' and '.join(theirs)} only" if len(theirs) < len(stated.items) else ""
+    return ", ".join(part for part in (reader.label, of) if part)
 
 
 def language(kind: str, stated: Facts, reader: Readers, paper: Stationery) -> str:

@@ -17,17 +17,29 @@ _PRIVATE = frozenset({401, 403, 405, 429})
 """Answers of what is there, though not for a program."""
 
 
-async def check(addresses: Iterable[str], *, patience: float = PATIENCE) -> list[Finding]:
+async def check(addresses: Iterable[str], *, patience: float = PATIENCE, ends_at: float | None = None) -> list[Finding]:
     """Ask for each address, several at once; a finding for each that does not answer, or says that it is not there.
 
-    What may be otherwise in an hour is a warning: an error is only what nobody will find.
+    What may be otherwise in an hour is a warning: an error is only what nobody will find. At `ends_at`, by the loop's
+    clock, the answers that have come are enough; how many have not is a warning, too.
     """
     gate = asyncio.Semaphore(_AT_ONCE)
+    within = None if ends_at is None else max(0.0, ends_at - asyncio.get_running_loop().time())
     async with httpx2.AsyncClient(
         timeout=patience, follow_redirects=True, max_redirects=5, headers={"User-Agent": "newsletter-preflight"}
     ) as client:
-        found = await asyncio.gather(*[_ask(client, gate, address, patience) for address in sorted(set(addresses))])
-    return [finding for finding in found if finding is not None]
+        asked = [asyncio.create_task(_ask(client, gate, address, patience)) for address in sorted(set(addresses))]
+        try:
+            late = (await asyncio.wait(asked, timeout=within))[1] if asked else set()
+        finally:
+            for task in asked:
+                task.cancel()
+        await asyncio.gather(*late, return_exceptions=True)
+    found = [finding for task in asked if task not in late and (finding := task.result()) is not None]
+    if late:
+        told = f"there was no time to ask for {len(late)} of {len(asked)} links"
+        found.append(warning(Rule.LINK_UNREACHABLE, told))
+    return found
 
 
 async def _ask(client: httpx2.AsyncClient, gate: asyncio.Semaphore, address: str, patience: float) -> Finding | None:

@@ -1,13 +1,14 @@
 """All checks of a campaign, in one list."""
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Awaitable, Coroutine, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from newsletter.campaigns import lifecycle
+from newsletter.campaigns import digests, lifecycle
 from newsletter.campaigns.preflight import (
     calendar,
     dates,
@@ -25,6 +26,7 @@ from newsletter.campaigns.preflight.findings import Finding, Rule, Severity, err
 from newsletter.campaigns.preflight.gathering import Readers
 from newsletter.campaigns.preflight.mail import Mail
 from newsletter.campaigns.store import Campaign
+from newsletter.constellation import planning
 from newsletter.content.errors import ContentError
 from newsletter.content.facts import Facts
 from newsletter.delivery.composer import Stationery
@@ -71,7 +73,10 @@ async def gather(
 ) -> Gathered:
     """Read who would get it now. Raises CampaignError where its event, or what its audience names, is there no more."""
     stated = await lifecycle.facts(connection, settings, of)
-    who = await gathering.readers(connection, await lifecycle.readers(connection, of, now))
+    if of.kind == planning.DIGEST and of.started_at is None:
+        who = await gathering.readers(connection, *await digests.shares(connection, of, now))
+    else:
+        who = await gathering.readers(connection, await lifecycle.readers(connection, of, now))
     return Gathered(of, stated, tuple(who), paper, now)
 
 
@@ -108,11 +113,7 @@ async def check(
         found += [error(Rule.TEMPLATE, line) for line in str(wrong).splitlines()]
     found += merged(of_mails, len(seen))
     if seen and not fault:
-        try:
-            async with asyncio.timeout_at(ends_at):
-                await _ask_others(found, gathered, seen, settings, keys)
-        except TimeoutError:
-            found.append(warning(Rule.LINK_UNREACHABLE, "there was no time to ask for every link and record"))
+        found += await _asked_of_others(gathered, seen, settings, keys, ends_at)
     order = list(Severity)
     found.sort(key=lambda finding: order.index(finding.severity))
     return Preflight(gathered.campaign.slug, gathered.people, len(seen), tuple(found))
@@ -123,19 +124,33 @@ def _next(left: Iterator[Mail]) -> tuple[Mail, list[tuple[str, Finding]]] | None
     return None if mail is None else (mail, [(mail.reader, finding) for run in CHECKS for finding in run(mail)])
 
 
-async def _ask_others(
-    found: list[Finding], gathered: Gathered, seen: Sequence[Mail], settings: Settings, keys: Sequence[Key]
-) -> None:
-    """Add to `found` what others say, one after another: who runs out of time has what was said until then."""
+async def _asked_of_others(
+    gathered: Gathered, seen: Sequence[Mail], settings: Settings, keys: Sequence[Key], ends_at: float | None
+) -> list[Finding]:
+    """What others say, all asked at once, so that nobody's silence costs what another has said."""
+    asked: list[Coroutine[Any, Any, list[Finding]]] = []
     if settings.preflight.spamassassin:
-        found += await spam.check(seen[0].raw)
+        late = warning(Rule.SPAM_SCORE, "there was no time to ask SpamAssassin")
+        asked.append(_in_time(spam.check(seen[0].raw), ends_at, late))
+    if settings.preflight.network:
+        mailbox = gathered.facts.constellation.sender.email
+        late = warning(Rule.SPF, "there was no time to look up the sender's records")
+        asked.append(_in_time(sender.check(mailbox, settings.bounces.address, keys, gathered.now), ends_at, late))
+        addresses = {address for mail in seen for address in links.to_reach(mail)}
+        patience = settings.preflight.patience.total_seconds()
+        asked.append(reaching.check(addresses, patience=patience, ends_at=ends_at))
+    found = [finding for findings in await asyncio.gather(*asked) for finding in findings]
     if not settings.preflight.network:
         found.append(note(Rule.LINK_UNREACHABLE, "links and the sender's records were not looked up: no network"))
-        return
-    mailbox = gathered.facts.constellation.sender.email
-    found += await sender.check(mailbox, settings.bounces.address, keys, gathered.now)
-    addresses = {address for mail in seen for address in links.to_reach(mail)}
-    found += await reaching.check(addresses, patience=settings.preflight.patience.total_seconds())
+    return found
+
+
+async def _in_time(asking: Awaitable[list[Finding]], ends_at: float | None, late: Finding) -> list[Finding]:
+    try:
+        async with asyncio.timeout_at(ends_at):
+            return await asking
+    except TimeoutError:
+        return [late]
 
 
 def of_audience(gathered: Gathered) -> Iterator[Finding]:

@@ -3,7 +3,7 @@
 import email
 import email.policy
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -13,15 +13,17 @@ from sqlalchemy import select, update
 from structlog.testing import capture_logs
 
 from newsletter import assets
-from newsletter.campaigns import digests, holding, lifecycle, replanning, store
+from newsletter.campaigns import digests, holding, lifecycle, replanning, store, writing
+from newsletter.campaigns.preflight import running
 from newsletter.constellation import editing, schedule
 from newsletter.constellation.model import Constellation
 from newsletter.database import Database
-from newsletter.engine import embedded
+from newsletter.engine import embedded, parts
 from newsletter.engine.embedded import Engine
-from newsletter.settings import Settings
+from newsletter.settings import Preflight, Settings
 from newsletter.tables import held
-from subscribers.tables import subscriber
+from subscribers.tables import choice, subscriber
+from tests.servers import web_server
 
 DUE = datetime(2021, 1, 6, 14, tzinfo=UTC)
 """Nine in New York: the opening's save the date."""
@@ -44,11 +46,11 @@ class Desk:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "body.mjml").write_text(body, encoding="utf-8")
 
-    def break_(self, kind: str) -> None:
-        """A picture that nobody who does not see it is told of."""
+    def break_(self, kind: str, only: str = "") -> None:
+        """A picture that nobody who does not see it is told of; `only` if that holds."""
         body = assets.TEMPLATES / "mail" / kind / "body.mjml"
         good = body.read_text(encoding="utf-8")
-        bad = '<mj-image src="https://example.org/a.png" />'
+        bad = f'{only}<mj-image src="https://example.org/a.png" />{"{% endif %}" if only else ""}'
         self.write(kind, good.replace("{% block body %}", "{% block body %}\n" + bad))
 
     def mend(self, kind: str) -> None:
@@ -143,6 +145,32 @@ async def test_a_warning_holds_nothing(desk: Desk) -> None:
     assert await desk.held() == {}
 
 
+async def test_what_it_links_to_is_asked_for_and_who_does_not_answer_holds_up_nobody(
+    desk: Desk, constellation: Constellation, tmp_path: Path
+) -> None:
+    asking = Preflight(network=True, patience=timedelta(seconds=60), spamassassin=False)
+    words = "---\nsubject: A word\npreheader: One word before the holidays.\n---\nSee [this]({}) and [that]({}).\n"
+    async with web_server() as url:
+        ours = {"public_url": f"{url}/200/ours", "preflight": asking}
+        settings = desk.engine.settings.model_copy(update=ours)
+        starter = replace(desk.engine.starter, settings=settings, paper=parts.stationery(settings), longest=1.0)
+        desk.engine = replace(desk.engine, starter=starter)
+        async with desk.engine.database.begin() as connection:
+            season = replace(constellation, website=f"{url}/200")
+            await replanning.load(connection, settings, season, desk.clock(), actor="ana")
+            for name, status in (("dead", 404), ("alive", 200)):
+                (tmp_path / f"{name}.md").write_text(words.format(f"{url}/{status}", f"{url}/slow"))
+                letter = writing.read(tmp_path / f"{name}.md", season, "")
+                draft = await writing.draft(connection, letter, now=desk.clock())
+                await lifecycle.schedule(connection, draft, desk.clock() + timedelta(hours=1))
+        arrived = await desk.at(desk.clock() + timedelta(hours=1))
+    told = ("hello", "Not sent: dead (link-unreachable)")
+    assert sorted(arrived) == [told, ("p0", "A word"), ("p1", "A word")], "who does not answer in time is no error"
+    assert {slug: [fault.text for fault in one.faults] for slug, one in (await desk.held()).items()} == {
+        "dead": [f"{url}/404 answers 404"]
+    }
+
+
 async def test_what_is_held_past_its_grace_is_skipped_and_said(desk: Desk) -> None:
     desk.break_("save-the-date")
     await desk.at(DUE)
@@ -197,6 +225,24 @@ async def test_a_digest_is_held_and_goes_when_it_is_mended(desk: Desk) -> None:
     arrived = await desk.at(monday + timedelta(minutes=4))
     assert [subject.split(":")[0] for _, subject in arrived] == ["Your week"] * 2
     assert await desk.held() == {}
+
+
+async def test_a_digest_is_looked_at_with_the_items_that_somebody_gets(desk: Desk) -> None:
+    async with desk.engine.database.begin() as connection:
+        await connection.execute(update(subscriber).values(rhythm="weekly"))
+        first = select(subscriber.c.id).where(subscriber.c.address == "p0@example.org").scalar_subquery()
+        await connection.execute(update(choice).where(choice.c.subscriber_id == first).values(topic="equity-lab"))
+    desk.break_("digest", only="{% if items|length == 1 %}")
+    monday = datetime(2021, 2, 22, 14, tzinfo=UTC)
+    assert [subject for _, subject in await desk.at(monday)] == ["Not sent: digest/2021-02-22 (alt-text)"]
+    async with desk.engine.database.read() as connection:
+        draft, engine = await store.find(connection, "digest/2021-02-22"), desk.engine
+        seen = await running.gather(connection, engine.settings, engine.starter.paper, draft, monday)
+    assert [(mail.reader, mail.people) for mail in running.mails(seen)] == [("en, of equity-lab only", 1), ("en", 1)]
+    (fault,) = [one for one in (await running.check(seen, engine.settings, [])).findings if one.rule == "alt-text"]
+    assert fault.readers == ("en, of equity-lab only",)
+    desk.mend("digest")
+    assert len(await desk.at(monday + timedelta(minutes=2))) == 2
 
 
 async def test_a_digest_that_is_held_past_its_grace_is_skipped_and_the_next_tells_what_is_of_use(desk: Desk) -> None:

@@ -2,8 +2,7 @@
 
 import asyncio
 import shutil
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -13,33 +12,10 @@ import pytest
 from newsletter.campaigns.preflight import reaching, sender, spam
 from newsletter.dkim import keys
 from newsletter.settings import Dkim
-from tests.servers import dns_server
+from tests.servers import dns_server, web_server
 
 NOW = datetime(2031, 9, 1, tzinfo=UTC)
 GTUBE = "XJS*C4JDBQADN1.NSBN3*2IDNEN*GTUBE-STANDARD-ANTI-UBE-TEST-EMAIL*C.34X"
-
-
-@asynccontextmanager
-async def web_server() -> AsyncIterator[str]:
-    """A server whose every path is the status it answers; `slow` says nothing, and `noheads` refuses HEAD."""
-
-    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        method, path, _ = (await reader.readuntil(b"\r\n\r\n")).split(b"\r\n")[0].decode().split(" ")
-        writers.append(writer)
-        name = path.strip("/")
-        if name != "slow":
-            status = ("405" if method == "HEAD" else "200") if name == "noheads" else name
-            location = "Location: /200\r\n" if status == "302" else ""
-            writer.write(f"HTTP/1.1 {status} X\r\n{location}Content-Length: 0\r\nConnection: close\r\n\r\n".encode())
-            await writer.drain()
-
-    writers: list[asyncio.StreamWriter] = []
-    server = await asyncio.start_server(answer, "127.0.0.1", 0)
-    async with server:
-        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-        for writer in writers:
-            writer.close()
-            await writer.wait_closed()
 
 
 async def test_only_what_is_not_there_is_an_error(found: Callable[..., list[str]]) -> None:
@@ -54,6 +30,19 @@ async def test_only_what_is_not_there_is_an_error(found: Callable[..., list[str]
     ]
     (refused,) = found(await reaching.check([f"{url}/200"]))
     assert refused.startswith(f"warning link-unreachable: {url}/200 cannot be reached: ")
+
+
+async def test_who_has_no_more_time_keeps_the_answers_that_have_come(found: Callable[..., list[str]]) -> None:
+    async with web_server() as url:
+        ends_at = asyncio.get_running_loop().time() + 0.5
+        names = ("404", "slow", "slow/too", "200")
+        told = found(await reaching.check([f"{url}/{name}" for name in names], patience=60, ends_at=ends_at))
+        assert told == [
+            f"error link-unreachable: {url}/404 answers 404",
+            "warning link-unreachable: there was no time to ask for 2 of 4 links",
+        ]
+        told = found(await reaching.check([f"{url}/404"], ends_at=asyncio.get_running_loop().time() - 1))
+        assert told == ["warning link-unreachable: there was no time to ask for 1 of 1 links"]
 
 
 async def asked(records: dict[str, str], configured: list[keys.Key] | None = None) -> list[str]:

@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Self
 
-from imap_tools.errors import ImapToolsError
+from imap_tools.errors import ImapToolsError, UnexpectedCommandStatusError
 from imap_tools.mailbox import BaseMailBox, MailBox, MailBoxUnencrypted
 
-from webhooks.account import Account
+from webhooks.account import Account, MailboxError
 from webhooks.reports import mime
 
 _ERRORS = (imaplib.IMAP4.error, ImapToolsError, OSError)
@@ -44,7 +44,7 @@ class Imap:
                     box.client.shutdown()
                 raise
         except _ERRORS as error:
-            raise account.failed(error) from error
+            raise _failed(account, error) from error
         return cls(account, box, frozenset(listed[-1].decode("ascii", "replace").upper().split()))
 
     def waiting(self) -> Iterator[tuple[str, bytes]]:
@@ -58,7 +58,7 @@ class Imap:
                 if raw is not None:
                     yield uid, raw
         except _ERRORS as error:
-            raise self.account.failed(error) from error
+            raise _failed(self.account, error) from error
 
     def done(self, key: str) -> None:
         """Delete a message that is stored; nothing happens when it is gone already. Raises MailboxError."""
@@ -69,7 +69,7 @@ class Imap:
             else:
                 self.box.client.expunge()
         except _ERRORS as error:
-            raise self.account.failed(error) from error
+            raise _failed(self.account, error) from error
 
     def wait(self, seconds: float, stopped: Callable[[], bool]) -> None:
         """Return when the server tells of new mail, after so many seconds, or when stopped. Raises MailboxError.
@@ -88,7 +88,7 @@ class Imap:
                     time.sleep(_GLANCE_SECONDS)
                 self.box.client.noop()
         except _ERRORS as error:
-            raise self.account.failed(error) from error
+            raise _failed(self.account, error) from error
 
     def close(self) -> None:
         """Log out, as far as the connection still allows."""
@@ -101,6 +101,17 @@ class Imap:
         """The beginning of a message, unmarked; None when another reader was quicker."""
         _, data = self.box.client.uid("FETCH", uid, f"(BODY.PEEK[]<0.{mime.MOST_BYTES}>)")
         return next((part[1] for part in data if isinstance(part, tuple)), None)
+
+
+def _failed(account: Account, error: Exception) -> MailboxError:
+    """What to say of an error: the server's own words, without those that the libraries put around them."""
+    if isinstance(error, imaplib.IMAP4.readonly):
+        return account.failed(
+            imaplib.IMAP4.error(f"we may only read the folder {account.folder}, and not delete there")
+        )
+    if isinstance(error, UnexpectedCommandStatusError):
+        return account.failed(imaplib.IMAP4.error(*error.command_result[1][:1]))
+    return account.failed(error)
 
 
 def _connected(account: Account) -> BaseMailBox:

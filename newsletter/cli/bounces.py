@@ -129,7 +129,8 @@ def collect(
                 applied += batch
 
     count, applied = edge.run(work())
-    edge.say(f"{count:,} mails taken in, {applied:,} reports applied. What nothing proves: newsletter bounces review")
+    taken, heard = edge.counted(count, "mail"), edge.counted(applied, "report")
+    edge.say(f"{taken} taken in, {heard} judged. What nothing proves: newsletter bounces review")
 
 
 @app.command()

@@ -65,8 +65,9 @@ def say(found: Preflight) -> None:
         whom = f" (for {'; '.join(one.readers[:3])}{' …' if len(one.readers) > 3 else ''})" if one.readers else ""
         edge.say(_wrapped(f"{one.severity:<{_INDENT}}{one.rule}: {one.text}{whom}", indent=" " * _INDENT))
     counts = Counter(one.severity for one in found.findings)
-    said = ", ".join(_count(counts[severity], severity) for severity in Severity)
-    edge.say(f"{found.campaign}: {said}; {_count(found.mails, 'different mail')}, {_count(found.people, 'reader')}.")
+    said = ", ".join(edge.counted(counts[severity], severity) for severity in Severity)
+    seen = f"{edge.counted(found.mails, 'different mail')}, {edge.counted(found.people, 'reader')}"
+    edge.say(f"{found.campaign}: {said}; {seen}.")
 
 
 _WIDTH, _INDENT = 80, 9
@@ -86,7 +87,3 @@ async def _checked(settings: Settings, database: Database, slug: str, at: dateti
 async def look(settings: Settings, gathered: Gathered) -> Preflight:
     """Run every check on what was gathered, for as long as it takes."""
     return await running.check(gathered, settings, [keys.load(one) for one in settings.dkim])
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"

@@ -80,21 +80,17 @@ def _summary(found: Constellation) -> str:
         return f"{found.name}, no events yet."
     mails = sum(len(event.mails) for event in found.events if not event.cancelled)
     last = max(found.events, key=lambda event: event.ends.astimezone(UTC))
-    many = f"{_count(len(found.events), 'event')}, {found.events[0].starts:%Y-%m-%d} to {last.ends:%Y-%m-%d}"
-    return f"{found.name}: {many}, {_count(mails, 'mail')}."
+    many = f"{edge.counted(len(found.events), 'event')}, {found.events[0].starts:%Y-%m-%d} to {last.ends:%Y-%m-%d}"
+    return f"{found.name}: {many}, {edge.counted(mails, 'mail')}."
 
 
 def _places(found: Constellation) -> Iterator[str]:
     """What becomes of each capacity, since a number alone keeps nobody out."""
     for event in found.events:
         if event.rsvp and not event.cancelled:
-            room = f"{_count(event.capacity, 'place')}, then a waiting list" if event.capacity else "no limit"
+            room = f"{edge.counted(event.capacity, 'place')}, then a waiting list" if event.capacity else "no limit"
             yield f"{event.slug}: asks who comes; {room}."
     only_told = [event.slug for event in found.events if event.capacity and not event.rsvp]
     if only_told:
         told = f"capacity is told and not kept, where there is no rsvp = true: {', '.join(only_told)}."
         yield from textwrap.wrap(told, 80)
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

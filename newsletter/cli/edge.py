@@ -111,6 +111,11 @@ def moment(at: datetime | None) -> str:
     return "" if at is None else f"{at.astimezone(UTC):%Y-%m-%d %H:%M}"
 
 
+def counted(number: int, noun: str) -> str:
+    """So many of something: `1 mail`, `2,000 mails`."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
 def say(line: str = "") -> None:
     """One line on stdout."""
     typer.echo(line)

@@ -103,6 +103,23 @@ def test_an_access_token_opens_the_mailbox_and_a_wrong_one_does_not(
         PROTOCOLS[protocol].open(mine)
 
 
+def test_a_folder_that_is_not_there_is_told_in_the_servers_words(account: AccountOf) -> None:
+    mine = account("imap", folder="Nowhere")
+    with pytest.raises(MailboxError, match=rf"^{mine.username} at localhost:\d+: Mailbox doesn't exist: Nowhere"):
+        Imap.open(mine)
+
+
+def test_a_folder_from_which_nothing_can_be_deleted_is_refused(account: AccountOf, dovecot: Dovecot) -> None:
+    """Whatever is stored and stays would be read again for ever."""
+    mine = account("imap")
+    dovecot.deliver(mine.username, b"Subject: stays\r\n\r\n")
+    maildir = dovecot.folder / "mail" / mine.username
+    for folder in (*maildir.iterdir(), maildir):
+        folder.chmod(0o555)
+    with pytest.raises(MailboxError, match=r": we may only read the folder INBOX, and not delete there$"):
+        Imap.open(mine)
+
+
 def test_a_token_file_that_is_not_there_is_one_line(account: AccountOf, tmp_path: Any) -> None:
     with pytest.raises(MailboxError, match="no access token can be read"):
         Imap.open(account("imap", token_file=tmp_path / "missing"))

@@ -8,8 +8,11 @@ import sys
 from io import BytesIO, TextIOWrapper
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
+
+from tests.dovecot import Dovecot
 
 MAILS = Path(__file__).parents[2] / "webhooks" / "mails"
 
@@ -108,6 +111,36 @@ def test_a_pipe_into_which_nothing_is_put_keeps_nothing_for_a_person(pipe: Any, 
     ended = pipe(b"\n")
     assert (ended.code, ended.out, ended.err.count("\n")) == (66, "", 1)
     assert json.loads(newsletter("bounces", "review", "--json").out)["mails"] == []
+
+
+@pytest.mark.parametrize(("protocol", "port", "tls"), [("imap", "imaps", "implicit"), ("pop3", "pop3", "required")])
+def test_a_mailbox_at_a_server_is_emptied_and_what_nothing_proves_waits_for_a_person(
+    newsletter: Any,
+    dovecot: Dovecot,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    protocol: str,
+    port: str,
+    tls: str,
+) -> None:
+    newsletter("init", tmp_path)
+    monkeypatch.chdir(tmp_path)
+    newsletter("db", "upgrade")
+    assert "no mailbox is named" in newsletter("bounces", "collect").err
+    user = f"u{uuid4().hex}"
+    settings = {"port": dovecot.ports[port], "tls": tls, "username": user, "ca_file": dovecot.ca_file}
+    for name, value in {**settings, "protocol": protocol, "password": "secret"}.items():
+        monkeypatch.setenv(f"NEWSLETTER_MAILBOX__{name.upper()}", str(value))
+    dovecot.deliver(user, (MAILS / "postfix-unknown-user.eml").read_bytes())
+    assert newsletter("bounces", "collect").out.startswith("1 mail taken in, 1 report judged.")
+    assert dovecot.holds(user) == 0
+    (kept,) = json.loads(newsletter("bounces", "review", "--json").out)["mails"]
+    assert kept["kind"] == "bounce"
+    assert newsletter("bounces", "collect").out.startswith("0 mails taken in, 0 reports judged.")
+    monkeypatch.setenv("NEWSLETTER_MAILBOX__PASSWORD", "wrong")
+    refused = newsletter("bounces", "collect")
+    assert (refused.code, refused.err.count("\n")) == (1, 1)
+    assert f"{user} at localhost:{dovecot.ports[port]}: " in refused.err
 
 
 @pytest.mark.parametrize("where", ["nowhere", "lmtp://127.0.0.1", "smtp://127.0.0.1:65536", "http://127.0.0.1:25"])

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import Select, func, select, update
+from sqlalchemy import Select, bindparam, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from subscribers import audience, consent, statements
@@ -42,9 +42,12 @@ class Attendee:
     answered_at: datetime
 
 
+_ANSWERS = select(rsvp.c.topic, rsvp.c.answer).where(rsvp.c.subscriber_id == bindparam("number"))
+
+
 async def of(connection: AsyncConnection, subscriber_id: int) -> dict[str, Answer]:
     """What somebody answered, by the event's slug."""
-    rows = await connection.execute(select(rsvp.c.topic, rsvp.c.answer).where(rsvp.c.subscriber_id == subscriber_id))
+    rows = await connection.execute(_ANSWERS, {"number": subscriber_id})
     return {row.topic: Answer(row.answer) for row in rows}
 
 

@@ -1,15 +1,16 @@
 """What a subscriber decides about their own mail once they are in: events, a pause, their name, and the way out."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import BindParameter, bindparam, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from subscribers import choices, consent
 from subscribers.audience import Rhythm
-from subscribers.tables import subscriber
+from subscribers.tables import choice, subscriber
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,17 +36,25 @@ class Preferences:
 
 # Built once: every page and every click on “unsubscribe” passes here.
 _NUMBER: BindParameter[int] = bindparam("number")
-_READ = select(
-    subscriber.c.id,
-    subscriber.c.address,
-    subscriber.c.first_name,
-    subscriber.c.last_name,
-    subscriber.c.locale,
-    subscriber.c.timezone,
-    subscriber.c.status,
-    subscriber.c.paused_until,
-    subscriber.c.rhythm,
-).where(subscriber.c.id == _NUMBER)
+QUERY = (
+    select(
+        subscriber.c.id,
+        subscriber.c.address,
+        subscriber.c.first_name,
+        subscriber.c.last_name,
+        subscriber.c.locale,
+        subscriber.c.timezone,
+        subscriber.c.status,
+        subscriber.c.paused_until,
+        subscriber.c.rhythm,
+        choice.c.topic,
+        choice.c.stance,
+    )
+    .outerjoin_from(subscriber, choice)
+    .where(subscriber.c.id == _NUMBER)
+)
+"""A row for each choice of the subscriber `number`, or one without any; `of` reads them."""
+
 _LOCK = select(subscriber.c.id).where(subscriber.c.id == _NUMBER).with_for_update()
 _LEAVE = (
     update(subscriber)
@@ -56,11 +65,29 @@ _LEAVE = (
 
 async def read(connection: AsyncConnection, subscriber_id: int) -> Preferences | None:
     """Everything the preference page shows, or None for someone who is not there (any more)."""
-    found = await connection.execute(_READ, {"number": subscriber_id})
-    if (row := found.one_or_none()) is None:
+    return of((await connection.execute(QUERY, {"number": subscriber_id})).all())
+
+
+def of(rows: Sequence[Any]) -> Preferences | None:
+    """What the rows of QUERY say."""
+    if not rows:
         return None
-    chosen = await choices.read(connection, subscriber_id)
-    return Preferences(*row[:7], chosen.everything, chosen.followed, chosen.muted, row.paused_until, Rhythm(row.rhythm))
+    row = rows[0]
+    chosen = choices.of_stances({row.topic: row.stance for row in rows if row.topic is not None})
+    return Preferences(
+        subscriber_id=row.id,
+        address=row.address,
+        first_name=row.first_name,
+        last_name=row.last_name,
+        locale=row.locale,
+        timezone=row.timezone,
+        status=row.status,
+        everything=chosen.everything,
+        followed=chosen.followed,
+        muted=chosen.muted,
+        paused_until=row.paused_until,
+        rhythm=Rhythm(row.rhythm),
+    )
 
 
 async def choose(

@@ -45,8 +45,10 @@ def _cut(text: str) -> str:
 
 def follow(url: str, name: str) -> dict[str, str]:
     """The links by which each kind of program follows a calendar that lies at a web address."""
+    encoded = quote(url, safe="")
+    webcal = f"webcal:{url.partition(':')[2]}"
     return {
-        "webcal": f"webcal:{url.partition(':')[2]}",
-        "google": "https://calendar.google.com/calendar/r?" + _query(cid=f"webcal:{url.partition(':')[2]}"),
-        "outlook": "https://outlook.live.com/calendar/0/addfromweb?" + _query(url=url, name=name),
+        "webcal": webcal,
+        "google": f"https://calendar.google.com/calendar/r?cid={quote(webcal, safe='')}",
+        "outlook": f"https://outlook.live.com/calendar/0/addfromweb?url={encoded}&name={quote(name, safe='')}",
     }

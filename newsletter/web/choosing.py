@@ -5,6 +5,7 @@ from datetime import datetime
 
 from newsletter.catalogues import Voice
 from newsletter.constellation.model import Event
+from newsletter.content import dates
 from newsletter.web import account_words
 from newsletter.web.forms import Form
 from newsletter.web.look import Look
@@ -21,9 +22,18 @@ class NotSaved(Exception):
         self.field = field
 
 
-def kinds(person: Preferences, look: Look) -> list[tuple[str, str, bool]]:
+def kinds(person: Preferences, look: Look) -> tuple[tuple[str, str, bool], ...]:
     """The kinds to choose from: each with its name, and whether it is wanted."""
-    return [(kind, account_words.KINDS[kind], audience.kind_topic(kind) not in person.muted) for kind in look.kinds]
+    return tuple(
+        (kind, account_words.KINDS[kind], audience.kind_topic(kind) not in person.muted) for kind in look.kinds
+    )
+
+
+def offered(person: Preferences, upcoming: Collection[Event], voice: Voice) -> tuple[tuple[str, str, str, bool], ...]:
+    """The events to choose from: each with its slug, title and days, and whether it is wanted."""
+    return tuple(
+        (event.slug, event.title, dates.short_days(event, voice.locale), comes(person, event)) for event in upcoming
+    )
 
 
 def comes(person: Preferences, event: Event) -> bool:

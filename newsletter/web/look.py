@@ -17,9 +17,12 @@ from newsletter.web import colours
 _PLAIN_BRAND = Brand(color="#3b3a5c", accent="#d9a441")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Look:
-    """What every page shows around its own content. Before a constellation is loaded, `constellation` is None."""
+    """What every page shows around its own content. Before a constellation is loaded, `constellation` is None.
+
+    One is itself alone: pages keep by it what they have written.
+    """
 
     constellation: Constellation | None
     stylesheet: str = field(repr=False)
@@ -27,6 +30,12 @@ class Look:
     version: str
     """Names these very files, so that browsers may keep them for good."""
     loaded_at: datetime | None = None
+    events: tuple[Event, ...] = ()
+    """Every event that takes place, in the order in which they start."""
+    kinds: tuple[EventKind, ...] = ()
+    """The kinds of its events, where there are several to choose from."""
+    ends: tuple[datetime, ...] = field(default=(), repr=False)
+    """When each of the events ends, in UTC: each page looks which are over."""
 
     @property
     def name(self) -> str:
@@ -53,23 +62,17 @@ class Look:
         """What the form asks."""
         return self.constellation.form if self.constellation else Form()
 
-    @property
-    def events(self) -> tuple[Event, ...]:
-        """Every event that takes place, in the order in which they start."""
-        return tuple(event for event in self.constellation.events if not event.cancelled) if self.constellation else ()
-
-    @property
-    def kinds(self) -> tuple[EventKind, ...]:
-        """The kinds of its events, where there are several to choose from."""
-        found = {event.kind for event in self.events}
-        return tuple(kind for kind in EventKind if kind in found) if len(found) > 1 else ()
-
     def upcoming(self, now: datetime) -> tuple[Event, ...]:
         """The events that are not over."""
-        return tuple(event for event in self.events if event.ends.astimezone(UTC) > now)
+        return tuple(event for event, end in zip(self.events, self.ends, strict=True) if end > now)
+
+    def ahead(self, now: datetime) -> frozenset[str]:
+        """The slugs of the events that are not over."""
+        return frozenset(event.slug for event in self.upcoming(now))
 
 
-_LOADED_AT = select(tables.constellation.c.loaded_at)  # built once: each page asks it
+LOADED_AT = select(tables.constellation.c.loaded_at)
+"""When the constellation was loaded: built once, since each page asks it."""
 
 
 class Looks:
@@ -81,7 +84,10 @@ class Looks:
 
     async def current(self, connection: AsyncConnection) -> Look:
         """The look of the constellation that is loaded, or a plain one before there is any."""
-        loaded_at = await connection.scalar(_LOADED_AT)
+        return await self.of(connection, await connection.scalar(LOADED_AT))
+
+    async def of(self, connection: AsyncConnection, loaded_at: datetime | None) -> Look:
+        """The look of the constellation that was loaded at that moment, for who has asked for that already."""
         if self._known is None or self._known[0] != loaded_at:
             constellation = None if loaded_at is None else await store.current(connection)
             self._known = loaded_at, look(constellation, self._stylesheet, loaded_at)
@@ -99,7 +105,11 @@ def look(constellation: Constellation | None, stylesheet: str, loaded_at: dateti
     styled = f"{_properties(palette)}\n{stylesheet}"
     icon = _ICON.format(sky=palette.sky, star=palette.star)
     version = hashlib.blake2b((styled + icon).encode(), digest_size=6).hexdigest()
-    return Look(constellation, styled, icon, version, loaded_at)
+    events = tuple(event for event in constellation.events if not event.cancelled) if constellation else ()
+    found = {event.kind for event in events}
+    kinds = tuple(kind for kind in EventKind if kind in found) if len(found) > 1 else ()
+    ends = tuple(event.ends.astimezone(UTC) for event in events)
+    return Look(constellation, styled, icon, version, loaded_at, events, kinds, ends)
 
 
 def _properties(palette: colours.Palette) -> str:

@@ -3,11 +3,13 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, Self
 
 from jinja2 import ChoiceLoader, Environment, FileSystemLoader, StrictUndefined
+from jinja2.runtime import Macro
+from markupsafe import Markup
 from starlette.responses import HTMLResponse
 
 from newsletter import assets, calendars, catalogues
@@ -17,6 +19,9 @@ from newsletter.web import sky, zones
 from newsletter.web.look import Look
 
 FOLDER = assets.TEMPLATES / "pages"
+
+_KEPT = 512
+"""How many parts of pages are kept in each language; the longest, the time zones, have 25 KB."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +52,19 @@ class Pages:
             "clock": partial(dates.clock, where=voice.locale),
             "full_day": partial(dates.full_day, where=voice.locale),
             "short_days": partial(dates.short_days, where=voice.locale),
-            "zone_options": partial(zones.options, voice=voice),
             "place": partial(zones.place, where=voice.locale),
             "listed": voice.listed,
         }
         template = self.environments[voice.language].get_template(f"{name}.html")
         return template.render(look=look, now=now, **words, **values)
+
+
+def _written(macro: Macro, *values: object) -> Markup:
+    """A part of a page: `once(macro, …)` writes it when it is first wanted with these values, and then keeps it.
+
+    So the values are of few kinds, and nobody's own: neither a name nor a token.
+    """
+    return Markup(macro(*values))  # noqa: S704 - a macro's text has been escaped
 
 
 def _environment(folders: list[Path], base: str, language: str) -> Environment:
@@ -63,6 +75,14 @@ def _environment(folders: list[Path], base: str, language: str) -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals.update(base=base, sky=sky, google=calendars.google, outlook=calendars.outlook)
-    catalogues.speak(environment, catalogues.voice(language))
+    voice = catalogues.voice(language)
+    environment.globals.update(
+        base=base,
+        sky=sky,
+        google=calendars.google,
+        outlook=calendars.outlook,
+        zone_options=partial(zones.options, voice=voice),
+        once=lru_cache(_KEPT)(_written),
+    )
+    catalogues.speak(environment, voice)
     return environment

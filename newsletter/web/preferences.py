@@ -6,7 +6,6 @@ Mails are forwarded, so it shows no more of the person than they do; the rest is
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
-from functools import partial
 from zoneinfo import ZoneInfo
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -22,7 +21,7 @@ from newsletter.web import choosing, forms, rsvp, zones
 from newsletter.web.choosing import NotSaved
 from newsletter.web.forms import Form
 from newsletter.web.look import Look
-from newsletter.web.site import Site, holder, visitor, voice_of
+from newsletter.web.site import Site, visitor, voice_of
 from subscribers import attending, names, preferences
 from subscribers.audience import Rhythm
 from subscribers.links import Purpose
@@ -37,11 +36,11 @@ async def show(site: Site, request: Request) -> Response:
     """Everything that was chosen, each part with its own button."""
     token = request.path_params["token"]
     subscriber_id = _open(site, token)
-    async with site.read() as (connection, look):
-        person = await holder(connection, subscriber_id)
+    async with site.database.read() as connection:
+        person, look = await site.holder(connection, subscriber_id)
         saved = request.query_params.get("saved", "")
         saved = saved if saved in _SAVERS or saved == "address" else ""
-        return await _page(connection, site, look, person, token, saved=saved)
+        return await _page(connection, site, look, person, saved=saved)
 
 
 async def save(site: Site, request: Request) -> Response:
@@ -54,8 +53,7 @@ async def save(site: Site, request: Request) -> Response:
         raise HTTPException(400, _FOREIGN)
     now = site.clock()
     async with site.database.briefly() as connection:
-        look = await site.looks.current(connection)
-        person = await holder(connection, subscriber_id)
+        person, look = await site.holder(connection, subscriber_id)
         try:
             if person.status == "active":
                 voice, most_a_day = voice_of(person, look), site.settings.joining.confirmations_a_day
@@ -63,7 +61,7 @@ async def save(site: Site, request: Request) -> Response:
                 await _SAVERS[part](change)
         except NotSaved as error:
             errors = {error.field: str(error)}
-            return await _page(connection, site, look, person, token, errors=errors, status=422)
+            return await _page(connection, site, look, person, errors=errors, status=422)
     return site.redirect(f"/preferences/{token}?saved={part}#saved")
 
 
@@ -76,7 +74,6 @@ async def _page(
     site: Site,
     look: Look,
     person: Preferences,
-    token: str,
     *,
     saved: str = "",
     errors: dict[str, str] | None = None,
@@ -85,23 +82,23 @@ async def _page(
     if person.status != "active":
         name = "left" if person.status == "left" else "unconfirmed"
         return site.show(name, look, voice_of(person, look), person=person)
-    today = site.clock().astimezone(zone(person, look))
-    answers = await attending.of(connection, person.subscriber_id)
+    now, voice = site.clock(), voice_of(person, look)
+    upcoming, today = look.upcoming(now), now.astimezone(zone(person, look))
+    asking = [event for event in upcoming if event.rsvp]
+    answers = await attending.of(connection, person.subscriber_id) if asking else {}
     return site.show(
         "preferences",
         look,
-        voice_of(person, look),
+        voice,
         status=status,
         person=person,
-        token=token,
         saved=saved,
         errors=errors or {},
-        paused_until=pausing(person, look, site.clock()),
-        pauses={name: today + length for name, length in PAUSES.items()},
+        paused_until=pausing(person, look, now),
         kinds=choosing.kinds(person, look),
-        comes=partial(choosing.comes, person),
+        offered=choosing.offered(person, upcoming, voice),
         languages=catalogues.own_names(),
-        asking=[(event, answers.get(event.slug)) for event in look.upcoming(site.clock()) if event.rsvp],
+        asking=[(event, answers.get(event.slug)) for event in asking],
         calendar=calendars.follow(site.calendar_url(person), look.name),
         earliest=(today + timedelta(days=1)).date(),
         latest=(today + LONGEST_PAUSE).date(),

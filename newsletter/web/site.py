@@ -16,7 +16,7 @@ from newsletter.catalogues import Voice
 from newsletter.clock import Clock
 from newsletter.database import Database
 from newsletter.settings import Settings
-from newsletter.web.look import Look, Looks
+from newsletter.web.look import LOADED_AT, Look, Looks
 from newsletter.web.mail_domains import MailDomains
 from newsletter.web.pages import Pages
 from newsletter.web.proof import Proofs
@@ -55,6 +55,14 @@ class Site:
         async with self.database.read() as connection:
             yield connection, await self.looks.current(connection)
 
+    async def holder(self, connection: AsyncConnection, subscriber_id: int) -> tuple[Preferences, Look]:
+        """The subscriber whose link this is, and the look of the pages, by one statement. Raises LinkInvalid."""
+        rows = (await connection.execute(_HOLDER, {"number": subscriber_id})).all()
+        found = preferences.of(rows)
+        if found is None:
+            raise LinkInvalid(_NOBODY)
+        return found, await self.looks.of(connection, rows[0].loaded_at)
+
     def token(self, purpose: Purpose, subscriber_id: int) -> str:
         """A fresh link's token."""
         return self.links.token(purpose, subscriber_id, issued_at=self.clock())
@@ -66,13 +74,15 @@ class Site:
 
 
 _ALWAYS = datetime(1970, 1, 1, tzinfo=UTC)
+_NOBODY = "this link belongs to nobody any more"
+_HOLDER = preferences.QUERY.add_columns(LOADED_AT.scalar_subquery().label("loaded_at"))
 
 
 async def holder(connection: AsyncConnection, subscriber_id: int) -> Preferences:
     """The subscriber whose link this is. Raises LinkInvalid when they have been erased since it was made."""
     found = await preferences.read(connection, subscriber_id)
     if found is None:
-        raise LinkInvalid("this link belongs to nobody any more")
+        raise LinkInvalid(_NOBODY)
     return found
 
 

@@ -1,9 +1,8 @@
 """The constellation as it is drawn above the pages: a star for each event, in the order of the season."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from newsletter.constellation.model import Event, EventKind
 
@@ -33,8 +32,9 @@ class Star:
         )
 
 
-def stars(events: Sequence[Event], now: datetime) -> list[Star]:
-    """Place the events: left to right by when they start, up and down by their name, so that each keeps its place."""
+def stars(events: Sequence[Event], ahead: Collection[str]) -> list[Star]:
+    """Place the events, of which some lie `ahead` (their slugs): left to right by when they start, up and down by their
+    name, so that each keeps its place."""
     if not events:
         return []
     starts = [event.starts.timestamp() for event in events]
@@ -49,7 +49,7 @@ def stars(events: Sequence[Event], now: datetime) -> list[Star]:
                 y=round(_MARGIN + _height(event.slug, position) * (HEIGHT - 2 * _MARGIN)),
                 size=_SIZES[event.kind],
                 kind=event.kind,
-                is_ahead=event.ends.astimezone(UTC) > now,
+                is_ahead=event.slug in ahead,
             )
         )
     return placed

@@ -18,7 +18,7 @@ from newsletter.tables import campaign, event
 from newsletter.web import forms
 from newsletter.web.look import Look
 from newsletter.web.preferences import pause_end, pausing, zone
-from newsletter.web.site import Site, holder, visitor, voice_of
+from newsletter.web.site import Site, visitor, voice_of
 from subscribers import names, preferences
 from subscribers.audience import Rhythm
 from subscribers.links import Opened, Purpose
@@ -31,8 +31,8 @@ async def show(site: Site, request: Request) -> Response:
     """The page with the button, for /unsubscribe and for a person who opens the header's link; it changes nothing."""
     token = request.path_params["token"]
     opened = _open(site, token)
-    async with site.read() as (connection, look):
-        person = await holder(connection, opened.subscriber_id)
+    async with site.database.read() as connection:
+        person, look = await site.holder(connection, opened.subscriber_id)
         if person.status == "left":
             return site.show("left", look, voice_of(person, look), person=person)
         about = await _about(connection, opened, look)
@@ -57,8 +57,7 @@ async def act(site: Site, request: Request) -> Response:
     form = await forms.read(request)
     now, ip = site.clock(), visitor(request)
     async with site.database.briefly() as connection:
-        look = await site.looks.current(connection)
-        person = await holder(connection, opened.subscriber_id)
+        person, look = await site.holder(connection, opened.subscriber_id)
         match form.text("instead"):
             case "":
                 reason = names.clean(form.text("reason"))

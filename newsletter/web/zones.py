@@ -26,6 +26,7 @@ Group = tuple[str, list[tuple[str, str]]]
 """A continent, and each of its zones: the zone's name and the place to show for it."""
 
 
+@lru_cache(maxsize=2048)  # the series' own is on each page
 def place(zone: str, where: Locale) -> str:
     """The place a zone is named after: `America/Argentina/Buenos_Aires` is Buenos Aires, `Europe/Vienna` Wien."""
     if zone == "UTC":

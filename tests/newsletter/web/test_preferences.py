@@ -64,6 +64,31 @@ async def test_every_change_leaves_evidence_and_no_change_leaves_none(client, de
     assert steps == [(action, *person) for action in actions]
 
 
+async def test_what_one_person_chose_is_on_nobody_elses_page_however_often_pages_are_written(client, member) -> None:
+    ana = await member(first_name="Ana", lang="de")
+    bo = await member("bo@example.org", first_name="Bo", lang="de")
+    clara = await member("clara@example.org", first_name="Clara", lang="fr")
+    await save(client, ana, "choices", scope="some", events=["closing"])
+    await save(client, ana, "rhythm", rhythm="weekly")
+    await save(client, ana, "details", timezone="Europe/Paris")
+    wrong = await save(client, bo, "pause", until="2020-01-01")
+    assert "Bitte wählen Sie einen Tag" in wrong.text
+    for _ in range(2):
+        of_ana, of_bo, of_clara = [
+            (await client.get(f"/preferences/{who.preferences}")).text for who in (ana, bo, clara)
+        ]
+        assert 'value="weekly" checked' in of_ana
+        assert 'value="Europe/Paris" selected' in of_ana
+        assert 'value="opening" checked' not in of_ana
+        for other in (of_bo, of_clara):
+            assert 'value="each" checked' in other
+            assert 'value="Europe/Paris" selected' not in other
+            assert 'value="opening" checked' in other
+            assert 'value="Ana"' not in other
+        assert "Bitte wählen Sie einen Tag" not in of_bo
+        assert ("Wie oft" in of_ana, "Wie oft" in of_bo, "Wie oft" in of_clara) == (True, True, False)
+
+
 async def test_name_and_time_zone_are_kept(client, desk, member) -> None:
     ana = await member()
     page = await save(client, ana, "details", first_name="  Ána\u202e ", timezone="Europe/Paris")

@@ -8,8 +8,9 @@ import sys
 from datetime import timedelta
 from pathlib import Path
 
+import psycopg
 from sqlalchemy import event as events
-from sqlalchemy import select
+from sqlalchemy import make_url, select
 
 from newsletter import database as databases
 from newsletter import feedback
@@ -19,8 +20,10 @@ from tests.conftest import make_settings
 from tests.newsletter import test_feedback_orders as orders
 from webhooks.events import BounceClass, Kind
 
-template, folder = map(Path, sys.argv[1:])
-settings = make_settings("sqlite:///unused.sqlite3")
+TEMPLATE, URL = sys.argv[1:]
+"""The migrated database to begin from each time – a file, or a name – and where its copy is to be."""
+
+settings = make_settings(URL)
 links = parts.links(settings)
 applier = feedback.Applier(links, settings.bounces)
 now = orders.JOINED + timedelta(days=90)
@@ -34,8 +37,7 @@ TOLD = [
 
 
 # One for all processes: it opens nothing before its first use, and knows its statements from the first round on.
-FILE = folder / "newsletter.sqlite3"
-database = databases.connect(f"sqlite:///{FILE}")
+database = databases.connect(URL)
 
 
 async def die_at(step: int) -> None:
@@ -85,9 +87,32 @@ def is_killed(step: int) -> bool:
 
 def fresh() -> None:
     """A database in which nothing has happened yet."""
-    for file in folder.glob("newsletter.sqlite3*"):
-        file.unlink()
-    shutil.copy(template, FILE)
+    url = make_url(URL)
+    assert url.database is not None
+    if url.get_backend_name() == "sqlite":
+        file = Path(url.database)
+        for old in file.parent.glob(f"{file.name}*"):
+            old.unlink()
+        shutil.copy(TEMPLATE, file)
+        return
+    with psycopg.connect(_server(), autocommit=True) as connection:
+        connection.execute(f'DROP DATABASE IF EXISTS "{url.database}" WITH (FORCE)'.encode())
+        connection.execute(f'CREATE DATABASE "{url.database}" TEMPLATE "{TEMPLATE}" STRATEGY FILE_COPY'.encode())
+
+
+def bury() -> None:
+    """Wait until PostgreSQL, too, has noticed that the child is dead; until then it keeps its locks."""
+    url = make_url(URL)
+    if url.get_backend_name() == "sqlite":
+        return
+    with psycopg.connect(_server(), autocommit=True) as connection:
+        connection.execute(
+            "SELECT pg_terminate_backend(pid, 30000) FROM pg_stat_activity WHERE datname = %s", [url.database]
+        )
+
+
+def _server() -> str:
+    return make_url(URL).set(database="postgres").render_as_string(hide_password=False)
 
 
 def main() -> None:
@@ -97,6 +122,7 @@ def main() -> None:
     while died:
         fresh()
         died = is_killed(step)
+        bury()
         found.append(asyncio.run(begin_again()))
         step += died
     assert all(one == found[-1] for one in found)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from hypothesis import HealthCheck, given
@@ -124,14 +125,20 @@ def test_reports_reordered_repeated_and_in_other_batches_change_nothing(
 
 
 @pytest.mark.faults
+@pytest.mark.parametrize("engine", ["sqlite", "postgresql"])
 def test_a_process_killed_between_any_two_steps_of_applying_loses_nothing_and_does_nothing_twice(
-    sqlite_template: Path, tmp_path: Path
+    engine: str, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
+    if engine == "sqlite":
+        begin, url = str(request.getfixturevalue("sqlite_template")), f"sqlite:///{tmp_path}/newsletter.sqlite3"
+    else:
+        begin = request.getfixturevalue("postgres_template")
+        url = request.getfixturevalue("postgres").replace("/postgres?", f"/killed_{uuid4().hex}?")
     done = subprocess.run(
-        [sys.executable, "-m", "tests.newsletter.killed_while_applying", str(sqlite_template), str(tmp_path)],
+        [sys.executable, "-m", "tests.newsletter.killed_while_applying", begin, url],
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=300,
     )
     assert done.returncode == 0, done.stderr
     assert int(done.stdout.split()[-1]) > 10, "it was killed at each of many steps"

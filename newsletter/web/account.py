@@ -18,10 +18,10 @@ from newsletter.campaigns.dossier import Dossier
 from newsletter.delivery import transactional
 from newsletter.web import account_words, forms, languages
 from newsletter.web import entry as entries
-from newsletter.web.entry import Entry
+from newsletter.web.entry import Entry, Errors
 from newsletter.web.site import Site, holder, visitor, voice_of
 from subscribers import addresses, erasure, moving, names, preferences
-from subscribers.addresses import Address, AddressError
+from subscribers.addresses import Address
 from subscribers.links import ACCOUNT_WITHIN, LinkInvalid, Opened, Purpose
 from subscribers.preferences import Preferences
 
@@ -35,8 +35,10 @@ async def show(site: Site, request: Request) -> Response:
     return await _page(site, _open(site, token), token, saved=saved if saved in _PARTS else "")
 
 
-async def _page(site: Site, opened: Opened, token: str, *, saved: str = "", wrong: str | None = None) -> Response:
-    """`wrong` is what was typed as a new address and is none."""
+async def _page(
+    site: Site, opened: Opened, token: str, *, saved: str = "", email: str = "", errors: Errors | None = None
+) -> Response:
+    """`email` is what was typed as a new address, `errors` what is wrong with it."""
     async with site.read() as (connection, look):
         kept = await _kept(connection, opened)
         voice = catalogues.voice(kept.person.locale, look.language)
@@ -45,11 +47,11 @@ async def _page(site: Site, opened: Opened, token: str, *, saved: str = "", wron
             "account",
             look,
             voice,
-            status=200 if wrong is None else 422,
+            status=422 if errors else 200,
             token=token,
             saved=saved,
-            email=wrong or "",
-            errors={} if wrong is None else entries.errors(Entry(email=wrong), look, voice),
+            email=email,
+            errors=errors or {},
             good_until=(opened.issued_at + ACCOUNT_WITHIN).astimezone(zone),
             person=kept.person,
             facts=account_words.facts(kept.person, kept.answers, look, voice),
@@ -76,15 +78,13 @@ async def save(site: Site, request: Request) -> Response:
     part = form.text("part")
     if part not in _PARTS:
         raise HTTPException(400, "This form is not one of the page's own.")
-    if part == "address":
-        try:
-            address = addresses.parse(form.text("email"))
-        except AddressError:
-            return await _page(site, opened, token, wrong=form.text("email"))
+    email = form.text("email")
+    if part == "address" and (errors := await _of_address(site, opened, email)):
+        return await _page(site, opened, token, email=email, errors=errors)
     async with site.database.briefly() as connection:
         await _holder(connection, opened)
         if part == "address":
-            await _move(site, connection, opened.subscriber_id, address, visitor(request))
+            await _move(site, connection, opened.subscriber_id, addresses.parse(email), visitor(request))
         else:
             await preferences.settle(
                 connection,
@@ -95,6 +95,14 @@ async def save(site: Site, request: Request) -> Response:
                 now=site.clock(),
             )
     return site.redirect(f"/account/{token}?saved={part}#saved")
+
+
+async def _of_address(site: Site, opened: Opened, email: str) -> Errors:
+    """What is wrong with a new address, in the words of the form that one joins by."""
+    async with site.read() as (connection, look):
+        voice = voice_of(await _holder(connection, opened), look)
+    wrong = entries.errors(Entry(email=email), look, voice)
+    return wrong or await entries.of_mail(site.mail_domains, email, site.settings.joining, voice, site.clock())
 
 
 async def _move(site: Site, connection: AsyncConnection, number: int, address: Address, ip: str) -> None:

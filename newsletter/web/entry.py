@@ -1,12 +1,15 @@
 """What was typed into the form, and what is not right in it yet, told beside each field in the visitor's language."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from newsletter.catalogues import Voice
+from newsletter.settings import Joining
 from newsletter.suggest import nearest
-from newsletter.web import zones
+from newsletter.web import mail_domains, zones
 from newsletter.web.forms import Form
 from newsletter.web.look import Look
+from newsletter.web.mail_domains import MailDomains
 from subscribers import addresses, audience, names
 from subscribers.addresses import AddressError
 
@@ -69,6 +72,12 @@ def errors(entry: Entry, look: Look, voice: Voice) -> Errors:
     if not entry.everything:
         found |= _of_topics(entry.topics, look, voice)
     return found
+
+
+async def of_mail(domains: MailDomains, email: str, joining: Joining, voice: Voice, now: datetime) -> Errors:
+    """Why an address, which is one, is not asked to confirm; empty where it is."""
+    text = await mail_domains.refusal(domains, addresses.parse(email), joining, voice, now)
+    return {"email": text} if text else {}
 
 
 def _of_address(address: str, voice: Voice) -> str:

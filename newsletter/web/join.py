@@ -7,8 +7,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from newsletter import catalogues
-from newsletter.catalogues import N_, Voice
-from newsletter.web import agreement, fields, forms, languages, mail_domains, once_more, proof, reception, security
+from newsletter.catalogues import N_
+from newsletter.web import agreement, fields, forms, languages, once_more, proof, reception, security
 from newsletter.web import entry as entries
 from newsletter.web.entry import Entry, Errors
 from newsletter.web.forms import Form
@@ -52,7 +52,8 @@ async def join(site: Site, request: Request) -> Response:
         locale = languages.wanted(request, look, named)
         errors = entries.errors(entry, look, catalogues.voice(locale))
         if look.constellation is not None and not errors:
-            errors = await _of_mail(site, entry, catalogues.voice(locale))
+            voice, joining = catalogues.voice(locale), site.settings.joining
+            errors = await entries.of_mail(site.mail_domains, entry.email, joining, voice, site.clock())
         if look.constellation is None or errors:
             return _refused(site, look, locale, entry, errors, is_json=form.is_json)
     shown = site.proofs.read(form.text(proof.FIELD), now=site.clock())
@@ -63,13 +64,6 @@ async def join(site: Site, request: Request) -> Response:
         if not await reception.let_in(site, wanted, ip=wanted.ip, shown=shown):
             return once_more.ask(site, look, locale, form, proof.Nothing())
     return _answer(site, f"?lang={locale}" if named else "", is_json=form.is_json)
-
-
-async def _of_mail(site: Site, entry: Entry, voice: Voice) -> Errors:
-    """Whether the address, which is one, may be asked to confirm."""
-    address = addresses.parse(entry.email)
-    text = await mail_domains.refusal(site.mail_domains, address, site.settings.joining, voice, site.clock())
-    return {"email": text} if text else {}
 
 
 def _answer(site: Site, query: str, *, is_json: bool) -> Response:

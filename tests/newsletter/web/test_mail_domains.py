@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 
 from newsletter.web.mail_domains import MailDomains
+from subscribers.links import Purpose
 from tests.conftest import make_settings
 from tests.servers import dns_server
 
@@ -84,3 +85,41 @@ async def test_the_form_says_so_beside_the_address(serve, database_url, loaded, 
         assert await desk.person(address) is None
     else:
         assert answer.status_code == 202
+
+
+@pytest.mark.parametrize(
+    ("address", "told"),
+    [
+        ("ana@nowhere.net", "No mail can be sent to nowhere.net."),
+        ("Postmaster+x@mail.net", "not one person"),
+        ("ana@x.throwaway.net", "Addresses at x.throwaway.net are not taken here."),
+        ("ana@mail.net", ""),
+    ],
+)
+async def test_a_change_of_address_says_the_same(serve, database_url, desk, member, address: str, told: str) -> None:
+    ana = await member()
+    link = f"/account/{desk.link(Purpose.ACCOUNT, ana.id)}"
+    before = await desk.mails()
+    with dns_server(RECORDS) as port:
+        own = {"check_domains": True, "name_server": f"127.0.0.1:{port}", "refused_domains": ["throwaway.net"]}
+        visitor = await serve(make_settings(database_url, joining=own))
+        answer = await visitor.post(link, data={"part": "address", "email": address})
+    asked = (ana.id, "move")
+    if told:
+        assert answer.status_code == 422
+        assert told in answer.text
+        assert f'value="{address}"' in answer.text
+        assert await desk.mails() == before
+    else:
+        assert answer.status_code == 303
+        assert await desk.mails() == [*before, asked]
+
+
+async def test_a_name_server_that_is_down_holds_up_no_change_of_address(serve, database_url, desk, member) -> None:
+    ana = await member()
+    own = {"check_domains": True, "name_server": "127.0.0.1:1"}
+    visitor = await serve(make_settings(database_url, joining=own))
+    link = f"/account/{desk.link(Purpose.ACCOUNT, ana.id)}"
+    answer = await visitor.post(link, data={"part": "address", "email": "ana@nowhere.net"})
+    assert answer.status_code == 303
+    assert (ana.id, "move") in await desk.mails()

@@ -1,5 +1,6 @@
 """What `newsletter subscribers import` does and says."""
 
+import textwrap
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -126,9 +127,9 @@ def tell(report: Report, rejects: Path) -> None:
     counts = report.counts
     how = f"sheet “{report.sheet}”" if report.sheet else f"{report.delimiter}-separated"
     edge.say(f"{report.file}: {report.encoding}, {how}, layout {report.layout}.")
-    edge.say("Read: " + ", ".join(f"{column} as {field}" for column, field in report.columns.items()) + ".")
+    _list("Read", [f"{column} as {field}" for column, field in report.columns.items()])
     if report.ignored:
-        edge.say(f"Left out: {', '.join(report.ignored)}.")
+        _list("Left out", report.ignored)
     rows: list[tuple[str, str]] = [
         ("new, consent proven: active", f"{counts.active:,}"),
         ("new, no proof: pending, not mailed", f"{counts.pending:,}"),
@@ -150,3 +151,7 @@ def tell(report: Report, rejects: Path) -> None:
         edge.say(f"Every refused row, with its number and the reason, is in {rejects}.")
     if report.dry_run:
         edge.say("This was a dry run: nothing was changed.")
+
+
+def _list(what: str, names: Sequence[str]) -> None:
+    edge.say(textwrap.fill(f"{what}: {', '.join(names)}.", 80, break_on_hyphens=False, subsequent_indent="  "))

@@ -11,7 +11,7 @@ import typer
 from newsletter.campaigns import digests, holding
 from newsletter.campaigns.holding import Held
 from newsletter.cli import edge, grouping, skyline
-from newsletter.constellation import outlook, planning, store
+from newsletter.constellation import outlook, planning, schedule, store
 from newsletter.constellation.model import Event
 from newsletter.constellation.outlook import Prospect
 from newsletter.constellation.schedule import DueMail, PlanState
@@ -32,7 +32,8 @@ def plan(
     """Show which mail fires when, by the constellation's clock, and for how many, below a picture of the season.
 
     A mail that is `local` arrives at that hour of each reader's own clock. People are those it went to, or those who
-    would get it as things stand.
+    would get it as things stand. Seen from a moment to come, what is due long before it goes out "by then"; what is
+    "too late" already is skipped.
 
     Example: newsletter plan --at 2021-02-03T09:00
     """
@@ -87,14 +88,14 @@ def _table(seen: _Seen) -> None:
     ]
     heads = ["due", "event", "mail", "people", "state"]
     widths = [max(len(cell) for cell in column) for column in zip(heads, *rows, strict=True)]
-    room = max(12, edge.columns() - sum(widths) + widths[1] - _BETWEEN * (len(heads) - 1))
+    room = max(12, edge.columns() - sum(widths) + widths[1] - _BETWEEN * (len(heads) - 1) - _EDGES)
     folded = [(due, textwrap.fill(slug, room), *others) for due, slug, *others in rows]
     edge.table(heads, folded, numbers=["people"], whole=[head for head in heads if head != "event"])
     local = "; * by each reader's own" if any(p.mail.is_local for p in seen.prospects) else ""
     edge.say(f"By the clock of {seen.zone.key}{local}.")
 
 
-_WIDTH, _BETWEEN = 80, 3
+_WIDTH, _BETWEEN, _EDGES = 80, 3, 2
 
 
 def _moment(text: str) -> datetime:
@@ -125,8 +126,13 @@ def _state(prospect: Prospect, seen: _Seen) -> str:
         return prospect.mail.state.value
     if seen.holding(prospect.mail) is not None:
         return "held"
-    wait = prospect.mail.due_at - seen.moment
-    return f"in {_span(wait)}" if wait > timedelta() else "due"
+    mail = prospect.mail
+    wait = mail.due_at - seen.moment
+    if wait > timedelta():
+        return f"in {_span(wait)}"
+    if planning.useless_from(mail.event, mail.kind, mail.due_at, schedule.GRACE) > seen.moment:
+        return "due"
+    return "by then" if mail.due_at > edge.now() else "too late"
 
 
 def _span(wait: timedelta) -> str:

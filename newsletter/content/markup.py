@@ -14,6 +14,8 @@ _JINJA = re.compile(r"\{#.*?#\}|\{%.*?%\}|\{\{.*?\}\}", re.DOTALL)
 _MASKED = re.compile(r"<!--.*?-->|(?<=<mj-style>).*?(?=</mj-style>)", re.DOTALL)
 _TAG = re.compile(r"""<(?P<closing>/?)(?P<name>[A-Za-z][\w:-]*)(?P<attributes>(?:"[^"]*"|'[^']*'|[^"'>])*)>""")
 _ATTRIBUTE = re.compile(r"""([^\s=/"'<>]+)(?:\s*=\s*(?:"[^"]*"|'[^']*'|[^\s"'>]*))?""")
+_QUOTED = re.compile(r"""(["'])(.*?)\1""", re.DOTALL)
+_BARE = re.compile(r"""([^\s=/"'<>]+)\s*=(?!\s*["'])""")
 _VOID = frozenset({"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "wbr"})
 _ANY = frozenset().union(*ATTRIBUTES.values())
 
@@ -49,6 +51,7 @@ class _Reading:
 
     def open(self, tag: re.Match[str]) -> None:
         name = tag["name"]
+        self._check_quotes(tag["attributes"], tag.start("attributes"))
         if name == "mjml" or name.startswith("mj-"):
             self._check_tag(name, tag.start())
             self._check_attributes(name, tag["attributes"], tag.start("attributes"))
@@ -88,6 +91,11 @@ class _Reading:
             if known is not None and attribute[1] not in known:
                 told = hint(attribute[1], known) if known else "; it takes none"
                 self.fault(start + attribute.start(), f"<{name}> has no attribute {attribute[1]}{told}")
+
+    def _check_quotes(self, text: str, start: int) -> None:
+        """MRML cannot read a value without quotes, and does not say where."""
+        for bare in _BARE.finditer(_QUOTED.sub(lambda found: f'"{_blank(found)[2:]}"', text)):
+            self.fault(start + bare.start(), f'the value of {bare[1]} needs quotes: {bare[1]}="…"')
 
     def _attributes_of(self, name: str) -> frozenset[str] | None:
         if name in {"mj-all", "mj-class"}:

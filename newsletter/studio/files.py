@@ -26,4 +26,14 @@ def _files(settings: Settings, campaign: Campaign) -> Iterator[Path]:
         if folder is not None:
             yield from sorted((folder / "mail").glob("*/*"))
     if campaign.source:
-        yield from sorted(Path(campaign.source).parent.glob("*"))  # translations and pictures lie beside it
+        yield from sorted(_beside(Path(campaign.source)))
+
+
+def _beside(source: Path) -> Iterator[Path]:
+    """The file, its translations, and pictures, in folders too; not the database, which may lie there and changes."""
+    kinds = {source.suffix.lower(), *_PICTURES}
+    for pattern in ("*", "*/*"):
+        yield from (file for file in source.parent.glob(pattern) if file.suffix.lower() in kinds)
+
+
+_PICTURES = (".gif", ".jpeg", ".jpg", ".png", ".webp")

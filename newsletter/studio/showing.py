@@ -9,7 +9,7 @@ from pathlib import Path
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from newsletter.campaigns import lifecycle, media, store, writing
+from newsletter.campaigns import media, store, writing
 from newsletter.campaigns.preflight import gathering, running
 from newsletter.campaigns.preflight.findings import Finding, merged
 from newsletter.campaigns.preflight.gathering import Readers
@@ -38,11 +38,12 @@ class Choice:
 class Seen:
     """What there is to show. `mail` is None where `faults` say why; `pictures` are those that no database has yet.
 
-    `is_newer` says that the Markdown file has changed since the draft was written.
+    `readers` are who they are, in words, and how many. `is_newer` says that the Markdown file has changed since the
+    draft was written.
     """
 
     campaign: Campaign
-    readers: tuple[Readers, ...]
+    readers: tuple[tuple[str, int], ...]
     mail: Mail | None
     findings: tuple[Finding, ...]
     faults: tuple[str, ...]
@@ -57,14 +58,14 @@ async def look(
     drafted = await store.find(connection, slug)
     try:
         campaign, pictures = await _as_written(connection, settings, drafted)
-        stated = await lifecycle.facts(connection, settings, campaign)
-        who = await gathering.readers(connection, await lifecycle.readers(connection, campaign, now))
+        gathered = await running.gather(connection, settings, paper, campaign, now)
     except (NewsletterError, SubscribersError) as fault:
         return Seen(drafted, (), None, (), tuple(str(fault).splitlines()), {}, is_newer=False)
-    shown = tuple(who) or (gathering.SOMEBODY,)
+    stated, who = gathered.facts, gathered.readers or (gathering.SOMEBODY,)
+    shown = tuple((gathering.label(one, stated), one.people) for one in who)
     is_newer = campaign.letters != drafted.letters
     try:
-        reader = await _reader(connection, shown, choice)
+        reader = await _reader(connection, who, choice)
         (mail,) = gathering.mails(paper, campaign, stated, [reader], now)
     except (NewsletterError, SubscribersError) as fault:
         return Seen(drafted, shown, None, (), tuple(str(fault).splitlines()), pictures, is_newer=is_newer)

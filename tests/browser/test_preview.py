@@ -145,6 +145,14 @@ def test_it_follows_the_file_and_says_what_is_wrong_with_it(page: Page, desk: tu
     expect(mail_of(page).get_by_text("Mira is nine.")).to_be_visible()
 
 
+def test_on_a_phone_the_preview_fits(desk: tuple[str, Path], visit: Any) -> None:
+    narrow: Page = visit().new_page()
+    narrow.set_viewport_size({"width": 360, "height": 780})
+    for view in ("phone", "desktop", "text", "headers", "checks"):
+        narrow.goto(f"{desk[0]}?view={view}")
+        assert narrow.evaluate("document.documentElement.scrollWidth <= innerWidth"), view
+
+
 def test_a_person_who_is_not_there_is_said(page: Page) -> None:
     page.get_by_label("or a person").fill("nobody@example.org")
     page.get_by_role("button", name="Show").click()

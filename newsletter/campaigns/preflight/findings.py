@@ -22,6 +22,7 @@ class Rule(StrEnum):
     SIZE = "size"
     SUBJECT_LENGTH = "subject-length"
     PREHEADER = "preheader"
+    PLACEHOLDER = "placeholder"
     LINK_EMPTY = "link-empty"
     LINK_RELATIVE = "link-relative"
     LINK_HTTP = "link-http"

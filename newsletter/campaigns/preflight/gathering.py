@@ -96,7 +96,7 @@ def mails(paper: Stationery, of: Campaign, stated: Facts, who: list[Readers], no
         known.add(skeleton)
         values = mailing.values(reader)
         yield Mail(
-            reader=_label(reader, stated),
+            reader=label(reader, stated),
             people=reader.people,
             language=language(of.kind, stated, reader, paper),
             kind=of.kind,
@@ -107,7 +107,7 @@ def mails(paper: Stationery, of: Campaign, stated: Facts, who: list[Readers], no
         )
 
 
-def _label(reader: Readers, stated: Facts) -> str:
+def label(reader: Readers, stated: Facts) -> str:
     """Who they are; of a digest also the events that they read of, where those are not all."""
     theirs = [item.event.slug for place, item in enumerate(stated.items) if reader.items & 1 << place]
     of = f"of {' and '.join(theirs)} only" if len(theirs) < len(stated.items) else ""

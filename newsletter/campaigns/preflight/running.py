@@ -14,6 +14,7 @@ from newsletter.campaigns.preflight import (
     dates,
     duties,
     gathering,
+    leftovers,
     links,
     reaching,
     seeing,
@@ -33,7 +34,16 @@ from newsletter.delivery.composer import Stationery
 from newsletter.dkim.keys import Key
 from newsletter.settings import Settings
 
-CHECKS = (weight.check, subject.check, duties.check, links.check, seeing.check, dates.check, calendar.check)
+CHECKS = (
+    weight.check,
+    subject.check,
+    leftovers.check,
+    duties.check,
+    links.check,
+    seeing.check,
+    dates.check,
+    calendar.check,
+)
 """Those that need nothing but the mail."""
 
 

@@ -2,6 +2,7 @@
 
 import json
 import re
+import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -39,3 +40,21 @@ def test_no_row_is_torn_at_80_columns(season: Callable[..., Any]) -> None:
     table = [line.strip() for line in lines]
     assert any(line and LONG.endswith(f"-{line}") for line in table), "a slug goes on after a hyphen"
     assert "By the clock of America/Argentina/ComodRivadavia; * by each reader's own." in lines
+
+
+def test_a_mail_is_called_due_only_while_it_may_still_go(season: Callable[..., Any], tmp_path: Path) -> None:
+    def state(at: str) -> str:
+        (line,) = [
+            line for line in season("plan", "--at", at).out.splitlines() if "opening" in line and "invit" in line
+        ]
+        return " ".join(line.split()[-2:])
+
+    with sqlite3.connect(tmp_path / "newsletter.sqlite3") as database:
+        database.execute("UPDATE plan SET state = 'planned'")  # as when nothing has run since they were due
+    assert state("2021-03-01T09:00") == "too late"
+    file = tmp_path / "constellation.toml"
+    file.write_text(file.read_text(encoding="utf-8").replace("2021-", "2121-"), encoding="utf-8")
+    assert season("constellation", "load", "--yes", "constellation.toml").code == 0
+    assert state("2121-01-20T08:00") == "1 hour"
+    assert state("2121-01-20T10:00").endswith("due")
+    assert state("2121-03-01T09:00") == "by then"

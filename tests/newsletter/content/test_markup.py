@@ -13,6 +13,11 @@ from newsletter.content import markup
         ("<mj-text colour='red'></mj-text>", "1:10: <mj-text> has no attribute colour; did you mean color?"),
         ("<mj-text\n  {{ x }}\n  colour='{{ y }}'></mj-text>", "3:3: <mj-text> has no attribute colour"),
         ('<mj-image border-top="1px" src="x" />', "1:11: <mj-image> has no attribute border-top"),
+        (
+            "<mj-text><p class='a'>\n<a title='x' href={{ x }}>y</a></p></mj-text>",
+            '2:14: the value of href needs quotes: href="…"',
+        ),
+        ("<mj-text align=left></mj-text>", '1:10: the value of align needs quotes: align="…"'),
         ("<mj-title lang='en'></mj-title>", "1:11: <mj-title> has no attribute lang; it takes none"),
         ("<mj-section><mj-column></mj-section>", "1:13: <mj-column> is not closed before </mj-section>"),
         ("<mj-section>\n<mj-column></mj-column>", "1:1: <mj-section> is never closed in this file"),
@@ -32,6 +37,7 @@ def test_what_mrml_would_drop_is_said_with_line_and_column(source: str, fault: s
     "source",
     [
         "<mj-text {% if x > 1 %}color='red'{% endif %} align='{{ \"a\" if b < c }}'>a<br>b &amp; c</mj-text>",
+        "<mj-text><a title='a=b' href = \"{{ x }}\" download>b</a></mj-text>",
         "<mj-style>p > a { color: red } h<1</mj-style>",
         "<!-- <mj-buton> --><mj-raw><meta name='x'></mj-raw>",
         "<mj-attributes><mj-all color='red' /><mj-class name='x' padding='0' /></mj-attributes>",

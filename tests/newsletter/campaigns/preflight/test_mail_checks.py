@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from newsletter.campaigns.preflight import duties, links, running, seeing, subject, weight
+from newsletter.campaigns.preflight import duties, leftovers, links, running, seeing, subject, weight
 from newsletter.campaigns.preflight.findings import Severity, merged
 from newsletter.content import samples
 from newsletter.content.letters import Letter
@@ -46,6 +46,21 @@ def test_a_mail_without_a_fault_has_none(mail: MakeMail, found: Found) -> None:
 def test_links_lead_somewhere_and_to_this_event(mail: MakeMail, found: Found, html: str, said: list[str]) -> None:
     lines = found(links.check(mail(html, about={"upcoming": ()})))
     assert [line.startswith(start) for line, start in zip(lines, said, strict=True)] == [True] * len(said), lines
+
+
+@pytest.mark.parametrize(
+    ("words", "left"),
+    [
+        ("Hello {{ person.first_name }}!", "{{ person.first_name }}"),
+        ("Hello *|FNAME|*!", "*|FNAME|*"),
+        ("{% if event.rsvp %}Come!", "{% if event.rsvp %}"),
+        ("A {brace} and {{ one alone, * | *", ""),
+    ],
+)
+def test_what_nothing_fills_in_is_an_error(mail: MakeMail, found: Found, words: str, left: str) -> None:
+    said = [f"error placeholder: “{left}” stands in the mail as it is: nothing fills it in"] if left else []
+    assert found(leftovers.check(mail(f"<p>{words}</p>"))) == said
+    assert found(leftovers.check(mail("<p>Come.</p>", subject=words))) == said
 
 
 def test_a_mail_that_lists_other_events_may_link_to_them(mail: MakeMail, found: Found) -> None:

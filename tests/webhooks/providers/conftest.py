@@ -49,6 +49,24 @@ TIME_IS_NOT_SIGNED = BODY_IS_NOT_SIGNED - {"mailgun"} | {"forwardemail", "mailer
 """A report of theirs that is posted again is known by its id alone."""
 
 ONE_EVENT_A_REPORT = {"forwardemail", "mailersend", "mailgun", "postal", "postmark", "resend", "ses"}
+KINDS_STAND_IN = {
+    "azure": "eventType",
+    "brevo": "event",
+    "generic": "type",
+    "mailersend": "type",
+    "mailgun": "event",
+    "mailjet": "event",
+    "mailtrap": "event",
+    "mandrill": "event",
+    "postal": "event",
+    "postmark": "RecordType",
+    "resend": "type",
+    "sendgrid": "event",
+    "ses": "notificationType",
+    "sparkpost": "type",
+}
+"""What names the kind of an event. Forward Email tells of bounces alone, and names none."""
+
 ONLY_THEY_SIGN = {"postal", "sendgrid", "ses"}
 
 
@@ -74,6 +92,12 @@ def batching(request: pytest.FixtureRequest) -> Party:
 def sharing(request: pytest.FixtureRequest) -> Party:
     """Every provider whose key we have, and so can sign by."""
     return request.getfixturevalue(request.param)
+
+
+@pytest.fixture(params=sorted(PROVIDERS.keys() - {"forwardemail"}))
+def naming(request: pytest.FixtureRequest) -> tuple[Party, str]:
+    """Every provider that names the kinds of its events, and where."""
+    return request.getfixturevalue(request.param), KINDS_STAND_IN[request.param]
 
 
 @pytest.fixture(params=sorted(PROVIDERS))

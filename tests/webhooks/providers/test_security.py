@@ -1,6 +1,7 @@
 """The cases that every provider's reports are held against, whoever adds the next provider."""
 
 import contextlib
+import re
 from datetime import timedelta
 
 import pytest
@@ -94,6 +95,14 @@ def test_a_signed_body_of_another_shape_is_refused_or_empty_but_never_crashes(pa
     posted = party.post(body, now)
     with contextlib.suppress(WebhookError):
         assert all(event.kind == "other" for event in receive(party, posted, now))
+
+
+def test_a_kind_of_event_that_nobody_knows_yet_is_noted_and_nothing_follows(naming, now):
+    party, place = naming
+    body = re.sub(rf'"{place}": "[^"]+"'.encode(), f'"{place}": "quite_new"'.encode(), party.body)
+    events = receive(party, party.post(body, now), now)
+    assert len(events) == len(receive(party, party.post(party.body, now), now))
+    assert {(event.kind, event.bounce) for event in events} == {("other", None)}
 
 
 def test_a_batch_over_the_cap_is_refused(batching, now):

@@ -241,6 +241,7 @@ RULES: tuple[tuple[Reason, str], ...] = (
     (
         Reason.NO_SUCH_USER,
         """
+        invalid final delivery userid |
         addressee unknown | not our user | 5.1.0 … address rejected | 5.4.1 … recipient addresses rejected |
         5.4.1 … recipient address rejected: access denied | unknown user | unknown or illegal | unknown or invalid |
         unknown local | unknown recipient | unknown address | unknown mailbox | unknown email | unknown e-mail |
@@ -307,7 +308,8 @@ GENERAL: tuple[tuple[Reason, str], ...] = (
         """
         expired | retry timeout exceeded | retry time not reached | queue too long | been in the queue |
         too long in queue | message timed out | could not be delivered for | undeliverable for | undeliverable after |
-        not be delivered within | failing for a long time | giving up | given up | gave up | retried … times |
+        not be delivered within | not been collected | delivery failed … attempts |
+        failing for a long time | giving up | given up | gave up | retried … times |
         time limit | time-out exceeded | multiple attempts | abgelaufen | expirado | caducado | scaduto |
         zeitüberschreitung | délai … expiré | délai dépassé | upłynął | истёк | истек | 超时 | 逾时 | タイムアウト
         """,
@@ -315,7 +317,7 @@ GENERAL: tuple[tuple[Reason, str], ...] = (
     (
         Reason.NETWORK,
         """
-        domain is not reachable | not reachable |
+        domain is not reachable | not reachable | connection to … failed | could not find a gateway |
         connection reset | connection lost | lost connection | connection dropped | connection closed |
         connection failed | connection error | network error | no route to host | host not reachable |
         unable to connect | cannot connect | unable to contact | wasn't able to establish an smtp connection |
@@ -338,7 +340,7 @@ GENERAL: tuple[tuple[Reason, str], ...] = (
         server is busy | too busy | mail loop | mail forwarding loop | loops back | routing loop | loop detected |
         too many hops | hop count | hops exceeded | configuration error | misconfigur | command not recognized |
         command unrecognized | syntax error | bad sequence | protocol error | unable to deliver | mailer error |
-        child process | pipe to | procmail | maildrop | input/output error | cannot open | can't create |
+        command died | child process | pipe to | procmail | maildrop | input/output error | cannot open | can't create |
         unable to create | aliasing | smtputf8 | internationalized | not support | directory … unavailable |
         directory service | local configuration |
         временно | ошибка сервера | 系统繁忙 | 稍后 | システムエラー | 一時的

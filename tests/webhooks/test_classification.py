@@ -156,6 +156,12 @@ REPLIES = [
     ("", "User mailbox exceeds allowed size: a@b.example", SOFT, Reason.MAILBOX_FULL),
     ("5.0.0", "550 BAD_RECIPIENT - see http://www.b.example/undelivered?r=BAD_RECIPIENT", HARD, Reason.NO_SUCH_USER),
     ("", "all hosts have been failing for a long time", SOFT, Reason.EXPIRED),
+    ("", "Invalid final delivery userid: x@b.example", HARD, Reason.NO_SUCH_USER),
+    ("", "Delivery failed 20 attempts: x@b.example", SOFT, Reason.EXPIRED),
+    ("", "failed because it has not been collected after 30 days", SOFT, Reason.EXPIRED),
+    ("", "host b.example[192.0.2.9]: connection to mail exchanger failed", SOFT, Reason.NETWORK),
+    ("", "Routing: Could not find a gateway for x@b.example", SOFT, Reason.NETWORK),
+    ("", 'Command died with status 17: "/usr/sbin/filter"', SOFT, Reason.SYSTEM),
     # elsewhere
     ("", "550 Ящик получателя не существует", HARD, Reason.NO_SUCH_USER),
     ("5.2.2", "552 почтовый ящик переполнен", SOFT, Reason.MAILBOX_FULL),

@@ -32,6 +32,7 @@ MAILS = [
     ("postfix-boundary-lost", "bounce", [("ana@school.example", "hard", "no-such-user", "5.1.1")]),
     ("verp-through-srs", "bounce", [("ana@school.example", "hard", "no-such-user", "5.1.1")]),
     ("exim-old", "bounce", [("ana@school.example", "hard", "no-such-user", "")]),
+    ("ndr-without-an-address", "bounce", [("ana@school.example", "hard", "no-such-user", "")]),
     ("exim-alias", "bounce", [("ana@school.example", "hard", "no-such-user", "")]),
     ("exim-dsn-alias", "bounce", [("ana@school.example", "soft", "expired", "5.0.0")]),
     ("exim-unrouteable", "bounce", [("ana@shcool.example", "hard", "no-such-domain", "")]),

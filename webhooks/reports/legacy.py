@@ -24,7 +24,7 @@ MOST_NOTICE = 20_000
 
 _DAEMON = re.compile(
     r"mailer-?daemon|postmaster|mail[ ._-]*deliver|mdaemon|mail[ ._-]*administrator|system[ ._-]*administrator"
-    r"|double-?bounce|mail[ ._-]*system|mmdf|smtpd?@|mail-daemon|nondeliver|bounces?@|<>",
+    r"|double-?bounce|mail[ ._-]*system|mmdf|smtpd?@|mail-daemon|nondeliver|\bndr@|bounces?@|<>",
     re.IGNORECASE,
 )
 _COPY = re.compile(

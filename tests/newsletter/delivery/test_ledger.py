@@ -1,10 +1,11 @@
 """The ledger, on both databases: who is in, who is claimed, what is settled, and what a dead owner may not do."""
 
+import re
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import case, insert, literal, select, update
+from sqlalchemy import case, insert, literal, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from newsletter.database import Database
@@ -124,6 +125,31 @@ async def test_a_window_is_claimed_once_and_settled(database: Database, now: dat
         await ledger.let_go(connection, again, later)
         assert await ledger.finish(connection, later, 1)
         assert await ledger.counts(connection, 1) == {State.SENT: 4, State.REFUSED: 1}
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+async def test_what_becomes_of_a_mail_is_written_where_it_stood(
+    database: Database, now: datetime, add_people: Any
+) -> None:
+    pages = select(delivery.c.subscriber_id, text("ctid::text::point")).order_by(delivery.c.subscriber_id)
+    page_of = re.compile(r"\((\d+),")
+
+    async def stand() -> list[str]:
+        async with database.read() as connection:
+            return [found[0] for _, place in await connection.execute(pages) if (found := page_of.match(place))]
+
+    async with database.begin() as connection:
+        await add_people(connection, 400, now)
+        await running(connection, now, shard_size=400)
+        hold = await taken(connection, now)
+    before = await stand()
+    async with database.begin() as connection:
+        numbers = await claimed(connection, hold, now, limit=400)
+    async with database.begin() as connection:
+        reply = "250 2.0.0 Ok: queued as 4XyZabc12Dz9q"
+        await ledger.settle(connection, hold, [Settlement(number, State.SENT, reply) for number in numbers], now)
+    assert len(before) == 400
+    assert await stand() == before
 
 
 async def test_who_left_a_moment_before_the_window_is_not_claimed(

@@ -4,7 +4,7 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Iterator
+import textwrap
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -25,6 +25,9 @@ from newsletter.settings import DEFAULT_FILE, NoSettings, Settings
 from subscribers.links import Links
 from webhooks import mailbox
 from webhooks.reports import mime
+
+_MOST_SAID = 200
+"""Characters of what a receiver said that are shown."""
 
 app = grouping.group()
 
@@ -61,8 +64,8 @@ def read(
     if as_json:
         edge.emit_json_lines(_as_json(name, reading) for name, reading in readings)
         return
-    rows = [row for name, reading in readings for row in _rows(name, reading)]
-    edge.table(["file", "kind", "trusted", "address", "class", "reason", "status"], rows, whole=["kind", "reason"])
+    for name, reading in readings:
+        _say(name, reading)
 
 
 def _links() -> Links | None:
@@ -75,12 +78,16 @@ def _links() -> Links | None:
         return None
 
 
-def _rows(name: str, reading: Reading) -> Iterator[tuple[object, ...]]:
-    kind, trusted, name = reading.report.kind, "yes" if reading.token else "no", Path(name).name
-    if not reading.report.recipients:
-        yield name, kind, trusted, reading.report.sender, "", "", ""
-    for one in reading.report.recipients:
-        yield name, kind, trusted, one.address, one.bounce or "", one.reason, one.status
+def _say(name: str, reading: Reading) -> None:
+    """What a mail is, and below it whom it names and what of them, in as many words as the receiver had."""
+    report = reading.report
+    whose = "proven by our token" if reading.token else "nothing proves that it is about a mail of ours"
+    sender = f" from {report.sender}" if report.sender and not report.recipients else ""
+    edge.prose(f"{Path(name).name}: {report.kind}{sender}; {whose}")
+    for one in report.recipients:
+        told = [str(one.bounce), one.reason, one.status] if one.bounce else []
+        said = f" – {textwrap.shorten(one.diagnostic, _MOST_SAID, placeholder=' …')}" if one.diagnostic else ""
+        edge.prose(f"  {one.address or '(nobody is named)'}: {' '.join(filter(None, told)) or report.kind}{said}")
 
 
 def _as_json(name: str, reading: Reading) -> dict[str, Any]:

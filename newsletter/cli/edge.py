@@ -5,6 +5,7 @@ import dataclasses
 import gc
 import getpass
 import json
+import re
 import shutil
 import sys
 import textwrap
@@ -34,6 +35,11 @@ Result = TypeVar("Result")
 _ALLOCATIONS = 50_000
 """Until Python looks for cycles again. Rows and mails form none, and looking after each 700 values took a quarter of an
 import's time."""
+
+_COMMANDING = re.compile(
+    r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]|\r(?!\n)"  # what a terminal obeys
+    r"|[\u202a-\u202e\u2066-\u2069]"  # what turns the order of letters round
+)
 
 
 settings_file: ContextVar[Path] = ContextVar("settings_file", default=Path("newsletter.toml"))
@@ -116,9 +122,14 @@ def counted(number: int, noun: str) -> str:
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
+def legible(text: str) -> str:
+    """Text of somebody else's for a terminal, without what would command it."""
+    return _COMMANDING.sub("\N{REPLACEMENT CHARACTER}", text)
+
+
 def say(line: str = "") -> None:
     """One line on stdout."""
-    typer.echo(line)
+    typer.echo(legible(line))
 
 
 def prose(line: str) -> None:
@@ -127,12 +138,12 @@ def prose(line: str) -> None:
     wrapped = textwrap.wrap(
         line, columns(), subsequent_indent=begins + "  ", break_long_words=False, break_on_hyphens=False
     )
-    typer.echo("\n".join(wrapped))
+    typer.echo(legible("\n".join(wrapped)))
 
 
 def warn(line: str) -> None:
     """One line on stderr, for what a person should see and a pipe should not."""
-    typer.echo(line, err=True)
+    typer.echo(legible(line), err=True)
 
 
 def is_terminal() -> bool:
@@ -219,7 +230,7 @@ def grid(
         side: Literal["left", "right"] = "right" if column in numbers else "left"
         made.add_column(column, justify=side, overflow="fold", no_wrap=column in whole)
     for row in rows:
-        made.add_row(*[Text("" if cell is None else str(cell)) for cell in row])
+        made.add_row(*[Text("" if cell is None else legible(str(cell))) for cell in row])
     return made
 
 

@@ -74,8 +74,15 @@ def list_(
     if not found:
         edge.say("Nothing of that kind has come back; what nothing proves: newsletter bounces review")
         return
-    rows = [(str(one.id), edge.moment(one.received_at), one.heard, why(one.event), one.event.address) for one in found]
-    edge.table(["number", "received (UTC)", "heard", "reason", "address"], rows, numbers=["number"])
+    rows = [
+        (str(one.id), edge.moment(one.received_at), _heard(one.heard, why(one.event)), one.event.address)
+        for one in found
+    ]
+    edge.table(["number", "received (UTC)", "heard", "address"], rows, numbers=["number"], whole=["heard"])
+
+
+def _heard(heard: str, reason: str) -> str:
+    return f"{heard}: {reason}" if reason else heard
 
 
 def why(event: Event) -> str:

@@ -39,8 +39,9 @@ def test_returned_mails_are_read_in_a_folder_without_settings_and_nothing_is_tru
 def test_a_long_path_does_not_push_what_was_read_out_of_shape(newsletter: Any) -> None:
     shown = newsletter("bounces", "read", MAILS / "postfix-unknown-user.eml", MAILS / "vacation-gmail.eml").out
     assert str(MAILS) not in shown
-    assert "no-such-user" in shown
-    assert "auto-reply" in shown
+    assert "  ana@school.example: hard no-such-user 5.1.1 – 550 5.1.1 " in shown
+    assert "vacation-gmail.eml: auto-reply from " in shown
+    assert all(len(line) <= 80 for line in shown.splitlines())
 
 
 @pytest.mark.usefixtures("_elsewhere")
@@ -104,6 +105,22 @@ def test_a_piped_mail_that_cannot_be_stored_is_left_to_the_mail_server_to_try_ag
     assert "there is no such database" in ended.err
     (tmp_path / "newsletter.toml").unlink()
     assert pipe(b"Subject: x\n\n").code == 75
+
+
+def test_nothing_that_came_back_commands_the_terminal(pipe: Any, newsletter: Any, tmp_path: Path) -> None:
+    """A title, a colour, a cleared screen and letters turned round: any server can put them into what it returns."""
+    hostile = "\x1b]0;yours\x07\x1b[31mred\x9b2J\u202edesrever"
+    raw = (MAILS / "postfix-unknown-user.eml").read_bytes()
+    raw = raw.replace(b"User unknown", f"User {hostile} unknown".encode())
+    raw = raw.replace(b"Subject: Undelivered", f"Subject: {hostile} Undelivered".encode())
+    (tmp_path / "hostile.eml").write_bytes(raw)
+    newsletter("db", "upgrade")
+    assert pipe(raw).code == 0
+    for command in (["read", tmp_path / "hostile.eml"], ["review"]):
+        shown = newsletter("bounces", *command).out
+        assert "desrever" in shown
+        assert not set("\x1b\x07\x9b\u202e") & set(shown)
+    assert newsletter("bounces", "mail", "1").out.encode() == raw
 
 
 def test_a_pipe_into_which_nothing_is_put_keeps_nothing_for_a_person(pipe: Any, newsletter: Any) -> None:

@@ -142,9 +142,10 @@ async def pause(connection: AsyncConnection, running: Campaign) -> None:
     await _step(connection, running, ("sending",), "paused")
 
 
-async def resume(connection: AsyncConnection, paused: Campaign) -> None:
-    """Go on where it was paused."""
+async def resume(connection: AsyncConnection, paused: Campaign, now: datetime) -> None:
+    """Go on where it was paused; if the last mails were on their way then, it is finished."""
     await _step(connection, paused, ("paused",), "sending")
+    await ledger.finish(connection, now, paused.id)
 
 
 async def cancel(connection: AsyncConnection, running: Campaign, now: datetime) -> int:

@@ -331,8 +331,13 @@ def resume(slug: Slug) -> None:
 
     Example: newsletter campaign resume opening/invitation
     """
-    _change(slug, "resumed", lifecycle.resume)
-    edge.say(f"{slug} goes on where it was.")
+
+    async def step(connection: AsyncConnection, found: Campaign) -> None:
+        await lifecycle.resume(connection, found, edge.now())
+
+    found, _ = _change(slug, "resumed", step)
+    is_over = found.status == "finished"
+    edge.say(f"{slug} is finished: nobody is left." if is_over else f"{slug} goes on where it was.")
 
 
 @app.command()

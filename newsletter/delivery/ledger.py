@@ -367,11 +367,20 @@ async def finish(connection: AsyncConnection, now: datetime, campaign_id: int | 
     Call it in a transaction of its own after `let_go`: of two workers that let go of the last shards at once, each
     would see the other's still open.
     """
-    open_shard = exists().where(shard.c.campaign_id == campaign.c.id, shard.c.state == "open").correlate(campaign)
-    statement = update(campaign).where(campaign.c.status == "sending", not_(open_shard))
+    statement = update(campaign).where(_is_over())
     if campaign_id is not None:
         statement = statement.where(campaign.c.id == campaign_id)
     return (await connection.execute(statement.values(status="finished", finished_at=now))).rowcount
+
+
+async def has_unfinished(connection: AsyncConnection) -> bool:
+    """Whether a campaign has no open shard and is not finished: whoever let go of the last died before it said so."""
+    return bool(await connection.scalar(select(exists().where(_is_over()))))
+
+
+def _is_over() -> ColumnElement[bool]:
+    open_shard = exists().where(shard.c.campaign_id == campaign.c.id, shard.c.state == "open").correlate(campaign)
+    return and_(campaign.c.status == "sending", not_(open_shard))
 
 
 async def cancel(connection: AsyncConnection, campaign_id: int, now: datetime) -> int:

@@ -160,7 +160,7 @@ async def _said(name: str, step: Step) -> None:
 
 
 async def _sweep(work: Work, app: procrastinate.App) -> None:
-    """End the jobs of workers that are silent, and give every shard that is due and has no job one."""
+    """End the jobs of workers that are silent, give every shard that is due and has no job one, finish what is over."""
     for job in await app.job_manager.get_stalled_jobs(
         seconds_since_heartbeat=work.settings.engine.lease.total_seconds()
     ):
@@ -170,6 +170,10 @@ async def _sweep(work: Work, app: procrastinate.App) -> None:
     async with work.database.read() as connection:
         room = _MOST_WAITING - (await connection.scalar(text(_WAITING)) or 0)
         due = (await connection.execute(ledger.unattended(work.clock(), room).where(text(_WITHOUT_A_JOB)))).all()
+        is_left = await ledger.has_unfinished(connection)
+    if is_left:
+        async with work.database.begin() as connection:
+            await ledger.finish(connection, work.clock())
     for campaign_id, number in due:
         name = f"shard {campaign_id}/{number}"
         with suppress(AlreadyEnqueued):

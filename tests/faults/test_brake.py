@@ -76,7 +76,7 @@ async def test_pause_resume_and_cancel_take_hold_within_a_second(
         await some_arrive(6)
         asked = await staff(lifecycle.pause)
         paused = await none_arrives() - asked
-        asked = await staff(lifecycle.resume)
+        asked = await staff(lifecycle.resume, wall_clock())
         resumed = await some_arrive(6) - asked
         asked = await staff(lifecycle.cancel, wall_clock())
         cancelled = await none_arrives() - asked

@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -61,9 +62,9 @@ async def test_beside_a_tarpit_others_go_on_and_a_pause_and_a_stop_take_hold(
     people = 200
     database = databases.connect(migrated_url)
 
-    async def staff(step: Any) -> None:
+    async def staff(step: Any, *when: datetime) -> None:
         async with database.begin() as connection:
-            await step(connection, await store.find(connection, slug))
+            await step(connection, await store.find(connection, slug), *when)
 
     async def none_in_flight() -> None:
         async with asyncio.timeout(PATIENCE):
@@ -88,7 +89,7 @@ async def test_beside_a_tarpit_others_go_on_and_a_pause_and_a_stop_take_hold(
         await none_in_flight()
         assert clock() - asked < 1 + 4 * 14 * drip + SLACK
         count = len(tarpit.received)
-        await staff(lifecycle.resume)
+        await staff(lifecycle.resume, wall_clock())
         await until(lambda: len(tarpit.received) >= count + 2)
         asked = clock()
         sender.terminate()

@@ -7,10 +7,13 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 
 from newsletter import database as databases
+from newsletter.campaigns import store
 from newsletter.clock import wall_clock
 from newsletter.engine import status
+from newsletter.tables import campaign
 from tests.conftest import make_settings
 
 pytestmark = [pytest.mark.faults, pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)]
@@ -40,6 +43,26 @@ async def seen(url: str, until: Callable[[status.Status], bool]) -> status.Statu
                 await asyncio.sleep(0.1)
     finally:
         await database.close()
+
+
+async def test_a_campaign_whose_last_worker_died_before_it_called_it_finished_is_finished_by_another(
+    prepare: Any, spawn: Any, migrated_url: str
+) -> None:
+    slug = await prepare(25, 1, more=WORKERS)
+    database = databases.connect(migrated_url)
+    async with database.begin() as connection:
+        await connection.execute(update(campaign).values(status="sending", started_at=wall_clock()))
+    worker = await spawn("worker")
+    async with asyncio.timeout(PATIENCE):
+        while True:
+            async with database.read() as connection:
+                if (await store.find(connection, slug)).status == "finished":
+                    break
+            await asyncio.sleep(0.1)
+    await database.close()
+    worker.terminate()
+    await asyncio.wait_for(worker.communicate(), PATIENCE)
+    assert worker.returncode == 0
 
 
 async def test_of_three_workers_one_is_killed_and_one_frozen_past_its_lease_and_everyone_is_reached(

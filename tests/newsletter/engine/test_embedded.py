@@ -10,8 +10,11 @@ from newsletter.campaigns import lifecycle, report, store
 from newsletter.constellation import loading, schedule
 from newsletter.constellation.model import Constellation
 from newsletter.database import Database
+from newsletter.delivery import ledger
+from newsletter.delivery.ledger import Settlement, State
 from newsletter.engine import embedded
 from newsletter.settings import Settings
+from subscribers.audience import About
 
 
 @pytest.fixture
@@ -100,6 +103,26 @@ async def test_two_engines_cannot_run_on_one_database(database: Database, settin
                 pass
 
 
+async def test_a_campaign_whose_last_mails_were_on_their_way_when_it_was_paused_is_finished_when_it_is_resumed(
+    database: Database, settings: Settings, loaded: Constellation, clock: Any
+) -> None:
+    async with database.begin() as connection:
+        draft = await store.draft(connection, "opening", "invitation", now=clock())
+        await lifecycle.start(connection, settings, draft, now=clock())
+        hold = await ledger.take(connection, "me", clock(), on_uncertain="resend")
+        assert hold is not None
+        window = await ledger.claim(connection, hold, after_id=0, limit=99, about=About(None), now=clock())
+    async with database.begin() as connection:
+        await lifecycle.pause(connection, await store.find(connection, draft.slug))
+        settled = [Settlement(due.subscriber_id, State.SENT) for due in window.due]
+        await ledger.settle(connection, hold, settled, clock())
+        await ledger.let_go(connection, hold, clock())
+        assert await ledger.finish(connection, clock()) == 0
+    async with database.begin() as connection:
+        await lifecycle.resume(connection, await store.find(connection, draft.slug), clock())
+        assert (await store.find(connection, draft.slug)).status == "finished"
+
+
 @pytest.mark.parametrize(
     ("steps", "wrong"),
     [
@@ -122,7 +145,7 @@ async def test_a_step_that_does_not_fit_is_refused_in_one_line(
                 case "pause":
                     await lifecycle.pause(connection, found)
                 case "resume":
-                    await lifecycle.resume(connection, found)
+                    await lifecycle.resume(connection, found, clock())
                 case "cancel":
                     await lifecycle.cancel(connection, found, clock())
 

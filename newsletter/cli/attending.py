@@ -113,7 +113,13 @@ def _write(file: TextIO, people: list[Attendee]) -> None:
 
 def _show(found: _Attendance) -> None:
     said = [f"{found.counts.get(one, 0):,} {one}" for one in Answer]
-    room = "no limit" if found.capacity is None else f"of {found.capacity:,} places"
+    room = (
+        "no limit"
+        if found.capacity is None
+        else "of 1 place"
+        if found.capacity == 1
+        else f"of {found.capacity:,} places"
+    )
     edge.say(f"{found.event}: {', '.join(said)} ({room}).")
     if found.people:
         rows = [

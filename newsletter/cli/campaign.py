@@ -150,7 +150,7 @@ def _overview(seen: previewing.Overview) -> list[tuple[str, str]]:
         ("status", seen.status),
         ("subject", seen.subject),
         ("size", f"{seen.size / 1024:.0f} KB, as one reader gets it"),
-        ("audience", f"{seen.people:,} people" + (f" who follow {seen.topic}" if seen.topic else "")),
+        ("audience", edge.people(seen.people) + (f", of those who follow {seen.topic}" if seen.topic else "")),
         *([("of whom", seen.expression)] if seen.expression else []),
         ("archive", seen.archive_url or "not for everybody"),
         ("scheduled", edge.moment(seen.scheduled_at) or "no"),

@@ -59,7 +59,7 @@ async def _start_if_draft(settings: Settings, database: Database, slug: str, *, 
     passed = campaign_checking.Passed()
     if waits:
         passed = await campaign_checking.required(settings, database, slug, edge.now(), force=force)
-    question = f"Send “{seen.subject}” to {seen.people:,} people now?"
+    question = f"Send “{seen.subject}” to {edge.people(seen.people)} now?"
     if waits and not agreed and not edge.confirm(question):
         edge.warn("Nothing was sent. Without a terminal, say --yes.")
         raise typer.Exit(1)

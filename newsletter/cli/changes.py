@@ -81,7 +81,7 @@ def _agreed(seen: Changed) -> bool:
     people = sum(notice.people for notice in seen.notices)
     if not people and not edge.asks():
         return True
-    return edge.confirm(f"Load it, and write to {people:,} people now?" if people else "Load it?")
+    return edge.confirm(f"Load it, and write to {edge.people(people)} now?" if people else "Load it?")
 
 
 async def _look(settings: Settings, found: Constellation, options: Options) -> tuple[Changed, list[Gathered]]:
@@ -185,7 +185,7 @@ def _mail_lines(changed: Changed) -> Iterator[str]:
 
 
 def _people(count: int) -> str:
-    return "1 person has" if count == 1 else f"{count:,} people have"
+    return f"{edge.people(count)} {'has' if count == 1 else 'have'}"
 
 
 def _anew(stopped: Stopped) -> str:

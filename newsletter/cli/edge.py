@@ -127,6 +127,11 @@ def legible(text: str) -> str:
     return _COMMANDING.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
+def people(count: int) -> str:
+    """`1 person`, `1,200 people`."""
+    return "1 person" if count == 1 else f"{count:,} people"
+
+
 def say(line: str = "") -> None:
     """One line on stdout."""
     typer.echo(legible(line))

@@ -153,7 +153,9 @@ def _change(edited: editing.Edited, options: changes.Options) -> None:
     if done is not None and not options.as_json:
         edge.say(f"{edited.path} says so now, and it is loaded.")
         if done.notices:
-            edge.say("`newsletter serve` sends the notices; here: newsletter campaign send " + done.notices[0].campaign)
+            edge.say("`newsletter serve` sends the notices. To send them from here:")
+            for notice in done.notices:
+                edge.say(f"newsletter campaign send {notice.campaign}")
 
 
 async def _events(url: str, *, removed: bool) -> list[StoredEvent]:

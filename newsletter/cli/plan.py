@@ -118,7 +118,7 @@ async def _plan(url: str, asked: datetime) -> _Seen:
 
 
 def _readers(seen: _Seen) -> str:
-    return "1 person who chose it" if seen.weekly == 1 else f"{seen.weekly:,} people who chose it"
+    return f"{edge.people(seen.weekly)} who chose it"
 
 
 def _state(prospect: Prospect, seen: _Seen) -> str:

@@ -88,7 +88,7 @@ def check(kinds: Kinds = None, own: Own = None, as_json: AsJson = False) -> None
         size = (
             f"; the largest is {largest.kind}, {largest.html_size / 1000:.0f} KB of HTML" if largest.html_size else ""
         )
-        edge.say(f"{_count(len(found), 'kind')}, {_count(count, 'fault')}{size}.")
+        edge.say(f"{edge.counted(len(found), 'kind')}, {edge.counted(count, 'fault')}{size}.")
     if any(one.faults for one in found):
         raise typer.Exit(1)
 
@@ -112,10 +112,6 @@ def gallery_(
     if sheet is not None:
         gallery.sheet(pictures, sheet)
         edge.say(f"All of them in one: {sheet}")
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _own(folder: Path | None) -> Path | None:

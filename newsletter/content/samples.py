@@ -131,7 +131,7 @@ def facts(kind: str) -> list[Facts]:
         whole = replace(base, event=STORY, letters=(LETTER,))
         return [whole, replace(whole, event=GATHERING), replace(whole, event=None, letters=(SHORT_LETTER,))]
     if kind == "digest":
-        walk, story = DigestItem(WALK, ("invitation", "reminder")), DigestItem(STORY, ("story",))
+        walk, story = DigestItem(replace(WALK, rsvp=True), ("invitation",)), DigestItem(STORY, ("story",))
         return [replace(base, items=(walk, story, DigestItem(GATHERING, ("thanks",)))), replace(base, items=(story,))]
     both = replace(WALK, place=replace(WALK.place, online="https://meet.example.org/walk"))
     note = "It is the weather, and nothing else.\n\nThank you for your patience."

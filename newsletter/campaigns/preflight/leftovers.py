@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from newsletter.campaigns.preflight.findings import Finding, Rule, error
 from newsletter.campaigns.preflight.mail import Mail
 
-_PLACEHOLDER = re.compile(r"\{\{.{0,80}?\}\}|\{%.{0,80}?%\}|\*\|[\w:]{1,40}\|\*")
-"""Of Jinja, as our templates have them and Markdown files have not, and merge tags as another service has them."""
+_PLACEHOLDER = re.compile(r"\{\{.{0,80}?\}\}|\{%.{0,80}?%\}|\*?\|[A-Z][A-Z0-9_:]{1,39}\|\*?")
+"""Of Jinja, as our templates have them and Markdown files have not, and another service's merge tags, whose asterisks
+Markdown takes away."""
 
 
 def check(mail: Mail) -> Iterator[Finding]:

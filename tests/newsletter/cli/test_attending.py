@@ -51,7 +51,7 @@ def test_the_door_knows_who_comes_and_who_waits(newsletter, folder) -> None:
     said = newsletter("events", "answer", "equity-lab", "bo@example.org", "going")
     assert "bo@example.org is on the waiting list of equity-lab: every place is taken." in said.out
     shown = newsletter("events", "attendance", "equity-lab")
-    assert "equity-lab: 1 going, 0 maybe, 0 not, 1 waiting (of 1 places)." in shown.out
+    assert "equity-lab: 1 going, 0 maybe, 0 not, 1 waiting (of 1 place)." in shown.out
     assert max(map(len, shown.out.splitlines())) <= 80
     data = json.loads(newsletter("events", "attendance", "equity-lab", "--json").out)
     assert data["counts"] == {"going": 1, "waiting": 1}

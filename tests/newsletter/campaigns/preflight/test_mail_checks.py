@@ -53,8 +53,9 @@ def test_links_lead_somewhere_and_to_this_event(mail: MakeMail, found: Found, ht
     [
         ("Hello {{ person.first_name }}!", "{{ person.first_name }}"),
         ("Hello *|FNAME|*!", "*|FNAME|*"),
+        ("Hello |LIST:NAME|!", "|LIST:NAME|"),
         ("{% if event.rsvp %}Come!", "{% if event.rsvp %}"),
-        ("A {brace} and {{ one alone, * | *", ""),
+        ("A {brace} and {{ one alone, * | *, |a|, | A |", ""),
     ],
 )
 def test_what_nothing_fills_in_is_an_error(mail: MakeMail, found: Found, words: str, left: str) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from math import ceil
 from typing import Any
 
 from sqlalchemy import case, func, select
@@ -176,7 +177,7 @@ async def _campaigns(connection: AsyncConnection, alive: list[Pulse]) -> list[Ru
                 audience=sum(states.values()),
                 states=states,
                 rate=rate,
-                eta=timedelta(seconds=round(left / rate)) if rate and left else None,
+                eta=timedelta(seconds=ceil(left / rate)) if rate and left else None,
                 shards_open=row.open,
                 shards_held=row.held,
                 next_due=row.next_due,

@@ -2,6 +2,7 @@
 
 import email
 import email.policy
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -102,6 +103,34 @@ async def test_deferred_mails_wait_and_are_sent_later_with_the_same_message_id(
         async with database.read() as connection:
             assert await ledger.counts(connection, campaign.id) == {State.SENT: 12}
     assert set(greylisted.values()) == {2}
+
+
+async def test_who_is_put_off_for_longer_than_that_is_worth_is_given_up_and_told_so(
+    database: Database, settings: Settings, clock: Any, smtp_server: Any, start: Any
+) -> None:
+    asked: list[datetime] = []
+
+    def answers(verb: str, argument: str) -> str | None:
+        if verb == "RCPT" and argument.startswith("p1@"):
+            asked.append(clock())
+            return "450 4.2.0 not now"
+        return None
+
+    async with smtp_server(answers=answers) as server:
+        hours = timedelta(hours=1)
+        settings = over(settings, server, retry_first=hours, retry_longest=4 * hours, give_up_after=12 * hours)
+        campaign = await start(settings, clock, 3)
+        async with embedded.opened(settings, database, clock) as engine:
+            for _ in range(24):
+                await engine.dispatcher.deliver(engine.stop)
+                clock.forward(hours=1)
+        async with database.read() as connection:
+            assert await ledger.counts(connection, campaign.id) == {State.SENT: 2, State.EXPIRED: 1}
+            (lost,) = await report.unreached(connection, campaign)
+            assert (await store.find(connection, campaign.slug)).status == "finished"
+    assert (lost.address, lost.state, lost.reply) == ("p1@example.org", State.EXPIRED, "450 4.2.0 not now")
+    assert timedelta(hours=12) <= asked[-1] - asked[0] <= timedelta(hours=18)
+    assert 4 <= len(asked) <= 7, "longer each time"
 
 
 async def test_a_refused_recipient_is_suppressed_when_the_answer_says_there_is_no_such_mailbox(

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import closing
 from pathlib import Path
 
+import openpyxl
 import psycopg
 
 from benchmarks import ground, processes
@@ -23,15 +24,18 @@ _HEADER = ("email", "first_name", "last_name", "consented_at", "consent_source",
 
 
 def measure(scale: Scale) -> Iterator[Row]:
-    """Rows of people a second."""
+    """Rows of people a second, of the processor's time for one, and of memory, of a file and of a quarter of it."""
     with ground.folder() as at:
-        path = at / "people.csv"
         everyone = list(people(scale.imported))
-        write(path, everyone)
+        files = {name: (at / f"people.{name}", at / f"quarter.{name}") for name in ("csv", "xlsx")}
+        for path, quarter in files.values():
+            write(path, everyone)
+            write(quarter, everyone[: len(everyone) // 4])
+        path, _ = files["csv"]
         for backend, opened in ground.BACKENDS.items():
             with opened() as url:
-                asyncio.run(databases.upgrade(url))
-                rate = scale.imported / processes.ask("benchmarks.importer", url, path)
+                told = _imported(url, path)
+                rate = scale.imported / told["seconds"]
                 bare = _bare_sqlite(at, everyone) if backend == "SQLite" else _bare_postgresql(url, everyone)
             yield row(
                 f"import of {scale.imported:,} people, {backend}, against bare inserts",
@@ -40,6 +44,21 @@ def measure(scale: Scale) -> Iterator[Row]:
                 baseline=scale.imported / bare,
                 at_least=_PEOPLE_A_SECOND,
             )
+            yield row(f"the importer's own CPU for it, {backend}", told["cpu"] / scale.imported * 1e6, "µs/person")
+            for name, (whole, quarter) in files.items():
+                with opened() as url:
+                    most = told["rss_mb"] if name == "csv" else _imported(url, whole)["rss_mb"]
+                with opened() as url:
+                    least = _imported(url, quarter)["rss_mb"]
+                title = f"its peak memory, {name}, {backend}, against a quarter of the people"
+                yield row(title, most, "MB", baseline=least)
+
+
+def _imported(url: str, path: Path) -> dict[str, float]:
+    """What the import of a file into an empty database took."""
+    asyncio.run(databases.upgrade(url))
+    told: dict[str, float] = processes.ask("benchmarks.importer", url, path)
+    return told
 
 
 def people(count: int, who: str = "reader") -> Iterator[tuple[str, ...]]:
@@ -51,7 +70,14 @@ def people(count: int, who: str = "reader") -> Iterator[tuple[str, ...]]:
 
 
 def write(path: Path, people: Iterable[tuple[str, ...]]) -> None:
-    """Write them as a CSV file."""
+    """Write them as a CSV file, or as a workbook where its name ends so."""
+    if path.suffix == ".xlsx":
+        book = openpyxl.Workbook(write_only=True)
+        sheet = book.create_sheet()
+        for one in (_HEADER, *people):
+            sheet.append(one)
+        book.save(path)
+        return
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(_HEADER)

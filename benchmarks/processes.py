@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 
@@ -22,6 +23,12 @@ def ask(module: str, *arguments: object, core: int | None = None) -> Any:
     if done.returncode:
         raise SystemExit(f"benchmarks: {module} failed with status {done.returncode}; what it said stands above")
     return json.loads(done.stdout.splitlines()[-1])
+
+
+def peak_mb() -> float:
+    """The most memory this process ever had; `ru_maxrss` begins with that of the process that started it."""
+    status = Path("/proc/self/status").read_text().splitlines()
+    return int(next(line for line in status if line.startswith("VmHWM:")).split()[1]) / 1024
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from benchmarks import processes
 from newsletter import database as databases
 from newsletter import settings as settings_file
 from newsletter.campaigns import lifecycle, store
@@ -47,15 +48,9 @@ async def send(path: Path, slug: str, *, only_first: bool) -> dict[str, Any]:
         "started": started,
         "first": tally.first_at - begun,
         "cpu": cpu,
-        "rss_mb": _peak_mb(),
+        "rss_mb": processes.peak_mb(),
         "states": states,
     }
-
-
-def _peak_mb() -> float:
-    """The most memory this process ever had; `ru_maxrss` begins with that of the process that started it."""
-    status = Path("/proc/self/status").read_text().splitlines()
-    return int(next(line for line in status if line.startswith("VmHWM:")).split()[1]) / 1024
 
 
 class _Watched(Tally):

@@ -1,14 +1,13 @@
 """An Excel workbook (.xlsx, .xlsm): its first sheet's rows, one by one.
 
-The rows are streamed. What Excel keeps apart from them, the one table of all texts, is read whole: it cannot be longer
-than a sheet, whose rows end at 1,048,576.
+How one is opened, and what is said of one that is none; `sheet` reads it.
 """
 
 import warnings
 import zipfile
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import date, datetime, time
 from pathlib import Path
 from typing import Any
@@ -27,8 +26,7 @@ def look(path: Path) -> Source:
     with _opened(path) as book:
         sheet = book.worksheets[0]
         lines = int(sheet.max_row or 0)
-        sheet.reset_dimensions()  # which some programs state wrongly: the sheet itself says where it ends
-        for number, cells in _numbered(path, sheet):
+        for number, cells in _numbered(path, book, sheet):
             if any(cells):
                 header = tuple(" ".join(cell.split()) for cell in cells)
                 check_header(path, number, header)
@@ -39,18 +37,16 @@ def look(path: Path) -> Source:
 def rows(source: Source) -> Iterator[Row]:
     """The rows below the header, empty ones left out. Raises ImportFailed where the workbook is broken."""
     with _opened(source.path) as book:
-        sheet = book[source.sheet]
-        sheet.reset_dimensions()
-        for number, cells in _numbered(source.path, sheet):
+        for number, cells in _numbered(source.path, book, book[source.sheet]):
             if number > source.header_row and any(cells):
                 yield Row(number, cells, is_long=False)
 
 
 @contextmanager
 def _opened(path: Path) -> Iterator[Any]:
-    import openpyxl  # here: it takes longer to import than a small file to read
+    from subscribers.importing import sheet  # here: openpyxl takes longer to import than a small file to read
 
-    with path.open("rb") as file:
+    with path.open("rb") as file, ExitStack() as stack:
         try:
             with zipfile.ZipFile(file) as archive:
                 if _BOOK not in archive.namelist():
@@ -58,7 +54,7 @@ def _opened(path: Path) -> Iterator[Any]:
                         f"{path}: this is an archive and no Excel workbook (.xlsx); save the sheet as “CSV UTF-8”"
                     )
             with warnings.catch_warnings(action="ignore"):  # about styles and the like, which nobody reads here
-                book = openpyxl.load_workbook(file, read_only=True, data_only=True)
+                book = stack.enter_context(sheet.opened(file))
         except _BROKEN as error:
             raise _broken(path, error) from error
         if not book.worksheets:
@@ -66,17 +62,17 @@ def _opened(path: Path) -> Iterator[Any]:
         yield book
 
 
-def _numbered(path: Path, sheet: Any) -> Iterator[tuple[int, list[str]]]:
-    found = sheet.iter_rows(values_only=True)
-    number = 0
+def _numbered(path: Path, book: Any, sheet: Any) -> Iterator[tuple[int, list[str]]]:
+    from subscribers.importing.sheet import rows
+
+    found = rows(book, sheet)
     while True:
         try:
-            values = next(found)
+            number, values = next(found)
         except StopIteration:
             return
         except _BROKEN as error:
             raise _broken(path, error) from error
-        number += 1
         yield number, [_text(value) for value in values]
 
 

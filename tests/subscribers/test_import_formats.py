@@ -1,6 +1,7 @@
 """Workbooks, and the exports of listmonk and Mailman: read as they come, on both databases."""
 
 import io
+import tracemalloc
 import zipfile
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -9,10 +10,12 @@ from typing import Any
 
 import openpyxl
 import pytest
+from openpyxl.xml.constants import SHARED_STRINGS
+from openpyxl.xml.constants import SHEET_MAIN_NS as MAIN
 
 from subscribers import directory, importing
 from subscribers.addresses import parse
-from subscribers.importing import Fault, ImportFailed, Rejected, Remark, Report
+from subscribers.importing import Fault, ImportFailed, Rejected, Remark, Report, sheet, source
 from subscribers.suppression import Reason
 
 ANA = "ana@example.org"
@@ -85,6 +88,60 @@ async def test_a_workbook_is_read_with_its_dates_and_numbers_and_says_which_shee
 async def test_a_formula_that_excel_has_computed_is_its_value_and_one_it_has_not_is_empty(take: Any) -> None:
     report, rejected = await take(workbook([["email"], ['="ana"&"@example.org"']]))
     assert (report.counts.rows, rejected) == (0, [])
+
+
+def with_texts(rows: Sequence[Sequence[int]], texts: Sequence[str]) -> bytes:
+    """A workbook as Excel writes it: its cells name texts of the one table by their numbers."""
+    cells = "".join("<row>" + "".join(f'<c t="s"><v>{number}</v></c>' for number in row) + "</row>" for row in rows)
+    plain = io.BytesIO(workbook([["email"]]))
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(plain) as source, zipfile.ZipFile(buffer, "w") as made:
+        for name in source.namelist():
+            text = source.read(name).decode()
+            if name == "xl/worksheets/sheet1.xml":
+                text = f'<worksheet xmlns="{MAIN}"><sheetData>{cells}</sheetData></worksheet>'
+            elif name == "[Content_Types].xml":
+                part = f'<Override PartName="/xl/texts.xml" ContentType="{SHARED_STRINGS}"/>'
+                text = text.replace("</Types>", f"{part}</Types>")
+            made.writestr(name, text)
+        made.writestr("xl/texts.xml", f'<sst xmlns="{MAIN}"><si>{"</si><si>".join(texts)}</si></sst>')
+    return buffer.getvalue()
+
+
+async def test_texts_are_found_by_their_numbers_however_many_there_are_and_in_whatever_order(people, take) -> None:
+    texts = ["<t>email</t>", "<t>first_name</t>", *(f"<t>p{n}@example.org</t>" for n in range(1000)), "<t>Ana</t>"]
+    rows = [[0, 1], *([2 + n, 1002] for n in reversed(range(1000)))]
+    report, rejected = await take(with_texts(rows, texts))
+    assert (report.counts.rows, rejected) == (1000, [])
+    for number in (0, 511, 999):
+        assert (await entry(people, f"p{number}@example.org")).first_name == "Ana"
+
+
+async def test_a_text_in_several_styles_is_one_and_how_it_is_read_aloud_is_none_of_it(people, take) -> None:
+    styled = "<r><t>ana@</t></r><r><t>example.org</t></r><rPh sb='0' eb='1'><t>aloud</t></rPh>"
+    report, _ = await take(with_texts([[0], [1]], ["<t>email</t>", styled]))
+    assert report.counts.rows == 1
+    assert (await entry(people, ANA)).status == "pending"
+
+
+async def test_a_cell_that_names_a_text_there_is_not_is_told_in_a_line(take: Any) -> None:
+    with pytest.raises(ImportFailed, match="this workbook is damaged"):
+        await take(with_texts([[0], [7]], ["<t>email</t>"]))
+
+
+def test_no_row_that_was_read_and_no_text_stays_in_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sheet, "_KEPT", 2)
+    path, count = tmp_path / "people.xlsx", 15_000
+    texts = ["<t>email</t>", *(f"<t>p{number}@example.org</t>" for number in range(count))]
+    path.write_bytes(with_texts([[number] for number in range(count + 1)], texts))
+    found = source.look(path)
+    tracemalloc.start()
+    try:
+        assert sum(1 for _ in source.rows(found)) == count
+        most = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert most < 80 * count  # an empty element of each row would take as much besides, and so would the texts
 
 
 def archive(**files: str) -> bytes:

@@ -55,7 +55,7 @@ async def _page(
             good_until=(opened.issued_at + ACCOUNT_WITHIN).astimezone(zone),
             person=kept.person,
             facts=account_words.facts(kept.person, kept.answers, look, voice),
-            steps=account_words.steps(kept.steps, zone, voice),
+            steps=account_words.steps(kept.steps, look, zone, voice),
             letters=account_words.letters(kept.letters, zone, voice),
         )
 

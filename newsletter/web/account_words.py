@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from newsletter import catalogues
@@ -12,9 +13,10 @@ from newsletter.constellation.model import EventKind
 from newsletter.content import dates
 from newsletter.web import zones
 from newsletter.web.look import Look
-from subscribers import audience
+from subscribers import audience, choices
 from subscribers.attending import Answer
 from subscribers.audience import Rhythm
+from subscribers.choices import Choices
 from subscribers.consent import Action, Actor, Evidence
 from subscribers.directory import Entry
 
@@ -70,10 +72,11 @@ _STATES = {
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One thing that happened: when, what, from where, and the text that was shown, if one was."""
+    """One thing that happened: when, what, to what it led, from where, and the text that was shown, if one was."""
 
     when: str
     what: str
+    came_to: tuple[tuple[str, str], ...]
     origin: str
     shown: str
     version: str
@@ -89,8 +92,7 @@ def facts(person: Entry, answers: Mapping[str, Answer], look: Look, voice: Voice
         (N_("Language"), _language(person.locale, voice)),
         (N_("Time zone"), zones.place(person.timezone, voice.locale) if person.timezone else ""),
         (N_("Standing"), voice.gettext(_STATUS[person.status])),
-        (N_("Follows"), _followed(person, look, voice)),
-        (N_("Wants to hear nothing of"), voice.listed(_silent(person, look, voice))),
+        *_chosen(person.choices, look, voice),
         *((name, voice.listed(_answered(given, answers, look))) for given, name in _ANSWERS.items()),
         (N_("How often"), voice.gettext(_RHYTHMS[person.rhythm])),
         (N_("Pause until"), _day(person.paused_until, here, voice)),
@@ -108,12 +110,13 @@ def _told(name: str, value: str, look: Look, voice: Voice) -> tuple[str, str]:
     return voice.gettext("Your role"), read.get(value, value)
 
 
-def steps(evidence: Sequence[Evidence], zone: ZoneInfo, voice: Voice) -> list[Step]:
+def steps(evidence: Sequence[Evidence], look: Look, zone: ZoneInfo, voice: Voice) -> list[Step]:
     """What happened, newest first."""
     return [
         Step(
             _moment(one.at, zone, voice),
             f"{voice.gettext(_ACTIONS[one.action])}, {voice.gettext(_ACTORS[one.actor])}",
+            tuple((voice.gettext(name), value) for name, value in _came_to(one.detail, look, zone, voice) if value),
             one.ip,
             one.text_shown,
             one.text_version,
@@ -140,14 +143,43 @@ def _language(tag: str, voice: Voice) -> str:
     return tag if known is None else str(known.get_display_name(voice.locale))
 
 
-def _followed(person: Entry, look: Look, voice: Voice) -> str:
-    if person.choices.everything:
+def _came_to(detail: Mapping[str, Any], look: Look, zone: ZoneInfo, voice: Voice) -> list[tuple[str, str]]:
+    """What a step's evidence says of how things stood after it."""
+    if until := detail.get("paused_until"):
+        return [(N_("Pause until"), _day(datetime.fromisoformat(until), zone, voice))]
+    match detail.get("after"):
+        case str(answer) if answer in set(Answer):
+            return [(_ANSWERS[Answer(answer)], voice.listed(_titles(frozenset({detail["event"]}), look)))]
+        case dict(after) if "everything" in after:
+            return _chosen(choices.of_document(after), look, voice)
+        case dict(after):
+            read = {
+                N_("E-mail address"): after.get("address"),
+                N_("First name"): after.get("first_name"),
+                N_("Last name"): after.get("last_name"),
+                N_("Language"): _language(after["locale"], voice) if "locale" in after else "",
+                N_("Time zone"): zones.place(after["timezone"], voice.locale) if after.get("timezone") else "",
+                N_("How often"): voice.gettext(_RHYTHMS[Rhythm(after["rhythm"])]) if "rhythm" in after else "",
+            }
+            return [(name, value) for name, value in read.items() if value]
+        case _:
+            return []
+
+
+def _chosen(chosen: Choices, look: Look, voice: Voice) -> list[tuple[str, str]]:
+    return [
+        (N_("Follows"), _followed(chosen, look, voice)),
+        (N_("Wants to hear nothing of"), voice.listed(_silent(chosen.muted, look, voice))),
+    ]
+
+
+def _followed(chosen: Choices, look: Look, voice: Voice) -> str:
+    if chosen.everything:
         return voice.gettext("Everything in the series")
-    return voice.listed(_titles(person.choices.followed, look))
+    return voice.listed(_titles(chosen.followed, look))
 
 
-def _silent(person: Entry, look: Look, voice: Voice) -> list[str]:
-    muted = person.choices.muted
+def _silent(muted: frozenset[str], look: Look, voice: Voice) -> list[str]:
     kinds = {audience.kind_topic(kind): voice.gettext(name) for kind, name in KINDS.items()}
     return [*(name for topic, name in kinds.items() if topic in muted), *_titles(muted - kinds.keys(), look)]
 

@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import func, insert, select
 
 from newsletter import tables
+from subscribers import attending
 from subscribers.links import ACCOUNT_WITHIN, Purpose
 from subscribers.tables import consent, suppression
 
@@ -34,6 +35,31 @@ async def test_the_page_tells_everything_in_words(client, desk, ana, text, clock
         "About your subscription waits for its turn", "open until 3:00 PM",
     ):  # fmt: skip
         assert said in page, said
+
+
+async def test_what_happened_says_what_it_came_to(client, desk, ana, text) -> None:
+    for form in (
+        {"part": "details", "first_name": "Anna", "last_name": "", "timezone": "Europe/Vienna", "language": "en"},
+        {"part": "choices", "scope": "everything", "events": ["opening"]},
+        {"part": "rhythm", "rhythm": "weekly"},
+        {"part": "pause", "length": "month"},
+        {"part": "resume"},
+    ):
+        assert (await client.post(f"/preferences/{ana.preferences}", data=form)).status_code == 303
+    page = text(await client.get(path(desk, ana)))
+    happened = page[page.index("What happened") :]
+    for said in (
+        "First name: Anna", "Time zone: Vienna", "Follows: Everything in the series",
+        "Wants to hear nothing of: Closing <in> light", "How often: a digest once a week", "Pause until: ",
+    ):  # fmt: skip
+        assert happened.count(said) == 1, said
+
+
+async def test_an_answer_to_an_invitation_is_told_with_its_event(client, desk, ana, text) -> None:
+    async with desk.database.begin() as connection:
+        wish, now = attending.Answer.GOING, desk.clock()
+        await attending.answer(connection, ana.id, "closing", wish, capacity=9, now=now)
+    assert "Is coming to: Closing <in> light" in text(await client.get(path(desk, ana)))
 
 
 async def test_the_file_holds_everything_and_reads_as_json(client, desk, ana) -> None:

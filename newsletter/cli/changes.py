@@ -17,6 +17,7 @@ from newsletter.cli import campaign_checking, edge
 from newsletter.constellation.difference import Difference, FieldChange, What
 from newsletter.constellation.model import Constellation
 from newsletter.constellation.schedule import DueMail, Replanned
+from newsletter.content.errors import ContentError
 from newsletter.engine import parts
 from newsletter.settings import Settings
 
@@ -47,7 +48,7 @@ def carry_out(found: Constellation, options: Options, write: Callable[[], None] 
     last thing before what is loaded is kept.
     """
     settings = edge.settings()
-    seen, notices = edge.run(_look(settings, found, options))
+    seen, notices = _seen(settings, found, options)
     if not options.as_json:
         _show(seen, tell=options.tell)
     checks = [edge.run(campaign_checking.look(settings, notice)) for notice in notices]
@@ -82,6 +83,14 @@ def _agreed(seen: Changed) -> bool:
     if not people and not edge.asks():
         return True
     return edge.confirm(f"Load it, and write to {edge.people(people)} now?" if people else "Load it?")
+
+
+def _seen(settings: Settings, found: Constellation, options: Options) -> tuple[Changed, list[Gathered]]:
+    try:
+        return edge.run(_look(settings, found, options))
+    except ContentError as error:
+        edge.warn(f"{error}\nNothing was changed: no notice can be written so. --no-notices tells nobody.")
+        raise typer.Exit(1) from error
 
 
 async def _look(settings: Settings, found: Constellation, options: Options) -> tuple[Changed, list[Gathered]]:

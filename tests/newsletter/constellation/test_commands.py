@@ -270,6 +270,21 @@ def test_a_notice_with_an_error_stops_the_change_unless_somebody_says_why(
     assert json.loads(kept) == {"people": 1, "forced": "It is a joke.", "errors": ["weekday"]}
 
 
+def test_a_template_that_no_notice_can_be_written_by_is_said_with_what_can_be_done(run: Run, season: Path) -> None:
+    own = season.with_name("own") / "mail" / "cancelled"
+    own.mkdir(parents=True)
+    (own / "subject.txt").write_text("{{ evnt.title }} is off\n")
+    settings = season.with_name("newsletter.toml")
+    settings.write_text(f'templates = "own"\n{settings.read_text()}')
+    before = season.read_text()
+    stopped = run("events", "cancel", "opening", "--yes", "--force", "In a hurry.")
+    assert (stopped.status, season.read_text()) == (1, before)
+    fault, advice = stopped.err.splitlines()
+    assert fault.endswith("own/mail/cancelled/subject.txt:1:4: evnt is undefined; did you mean event?")
+    assert "--no-notices" in advice
+    assert run("events", "cancel", "opening", "--yes", "--no-notices").status == 0
+
+
 def test_what_tells_nobody_is_not_checked(run: Run, season: Path) -> None:
     ended = run("events", "cancel", "opening", "--note", "Not on Friday, February 3, 2150.", "--no-notices", "--yes")
     assert (ended.status, ended.err) == (0, "")

@@ -67,7 +67,7 @@ def say(found: Preflight) -> None:
     counts = Counter(one.severity for one in found.findings)
     said = ", ".join(edge.counted(counts[severity], severity) for severity in Severity)
     seen = f"{edge.counted(found.mails, 'different mail')}, {edge.counted(found.people, 'reader')}"
-    edge.say(f"{found.campaign}: {said}; {seen}.")
+    edge.prose(f"{found.campaign}: {said}; {seen}.")
 
 
 _WIDTH, _INDENT = 80, 9

@@ -33,7 +33,7 @@ def check(file: File, as_json: AsJson = False) -> None:
     if as_json:
         edge.emit_json({"file": file, "ok": True, "faults": [], "constellation": found.to_document()})
     else:
-        edge.say(textwrap.fill(f"{file}: {_summary(found)}", 80, break_on_hyphens=False))
+        edge.prose(f"{file}: {_summary(found)}")
         for note in _places(found):
             edge.say(note)
 
@@ -60,7 +60,7 @@ def load(
     options = changes.Options(dry_run=dry_run, yes=yes, as_json=as_json, tell=not no_notices, note=note, force=force)
     done = changes.carry_out(found, options)
     if done is not None and done.loaded.difference and not as_json:
-        edge.say(textwrap.fill(f"Loaded {found.slug}: {_summary(found)}", 80, break_on_hyphens=False))
+        edge.prose(f"Loaded {found.slug}: {_summary(found)}")
 
 
 def _read(file: Path, *, as_json: bool) -> Constellation:

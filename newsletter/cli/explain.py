@@ -29,7 +29,7 @@ def explain(
     if as_json:
         edge.emit_json(found)
         return
-    edge.say(found.sentence)
+    edge.prose(found.sentence)
     if found.evidence:
         edge.table(["at (UTC)", "evidence"], [(edge.moment(fact.at), fact.what) for fact in found.evidence])
 

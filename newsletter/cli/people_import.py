@@ -1,6 +1,5 @@
 """What `newsletter subscribers import` does and says."""
 
-import textwrap
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -154,4 +153,4 @@ def tell(report: Report, rejects: Path) -> None:
 
 
 def _list(what: str, names: Sequence[str]) -> None:
-    edge.say(textwrap.fill(f"{what}: {', '.join(names)}.", 80, break_on_hyphens=False, subsequent_indent="  "))
+    edge.prose(f"{what}: {', '.join(names)}.")

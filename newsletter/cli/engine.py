@@ -69,11 +69,10 @@ def _show(seen: Status, now: datetime) -> None:
         edge.say("No process runs the engine: start `newsletter serve` or `newsletter worker`.")
     else:
         edge.table(
-            ["worker", "engine", "seen", "mails/s", "settled", "holds"],
+            ["worker", "seen", "mails/s", "settled", "holds"],
             [
                 (
                     one.name,
-                    one.engine,
                     _ago(now - one.seen_at) if one.is_alive else f"silent, {_ago(now - one.seen_at)}",
                     f"{one.rate:,.0f}",
                     f"{sum(one.settled.values()):,}",
@@ -103,7 +102,9 @@ def _show(seen: Status, now: datetime) -> None:
     for made in moments.tables(seen.relays, seen.domains, seen.slowed, seen.paused_domains):
         edge.show(made)
     waiting = sum(seen.messages.values())
-    edge.say(f"{seen.rate:,.0f} mails a second. {waiting:,} confirmations, links and the like wait.")
+    engine = "".join(f" by the {kind} engine" for kind in sorted({one.engine for one in seen.workers})[:1])
+    edge.say(f"{seen.rate:,.0f} mails a second{engine}.")
+    edge.say(f"{waiting:,} confirmations, links and the like wait.")
 
 
 def _ago(since: timedelta) -> str:

@@ -30,11 +30,15 @@ def live(title: str) -> Iterator[sending.OnProgress]:
     columns = (TextColumn("{task.description}"), BarColumn(None), MofNCompleteColumn(), Rate(), TimeRemainingColumn())
     progress = Progress(*columns, expand=True)
     task = progress.add_task(title, total=None)
-    with Live(progress, console=Console(stderr=True, highlight=False)) as shown:
+    shown = Live(progress, console=Console(stderr=True, highlight=False))
 
-        def on_progress(seen: sending.Progress) -> None:
-            progress.update(task, completed=seen.settled, total=seen.audience)
-            limits = seen.limits
-            shown.update(Group(progress, *moments.tables(seen.relays, seen.domains, limits.receivers, limits.paused)))
+    def on_progress(seen: sending.Progress) -> None:
+        progress.update(task, completed=seen.settled, total=seen.audience)
+        limits = seen.limits
+        shown.update(Group(progress, *moments.tables(seen.relays, seen.domains, limits.receivers, limits.paused)))
+        shown.start()  # not before there is something to show: what is said first has lines of its own
 
+    try:
         yield on_progress
+    finally:
+        shown.stop()

@@ -71,8 +71,8 @@ async def send(
         try:
             async with embedded.opened(settings, database) as engine:
                 await _work(engine, slug, stop, on_progress)
-        except DatabaseBusy as busy:
-            on_watch(f"{busy}; watching it")
+        except DatabaseBusy:
+            on_watch("another process already runs the engine, and delivers it; watching it")
             await _watch(settings, database, slug, stop, on_progress)
     async with database.read() as connection:
         campaign = await store.find(connection, slug)

@@ -26,6 +26,7 @@ pytestmark = [pytest.mark.faults, pytest.mark.parametrize("database_url", ["sqli
 
 PEOPLE = 120
 WIDTH = 80
+BY_OTHERS = "another process already runs the engine, and delivers it; watching it"
 
 
 @pytest.fixture
@@ -38,12 +39,15 @@ def terminal() -> Iterator[tuple[int, int]]:
     os.close(theirs)
 
 
+@pytest.mark.parametrize("others", ["", BY_OTHERS], ids=["here", "there"])
 async def test_a_terminal_shows_rate_remaining_time_relays_and_domains_while_a_campaign_is_sent(
-    smtp_server: Any, prepare: Any, tripwire: Any, terminal: tuple[int, int], tmp_path: Path
+    smtp_server: Any, prepare: Any, spawn: Any, tripwire: Any, terminal: tuple[int, int], tmp_path: Path, others: str
 ) -> None:
     ours, theirs = terminal
     async with smtp_server(answers=tripwire, gate=tripwire.gate) as server:
         slug = await prepare(server.port, PEOPLE)
+        if others:
+            assert b"engine started" in await (await spawn("worker")).stdout.readline()
         tripwire.arm(PEOPLE // 2, holds=True)
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "newsletter", "--settings", str(tmp_path / "newsletter.toml")),
@@ -64,6 +68,7 @@ async def test_a_terminal_shows_rate_remaining_time_relays_and_domains_while_a_c
                 process.kill()
     lines = [line.rstrip() for line in re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", seen).replace("\r", "\n").splitlines()]
     assert max(map(len, lines)) <= WIDTH, max(lines, key=len)
+    assert not others or others in lines, "what is said before has a line of its own"
     bars = [line for line in lines if line.startswith(slug) and f"/{PEOPLE}" in line]
     assert any(re.search(rf" \d+/{PEOPLE} +\d+/s 0:\d\d:\d\d$", line) for line in bars), bars
     assert any(re.fullmatch(r" *relay +connections *", line) for line in lines)
@@ -90,7 +95,7 @@ async def test_status_shows_who_does_what_and_the_log_of_a_sender_in_trouble_nam
         return None
 
     async with smtp_server(answers=answers, delay=0.1) as server:  # it has minutes to do, and ends with the test
-        slug = await prepare(server.port, 20 * PEOPLE)
+        slug = await prepare(server.port, 100 * PEOPLE)
         worker, sender = await spawn("worker"), await spawn("campaign", "send", slug, "--yes")
         told = json.loads(await status_with(spawn, "example.org", "engine", "status", "--json"))
         shown = await status_with(spawn, "example.org", "engine", "status")
@@ -99,14 +104,15 @@ async def test_status_shows_who_does_what_and_the_log_of_a_sender_in_trouble_nam
         ended = asyncio.gather(sender.communicate(), worker.communicate())
         quiet, log = [output.decode() for output, _ in await asyncio.wait_for(ended, 60)]
     assert max(map(len, shown.splitlines())) <= WIDTH
-    assert re.search(r"^ \S+:\d+ +embedded +\d+ s ago +\d+ +\d+ +opening/thanks: [12] *$", shown, re.MULTILINE)
+    assert re.search(r"^ \S+:\d+ +\d+ s ago +\d+ +\d+ +opening/thanks: [12] *$", shown, re.MULTILINE)
     assert re.search(
-        r"^ opening/thanks +sending +2,400 +[12],\d+ +\d+ +0:\d\d:\d\d +[012] of 24 *$", shown, re.MULTILINE
+        r"^ opening/thanks +sending +12,000 +1[012],\d+ +\d+ +\d+:\d\d:\d\d +[012] of 120 *$", shown, re.MULTILINE
     )
+    assert re.search(r"^\d+ mails a second by the embedded engine\.$", shown, re.MULTILINE)
     assert re.search(r"^ smtp +[012] +(takes mail|\S.*)$", shown, re.MULTILINE)
     assert re.search(r"^ example\.org +\d+ +\d +\d +0 *$", shown, re.MULTILINE)
     assert [set(one["holds"]) for one in told["workers"]] == [{slug}]
-    assert (told["campaigns"][0]["audience"], told["campaigns"][0]["states"]["refused"]) == (20 * PEOPLE, 1)
+    assert (told["campaigns"][0]["audience"], told["campaigns"][0]["states"]["refused"]) == (100 * PEOPLE, 1)
     assert told["rate"] > 0
     assert told["domains"]["example.org"]["sent"] > 0
     (relay,) = told["relays"]  # one of its connections may be opened anew just now

@@ -5,13 +5,16 @@ from urllib.parse import quote, urlencode
 from newsletter.calendars.entries import described, location
 from newsletter.constellation.model import Event
 
+GOOGLE, OUTLOOK = "https://calendar.google.com/calendar/", "https://outlook.live.com/calendar/0/"
+"""Where those links begin."""
+
 _LONGEST = 500
 """Characters of the description: a link that is too long is cut off on its way."""
 
 
 def google(event: Event) -> str:
     """Google Calendar, at the event's own clock."""
-    return "https://calendar.google.com/calendar/render?" + _query(
+    return f"{GOOGLE}render?" + _query(
         action="TEMPLATE",
         text=event.title,
         dates=f"{event.starts:%Y%m%dT%H%M%S}/{event.ends:%Y%m%dT%H%M%S}",
@@ -23,7 +26,7 @@ def google(event: Event) -> str:
 
 def outlook(event: Event) -> str:
     """Outlook on the web; the offset says which moment is meant."""
-    return "https://outlook.live.com/calendar/0/deeplink/compose?" + _query(
+    return f"{OUTLOOK}deeplink/compose?" + _query(
         path="/calendar/action/compose",
         rru="addevent",
         subject=event.title,
@@ -49,6 +52,6 @@ def follow(url: str, name: str) -> dict[str, str]:
     webcal = f"webcal:{url.partition(':')[2]}"
     return {
         "webcal": webcal,
-        "google": f"https://calendar.google.com/calendar/r?cid={quote(webcal, safe='')}",
-        "outlook": f"https://outlook.live.com/calendar/0/addfromweb?url={encoded}&name={quote(name, safe='')}",
+        "google": f"{GOOGLE}r?cid={quote(webcal, safe='')}",
+        "outlook": f"{OUTLOOK}addfromweb?url={encoded}&name={quote(name, safe='')}",
     }

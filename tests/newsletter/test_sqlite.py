@@ -1,4 +1,4 @@
-"""The driver under SQLAlchemy: what aiosqlite does, with hardly a trip to a thread."""
+"""The driver under SQLAlchemy: hardly a trip to a thread."""
 
 import asyncio
 import sqlite3

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
+from newsletter.calendars import adding
 from newsletter.campaigns.preflight.findings import Finding, Rule, error, warning
 from newsletter.campaigns.preflight.mail import Mail
 
@@ -37,10 +38,14 @@ def check(mail: Mail) -> Iterator[Finding]:
 
 
 def to_reach(mail: Mail) -> set[str]:
-    """The addresses of a mail, and of its pictures, that anybody may try; our own pages are one, their health."""
+    """The addresses of a mail, and of its pictures, that anybody may try; our own pages are one, their health.
+
+    Not the forms of calendars on the web: they are there for any event, and need not be within this machine's reach.
+    """
     found = {link.href for link in mail.outline.links} | {image.src for image in mail.outline.images}
     ours = f"{mail.facts.public_url}/"
-    elsewhere = {href for href in found if re.match(r"https?://", href) and not href.startswith(ours)}
+    known = (ours, adding.GOOGLE, adding.OUTLOOK)
+    elsewhere = {href for href in found if re.match(r"https?://", href) and not href.startswith(known)}
     return {*elsewhere, f"{ours}health"}
 
 

@@ -2,10 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from html import escape
 from typing import Any
 
 import pytest
 
+from newsletter.calendars import adding
 from newsletter.campaigns.preflight import duties, leftovers, links, running, seeing, subject, weight
 from newsletter.campaigns.preflight.findings import Severity, merged
 from newsletter.content import samples
@@ -85,6 +87,14 @@ def test_what_is_reached_is_never_a_readers_own_and_our_pages_only_once(mail: Ma
         '<a href="https://news.example.org/join">a</a><img src="https://x.example/a.png" alt=""><a href="#">b</a>'
     )
     assert links.to_reach(seen) == {"https://news.example.org/health", "https://x.example/a.png"}
+
+
+def test_that_a_calendar_on_the_web_cannot_be_reached_from_here_holds_no_invitation_back(
+    mail: MakeMail, facts: Any
+) -> None:
+    offered = [adding.google(facts.event), adding.outlook(facts.event)]
+    seen = mail("".join(f'<a href="{escape(link)}">Add</a>' for link in offered))
+    assert links.to_reach(seen) == {"https://news.example.org/health"}
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from newsletter.constellation import planning
@@ -49,24 +49,17 @@ class Person(Protocol):
     def timezone(self) -> str: ...
 
 
-async def keep_back(
+async def kept_back(
     connection: AsyncConnection, campaign_id: int, people: Sequence[Person], cap: Cap, now: datetime
-) -> set[int]:
-    """Who has had as many mails as one gets in a day: theirs wait until the same hour of the next, or are given up."""
+) -> dict[datetime, list[int]]:
+    """Who has had as many mails as one gets in a day, by the same hour of their next one."""
     counts = await _today(connection, campaign_id, people, cap, now)
-    full = [one for one in people if counts.get(one.subscriber_id, 0) >= cap.most]
-    waits: dict[datetime, list[int]] = {}
-    for one in full:
-        waits.setdefault(_tomorrow(planning.zone(one.timezone, cap.timezone), now), []).append(one.subscriber_id)
-    for until, numbers in waits.items():
-        is_useless = until >= cap.useless_from
-        values = {"state": State.EXPIRED, "due_at": None} if is_useless else {"state": State.DEFERRED, "due_at": until}
-        await connection.execute(
-            update(delivery)
-            .where(delivery.c.campaign_id == campaign_id, delivery.c.subscriber_id.in_(numbers))
-            .values(**values, at=now, reply=cap.reason)
-        )
-    return {one.subscriber_id for one in full}
+    until: dict[datetime, list[int]] = {}
+    for one in people:
+        if counts.get(one.subscriber_id, 0) >= cap.most:
+            tomorrow = _tomorrow(planning.zone(one.timezone, cap.timezone), now)
+            until.setdefault(tomorrow, []).append(one.subscriber_id)
+    return until
 
 
 async def _today(

@@ -313,7 +313,7 @@ async def claim(
         await statements.put_off(connection, hold.campaign_id, resting, now)
         people = tuple(due for due in people if due.subscriber_id not in resting)
     if cap is not None and people:
-        kept_back = await caps.keep_back(connection, hold.campaign_id, people, cap, now)
+        kept_back = await _keep_back(connection, hold, people, cap, now)
         people = tuple(due for due in people if due.subscriber_id not in kept_back)
     claimed = {"of_campaign": hold.campaign_id, "first_id": first_id, "last_id": last_id, "now": now}
     await connection.execute(statements.MARK, claimed)
@@ -322,6 +322,24 @@ async def claim(
         await statements.settle(connection, hold.campaign_id, held_back, now)
         people = tuple(due for due in people if due.subscriber_id not in waits)
     return Window(people, last_id, exhausted=len(rows) < limit)
+
+
+async def _keep_back(
+    connection: AsyncConnection, hold: Hold, people: Sequence[Due], cap: Cap, now: datetime
+) -> set[int]:
+    """Have who had enough for today wait until the next, or give up what is of no use by then; answer who they are."""
+    until = await caps.kept_back(connection, hold.campaign_id, people, cap, now)
+    for tomorrow, numbers in until.items():
+        is_useless = tomorrow >= cap.useless_from
+        stands = (
+            {"state": State.EXPIRED, "due_at": None} if is_useless else {"state": State.DEFERRED, "due_at": tomorrow}
+        )
+        await connection.execute(
+            update(delivery)
+            .where(delivery.c.campaign_id == hold.campaign_id, delivery.c.subscriber_id.in_(numbers))
+            .values(**stands, at=now, reply=cap.reason)
+        )
+    return {number for numbers in until.values() for number in numbers}
 
 
 async def settle(connection: AsyncConnection, hold: Hold, settled: Sequence[Settlement], now: datetime) -> None:

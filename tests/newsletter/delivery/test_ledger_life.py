@@ -27,6 +27,15 @@ def drawn() -> set[Arrow]:
     return set(DRAWN.findall(text.partition("stateDiagram-v2")[2].partition("```")[0]))
 
 
+def test_nothing_but_the_ledger_changes_a_delivery() -> None:
+    package = Path(__file__).parents[3] / "newsletter"
+    writes = re.compile(
+        r"(?:update|insert|delete)\(delivery\)|(?:UPDATE|INTO|FROM) delivery\b(?!\.)|insert\(\w+, delivery\)"
+    )
+    writers = {file.name for file in package.rglob("*.py") if writes.search(file.read_text())}
+    assert writers == {"ledger.py", "statements.py", "hearing.py"}, "hearing writes what was heard of it, and no state"
+
+
 @pytest.fixture
 def life(migrated_url: str) -> Iterator[type[Life]]:
     """Lives over a database."""

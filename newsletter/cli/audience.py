@@ -45,7 +45,7 @@ def count(wanted: Wanted, event: Event = None, as_json: AsJson = False) -> None:
     if as_json:
         edge.emit_json({"expression": expression, "event": event, "people": number})
     else:
-        edge.say(f"{number:,} people.")
+        edge.say("1 person." if number == 1 else f"{number:,} people.")
 
 
 @app.command()

@@ -180,7 +180,7 @@ def export(
     """
     settings = edge.settings()
     count = edge.run(_export(settings.database, target, where, as_json=as_json, mailable=mailable))
-    edge.warn(f"{count:,} people.")
+    edge.warn("1 person." if count == 1 else f"{count:,} people.")
 
 
 async def _find(settings: Settings, address: Address) -> tuple[Entry, person_evidence.Evidence]:

@@ -36,6 +36,7 @@ def desk(newsletter, tmp_path, monkeypatch) -> Path:
 
 def test_an_audience_is_counted_of_those_who_may_be_written_to(desk, newsletter):
     assert newsletter("audience", "count", TEACHERS).out == "2 people.\n"
+    assert newsletter("audience", "count", 'tags has "vip"').out == "1 person.\n"
     counted = json.loads(newsletter("audience", "count", TEACHERS, "--event", "opening", "--json").out)
     assert counted == {"expression": TEACHERS, "event": "opening", "people": 1}
 

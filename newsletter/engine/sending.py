@@ -21,6 +21,7 @@ from newsletter.settings import Settings
 log = structlog.get_logger(__name__)
 
 _LOOK_SECONDS = 0.5
+_APPLY_SECONDS = 1.0
 _PATIENCE_SECONDS = 60.0
 _NOBODY = "no worker runs: it waits until `newsletter worker` is started; watching it (Ctrl-C to leave)"
 
@@ -107,12 +108,13 @@ async def _work(engine: Engine, slug: str, stop: asyncio.Event, on_progress: OnP
 
     forward = asyncio.create_task(_forward(stop, engine.stop))
     showing = asyncio.create_task(_show(show))
+    over = asyncio.Event()
+    applying = asyncio.create_task(_apply(engine, over))
     try:
         async with presence.shown(engine, "embedded"):
             while not engine.stop.is_set():
                 try:
                     await engine.deliver_campaigns(campaign.id)
-                    await engine.apply_reports()
                     wait = await _seconds_to_next(engine, campaign.id)
                 except AWAY as error:
                     log.warning("database away, asked again", reason=one_line(error))
@@ -123,6 +125,8 @@ async def _work(engine: Engine, slug: str, stop: asyncio.Event, on_progress: OnP
     finally:
         forward.cancel()
         showing.cancel()
+        over.set()
+        await applying
         with suppress(*AWAY):
             await show()
 
@@ -130,6 +134,16 @@ async def _work(engine: Engine, slug: str, stop: asyncio.Event, on_progress: OnP
 async def _forward(stop: asyncio.Event, to: asyncio.Event) -> None:
     await stop.wait()
     to.set()
+
+
+async def _apply(engine: Engine, over: asyncio.Event) -> None:
+    """Apply reports beside the sending, so that a domain that blocks us is left alone in time; once more at the end."""
+    is_last = False
+    while not is_last:
+        is_last = over.is_set()
+        with suppress(*AWAY):  # who sends says so
+            await engine.apply_reports()
+        await _sleep(over, _APPLY_SECONDS)
 
 
 async def _show(show: Callable[[], Awaitable[None]]) -> None:

@@ -147,6 +147,25 @@ async def test_what_failed_is_tried_again_and_what_is_in_doubt_is_listed_sent_ag
     assert (len(ids), len(set(ids))) == (4, 2), "a repeat is the same message"
 
 
+async def test_a_domain_that_blocks_us_is_left_alone_while_a_campaign_is_sent_and_its_report_says_so(
+    smtp_server: Any, prepare: Any, run: Run
+) -> None:
+    people = 600
+    blocked = "550 5.7.1 blocked by policy"
+    async with smtp_server(answers=lambda verb, _: blocked if verb == "RCPT" else None, drip=0.02) as server:
+        slug = await prepare(server.port, people)
+        status, said = await run("campaign", "send", slug, "--yes")
+        assert status == 3, said
+        reported = json.loads((await run("campaign", "report", slug, "--json"))[1])
+        status, said = await run("campaign", "report", slug)
+    states = reported["report"]["states"]
+    assert set(states) == {"refused", "deferred"}
+    assert 20 <= states["refused"] < people / 2, "it takes twenty, and a second or two until they are counted"
+    assert [one["domain"] for one in reported["paused_domains"]] == ["example.org"]
+    assert "example.org gets no mail until" in said
+    assert "it blocks us" in said
+
+
 async def test_what_is_in_doubt_may_be_taken_as_sent(smtp_server: Any, prepare: Any, run: Run) -> None:
     async with smtp_server(answers=lambda verb, _: "take-and-close" if verb == "BODY" else None) as server:
         slug = await prepare(server.port, 2, delivery='on_uncertain = "hold"')

@@ -141,7 +141,7 @@ def tell(report: Report, rejects: Path) -> None:
     ]
     edge.table(["what became of them", "rows"], [row for row in rows if row[1] != "0"], numbers=["rows"])
     if report.asked:
-        edge.say(f"{report.asked:,} who are pending {'would be' if report.dry_run else 'are'} asked once, by mail.")
+        edge.say(f"Pending, and {'to be ' if report.dry_run else ''}asked once, by mail: {report.asked:,}.")
     elif counts.pending:
         edge.say("Nobody pending is written to. With --ask, each is asked once, by mail, whether they want yours.")
     for remark, count in sorted(report.remarks.items()):

@@ -174,7 +174,7 @@ def test_a_person_is_added_by_the_rules_of_an_import_and_it_is_audited(desk, new
 def test_asking_is_said_and_done_once(desk, newsletter):
     assert "With --ask" in newsletter("subscribers", "import", "people.csv").out
     assert (
-        "1 who are pending would be asked"
+        "Pending, and to be asked once, by mail: 1."
         in newsletter("subscribers", "import", "people.csv", "--ask", "--dry-run").out
     )
     assert json.loads(newsletter("subscribers", "import", "people.csv", "--ask", "--json").out)["asked"] == 1

@@ -76,7 +76,7 @@ async def test_beside_a_tarpit_others_go_on_and_a_pause_and_a_stop_take_hold(
                 await asyncio.sleep(0.05)
 
     clock = asyncio.get_running_loop().time
-    async with smtp_server(cut=cut, drip=drip) as tarpit, smtp_server(answers=tripwire) as quick:
+    async with smtp_server(cut=cut, drip=drip) as tarpit, smtp_server(answers=tripwire, gate=tripwire.gate) as quick:
         slug = await prepare(tarpit.port, people, connections=1, more=BESIDE.format(port=quick.port))
         tripwire.arm(90)
         async with database.begin() as connection:
@@ -89,8 +89,10 @@ async def test_beside_a_tarpit_others_go_on_and_a_pause_and_a_stop_take_hold(
         await none_in_flight()
         assert clock() - asked < 1 + 4 * 14 * drip + SLACK
         count = len(tarpit.received)
+        tripwire.arm(10, holds=True)  # else the quick one might take all that is left
         await staff(lifecycle.resume, wall_clock())
         await until(lambda: len(tarpit.received) >= count + 2)
+        tripwire.gate.set()
         asked = clock()
         sender.terminate()
         await asyncio.to_thread(sender.join, PATIENCE)

@@ -7,6 +7,7 @@ import asyncio
 import json
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -58,13 +59,19 @@ def post(path: str, body: str) -> str:
 
 @contextmanager
 def serving(command: list[str]) -> Iterator[int]:
-    """A server on one core; it says in its first line where it serves. Answers the port."""
-    with processes.running([*command, "--port", "0"], core=0, stdout=subprocess.PIPE) as process:
-        assert process.stdout is not None
-        line = process.stdout.readline()
-        if "http://127.0.0.1:" not in line:
-            raise SystemExit(f"benchmarks: the server did not start: {line}")
-        yield int(line.split("http://127.0.0.1:")[1].split(",")[0])
+    """A server on one core; it says in its first line where it serves. Answers the port.
+
+    Its log, a line for each report and the like, is read only if it does not start.
+    """
+    with tempfile.TemporaryFile("w+") as log:
+        options = {"stdout": subprocess.PIPE, "stderr": log}
+        with processes.running([*command, "--port", "0"], core=0, **options) as process:
+            assert process.stdout is not None
+            line = process.stdout.readline()
+            if "http://127.0.0.1:" not in line:
+                log.seek(0)
+                raise SystemExit(f"benchmarks: the server did not start: {line}{log.read()}")
+            yield int(line.split("http://127.0.0.1:")[1].split(",")[0])
 
 
 def asked(at: Path, port: int, requests: list[str], *how: object) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from newsletter.delivery.answers import Answers
 from newsletter.delivery.at_work import AtWork, Campaigns
 from newsletter.delivery.brake import Brake
 from newsletter.delivery.composer import Mailing, Stationery
+from newsletter.delivery.crew import Crew
 from newsletter.delivery.ledger import Hold, Window
 from newsletter.delivery.offer import Item
 from newsletter.delivery.operators import Operators
@@ -64,8 +65,9 @@ class Dispatcher:
         self._campaigns = Campaigns(settings, database, stationery, self.operators)
 
     async def deliver(self, stop: asyncio.Event, *, campaign_id: int | None = None) -> None:
-        """Work until nothing is due at this moment, or `stop` is set: then what is in flight is settled first."""
-        workers = [self._worker(stop, campaign_id) for _ in range(self.relays.connections)]
+        """Work until nothing is due while nobody works, or `stop` is set: then what is in flight is settled first."""
+        crew = Crew(at_work=self.relays.connections)
+        workers = [self._worker(stop, campaign_id, crew) for _ in range(self.relays.connections)]
         ends = await asyncio.gather(*workers, return_exceptions=True)  # a fault of one leaves the others at their work
         self._campaigns.clear()
         for fault in filter(None, ends):
@@ -80,18 +82,20 @@ class Dispatcher:
         if hold is not None:
             await self._work_unless_fenced(hold, stop)
 
-    async def _worker(self, stop: asyncio.Event, campaign_id: int | None) -> None:
-        while not stop.is_set():
-            async with self._database.begin() as connection:
-                hold = await ledger.take(
-                    connection,
-                    self.owner,
-                    self._clock(),
-                    on_uncertain=self._policy.on_uncertain,
-                    campaign_id=campaign_id,
-                )
-            if hold is None or not await self._work_unless_fenced(hold, stop):
-                return
+    async def _worker(self, stop: asyncio.Event, campaign_id: int | None, crew: Crew) -> None:
+        in_doubt = self._policy.on_uncertain
+
+        async def take(connection: AsyncConnection) -> Hold | None:
+            return await ledger.take(
+                connection, self.owner, self._clock(), on_uncertain=in_doubt, campaign_id=campaign_id
+            )
+
+        with crew.member():
+            while not stop.is_set():
+                hold = await self._lasting(stop, take)
+                is_idle = hold is None or not await self._work_unless_fenced(hold, stop)
+                if is_idle and await crew.is_done():
+                    return
 
     async def _work_unless_fenced(self, hold: Hold, stop: asyncio.Event) -> bool:
         try:

@@ -59,7 +59,7 @@ connections = 1
 async def test_beside_a_tarpit_others_go_on_and_a_pause_and_a_stop_take_hold(
     smtp_server: Any, prepare: Any, fork: Any, tripwire: Any, migrated_url: str, tmp_path: Path, cut: Any, drip: float
 ) -> None:
-    people = 200
+    people = 600  # six shards: there is one for each relay, whatever the quick one took before a pause
     database = databases.connect(migrated_url)
 
     async def staff(step: Any, *when: datetime) -> None:
@@ -78,7 +78,7 @@ async def test_beside_a_tarpit_others_go_on_and_a_pause_and_a_stop_take_hold(
     clock = asyncio.get_running_loop().time
     async with smtp_server(cut=cut, drip=drip) as tarpit, smtp_server(answers=tripwire, gate=tripwire.gate) as quick:
         slug = await prepare(tarpit.port, people, connections=1, more=BESIDE.format(port=quick.port))
-        tripwire.arm(90)
+        tripwire.arm(90, holds=True)  # else the quick one might take all that is left
         async with database.begin() as connection:
             await lifecycle.schedule(connection, await store.find(connection, slug), wall_clock())
         sender = fork("worker")
@@ -86,11 +86,13 @@ async def test_beside_a_tarpit_others_go_on_and_a_pause_and_a_stop_take_hold(
         assert len(tarpit.received) < 20, "it holds up nobody but those it has"
         asked = clock()
         await staff(lifecycle.pause)
+        tripwire.gate.set()
         await none_in_flight()
         assert clock() - asked < 1 + 4 * 14 * drip + SLACK
         count = len(tarpit.received)
-        tripwire.arm(10, holds=True)  # else the quick one might take all that is left
+        tripwire.arm(10, holds=True)
         await staff(lifecycle.resume, wall_clock())
+        await asyncio.wait_for(tripwire.reached.wait(), PATIENCE)
         await until(lambda: len(tarpit.received) >= count + 2)
         tripwire.gate.set()
         asked = clock()

@@ -101,6 +101,9 @@ def _show(seen: Status, now: datetime) -> None:
         )
     for made in moments.tables(seen.relays, seen.domains, seen.slowed, seen.paused_domains):
         edge.show(made)
+    for outage in seen.outages:
+        since = f"{edge.moment(outage.since)} UTC, for {_seconds(now - outage.since)}"
+        edge.prose(f"No mail has been taken by {', '.join(outage.relays)} since {since}: {outage.reason}")
     waiting = sum(seen.messages.values())
     engine = "".join(f" by the {kind} engine" for kind in sorted({one.engine for one in seen.workers})[:1])
     edge.say(f"{seen.rate:,.0f} mails a second{engine}.")
@@ -108,7 +111,11 @@ def _show(seen: Status, now: datetime) -> None:
 
 
 def _ago(since: timedelta) -> str:
-    return f"{max(0, round(since.total_seconds())):,} s ago"
+    return f"{_seconds(since)} ago"
+
+
+def _seconds(time: timedelta) -> str:
+    return f"{max(0, round(time.total_seconds())):,} s"
 
 
 def _waits(due: datetime | None, now: datetime) -> str:

@@ -23,7 +23,7 @@ from newsletter.delivery.crew import Crew
 from newsletter.delivery.ledger import Hold, Window
 from newsletter.delivery.offer import Item
 from newsletter.delivery.operators import Operators
-from newsletter.delivery.outcome import Outcome, Refused, Stage
+from newsletter.delivery.outcome import Accepted, Outcome, Refused, Stage
 from newsletter.delivery.refusal import OnRefused
 from newsletter.delivery.relays import AllBusy, Member, Relays
 from newsletter.delivery.session import Session
@@ -123,8 +123,7 @@ class Dispatcher:
                     self.relays.does_well(member)
         except AllBusy as busy:
             not_before, is_crowded = busy.until, busy.until is None
-            if not is_crowded:
-                log.warning("no relay takes mail", reason=str(busy))
+            self.relays.note(busy)
         if self.brake.is_silent:  # the database does not answer: no use in asking it again at once
             not_before = self._clock() + _SILENCE
         await self._lasting(stop, lambda c: ledger.let_go(c, hold, self._clock(), not_before=not_before))
@@ -155,6 +154,8 @@ class Dispatcher:
             items, signer = _items(campaign.mailing, window, failures), self._stationery.signer
             outcomes = dict(await signed.send(session, items, signer, self._clock(), halts))
             answered = answered or not window.due or not all(map(answers.is_closing, outcomes.values()))
+            if any(isinstance(one, Accepted) for one in outcomes.values()):
+                self.relays.does_well(member)
             outcomes.update(failures)
             done = answers.read(campaign, window.due, outcomes, self._clock())
             following = await self._lasting(stop, self._settling(campaign, member, hold, window, done, is_last))

@@ -19,8 +19,7 @@ from newsletter.delivery.ledger import State
 from newsletter.delivery.offer import Item
 from newsletter.delivery.outcome import Accepted, Deferred, Outcome, Refused, Stage, Uncertain
 from newsletter.delivery.refusal import OnRefused, Refusal
-from newsletter.delivery.relay import RelayUnreachable
-from newsletter.delivery.relays import Member, Relays
+from newsletter.delivery.relays import AllBusy, Member, Relays
 from newsletter.delivery.session import Session
 from newsletter.delivery.transactional import Settlement, Waiting
 from newsletter.settings import Settings
@@ -72,8 +71,10 @@ class Messenger:
                     patience.limited(session, stop, self._policy.drain),
                 ):
                     settled = await self._window(member, session, stop)
-            except RelayUnreachable as error:
-                self._say_once(str(error))
+            except AllBusy as busy:
+                self._relays.note(busy)
+                if busy.until is not None and not busy.failing:
+                    self._say_once(str(busy))
                 break
             self._waits_for = ""
             if settled == 0:
@@ -82,9 +83,9 @@ class Messenger:
         return done
 
     def _say_once(self, reason: str) -> None:
-        """A relay is asked for again every moment; that is worth one line."""
+        """A relay is asked for again every moment; that it has had its share is worth one line."""
         if reason != self._waits_for:
-            log.warning("no relay takes mail", reason=reason)
+            log.warning("mails to one person wait", reason=reason)
         self._waits_for = reason
 
     async def _window(self, member: Member, session: Session, stop: asyncio.Event) -> int | None:

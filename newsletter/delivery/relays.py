@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 import structlog
 
 from newsletter.delivery import backoff, patience
+from newsletter.delivery.outages import Outages
 from newsletter.delivery.relay import Relay, RelayUnreachable
 from newsletter.delivery.session import Session
 
@@ -81,11 +82,15 @@ class Member:
 
 
 class AllBusy(RelayUnreachable):
-    """No relay could be asked: all are left alone until `until` at least, or what others do is in the way (None)."""
+    """No relay could be asked: all are left alone until `until` at least, or what others do is in the way (None).
 
-    def __init__(self, text: str, until: datetime | None) -> None:
+    `failing` are their names where it is because each of them fails.
+    """
+
+    def __init__(self, text: str, until: datetime | None, failing: Sequence[str] = ()) -> None:
         super().__init__(text)
         self.until = until
+        self.failing = failing
 
 
 @dataclass(slots=True)
@@ -94,6 +99,7 @@ class Relays:
 
     members: Sequence[Member]
     clock: Callable[[], datetime]
+    outages: Outages = field(default_factory=Outages)
 
     @property
     def connections(self) -> int:
@@ -142,8 +148,14 @@ class Relays:
     def does_well(self, member: Member) -> None:
         """A relay answered what it was offered."""
         if member.failures:
-            log.info("relay well again", relay=member.name)
             member.is_well()
+            if not self.outages.end(member.name, self.clock()):
+                log.info("relay well again", relay=member.name)
+
+    def note(self, busy: AllBusy) -> None:
+        """Keep in mind that no relay takes mail, if that is what an engine was told that asked for one."""
+        if busy.failing:
+            self.outages.note(busy.failing, str(busy), self.clock())
 
     async def close(self) -> None:
         """End every idle session."""
@@ -171,7 +183,8 @@ def _refusal(could: Sequence[Member], now: datetime, *, urgent: bool) -> AllBusy
     if len(ends) < len(could):
         return AllBusy("every connection is in use", None)
     reasons = [one.reason or f"{one.name} has been given all it may be given for now" for one in could]
-    return AllBusy("; ".join(reasons), min(ends))
+    failing = [one.name for one in could] if all(one.reason for one in could) else []
+    return AllBusy("; ".join(reasons), min(ends), failing)
 
 
 def _in_turn(members: Sequence[Member]) -> Member:

@@ -119,4 +119,8 @@ def pulse(work: Work) -> dict[str, Any]:
             {"name": one.name, "busy": one.in_use, "trouble": one.reason, "limit": one.at_limit(now)}
             for one in dispatcher.relays.members
         ],
+        "outages": [
+            {"relays": one.relays, "since": one.since.isoformat(), "reason": one.reason}
+            for one in dispatcher.relays.outages.current(now)
+        ],
     }

@@ -73,6 +73,15 @@ class Restraints:
 
 
 @dataclass(frozen=True, slots=True)
+class Outage:
+    """Since when none of these relays has taken mail, as the worker says that found it first, and why."""
+
+    relays: list[str]
+    since: datetime
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Status:
     """Everything at once. `domains` is what became of mails to them in the last moments."""
 
@@ -82,6 +91,7 @@ class Status:
     domains: dict[str, dict[State, int]]
     slowed: list[Slowed]
     paused_domains: list[Pause]
+    outages: list[Outage]
     messages: dict[State, int]
     rate: float
 
@@ -98,6 +108,7 @@ async def read(connection: AsyncConnection, settings: Settings, now: datetime) -
         domains=domains(alive),
         slowed=limits.receivers,
         paused_domains=limits.paused,
+        outages=outages(alive),
         messages=await transactional.counts(connection),
         rate=sum(map(_rate, alive)),
     )
@@ -201,6 +212,17 @@ def relays(seen: Iterable[Pulse], limits: Restraints) -> list[Relay]:
                 before.limit or relay.get("limit", ""),
             )
     return [merged[name] for name in sorted(merged)]
+
+
+def outages(seen: Iterable[Pulse]) -> list[Outage]:
+    """When one of these processes found no relay that takes mail, since when nobody has; the longest first."""
+    merged: dict[frozenset[str], Outage] = {}
+    for pulse in seen:
+        for told in pulse.get("outages", []):  # a worker of the version before this one says nothing of them
+            one = Outage(told["relays"], datetime.fromisoformat(told["since"]), told["reason"])
+            first = merged.setdefault(frozenset(one.relays), one)
+            merged[frozenset(one.relays)] = min(first, one, key=lambda found: found.since)
+    return sorted(merged.values(), key=lambda one: one.since)
 
 
 def _slow(one: Slowed) -> str:

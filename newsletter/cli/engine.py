@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from newsletter.cli import edge, grouping, moments
+from newsletter.cli import edge, grouping, moments, stacked
 from newsletter.database import DatabaseError
 from newsletter.delivery.state import State
 from newsletter.engine import status as reading
@@ -68,7 +68,7 @@ def _show(seen: Status, now: datetime) -> None:
     if not seen.workers:
         edge.say("No process runs the engine: start `newsletter serve` or `newsletter worker`.")
     else:
-        edge.table(
+        stacked.show(
             ["worker", "seen", "mails/s", "settled", "holds"],
             [
                 (
@@ -83,8 +83,8 @@ def _show(seen: Status, now: datetime) -> None:
             numbers=["mails/s", "settled"],
         )
     if seen.campaigns:
-        edge.table(
-            ["campaign", "status", "people", "left", "mails/s", "ready in", "shards"],
+        stacked.show(
+            ["campaign", "status", "people", "left", "mails/s", "shards", "ready in"],
             [
                 (
                     one.slug,
@@ -92,8 +92,8 @@ def _show(seen: Status, now: datetime) -> None:
                     f"{one.audience:,}",
                     f"{sum(one.states.get(state, 0) for state in _LEFT):,}",
                     f"{one.rate:,.0f}",
-                    one.eta or _waits(one.next_due, now),
-                    f"{one.shards_held} of {one.shards_open}",
+                    f"{one.shards_held:,} of {one.shards_open:,}",
+                    str(one.eta or _waits(one.next_due, now)),
                 )
                 for one in seen.campaigns
             ],
@@ -119,4 +119,4 @@ def _seconds(time: timedelta) -> str:
 
 
 def _waits(due: datetime | None, now: datetime) -> str:
-    return f"goes on at {edge.moment(due)}" if due is not None and due > now else ""
+    return f"goes on at {edge.moment(due)} UTC" if due is not None and due > now else ""

@@ -1,6 +1,7 @@
 """`newsletter engine status`: what an operator reads of it at 80 columns."""
 
 import asyncio
+import shutil
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -9,23 +10,32 @@ from typing import Any
 import pytest
 from sqlalchemy import insert
 
+from newsletter import assets
 from newsletter import database as databases
+from newsletter.cli import stacked
 from newsletter.clock import wall_clock
-from newsletter.tables import worker
-
-pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+from newsletter.constellation import file
+from newsletter.constellation import store as constellations
+from newsletter.tables import campaign, worker
 
 WIDTH = 80
 Told = Callable[..., None]
 
 
 @pytest.fixture
-def told(migrated_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Told:
+def database_url(sqlite_template: Path, tmp_path: Path) -> str:
+    """The command line is the same on both databases; what lies under it is tested on both elsewhere."""
+    shutil.copy(sqlite_template, tmp_path / "newsletter.sqlite3")
+    return f"sqlite:///{tmp_path}/newsletter.sqlite3"
+
+
+@pytest.fixture
+def told(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Told:
     """Have a process say this of itself, in the database of the settings that a command reads."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "newsletter.toml").write_text(
         f"""
-        database = "{migrated_url}"
+        database = "{database_url}"
         public_url = "https://news.example.org"
         [secrets]
         signing_keys = ["{"k" * 40}"]
@@ -34,7 +44,7 @@ def told(migrated_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     )
 
     async def say(pulse: dict[str, Any]) -> None:
-        database = databases.connect(migrated_url)
+        database = databases.connect(database_url)
         now = wall_clock()
         said = {"settled": {}, "campaigns": {}, "domains": {}, "relays": [], **pulse}
         async with database.begin() as connection:
@@ -58,3 +68,43 @@ def test_it_says_since_when_no_relay_has_taken_mail(newsletter: Any, told: Told)
     assert f"No mail has been taken by smtp, backup since {since:%Y-%m-%d %H:%M} UTC, for 7,20" in words
     assert " s: smtp 192.0.2.1:25: Connection refused" in words
     assert max(map(len, shown.splitlines())) <= WIDTH
+
+
+def test_a_row_that_is_too_wide_for_the_terminal_keeps_its_name_whole_on_a_line_of_its_own(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    columns = ["campaign", "people", "ready in"]
+    stacked.show(columns, [("opening/thanks", "12", "")], numbers=["people"])
+    assert " ".join(capsys.readouterr().out.split("─")[0].split()) == "campaign people ready in"
+    name, until = "opening-of-the-summer-garden-2021/save-the-date", "goes on at 2021-01-15 12:00 UTC"
+    stacked.show(columns, [(name, "1,000,000", until), ("closing/thanks", "7", "")], numbers=["people"])
+    lines = [line.rstrip() for line in capsys.readouterr().out.splitlines()]
+    assert [line for line in lines if line.strip("─ ")] == [
+        " campaign",
+        "        people  ready in",
+        f" {name}",
+        f"     1,000,000  {until}",
+        " closing/thanks",
+        "             7",
+    ]
+
+
+def test_status_is_readable_at_80_columns_where_a_campaign_has_a_long_name(
+    newsletter: Any, told: Told, database_url: str
+) -> None:
+    slug = "opening-of-the-summer-garden/save-the-date"
+    told()
+    asyncio.run(send_to_nobody(database_url, slug))
+    lines = [line.rstrip() for line in newsletter("engine", "status").out.splitlines()]
+    assert f" {slug}" in lines
+    assert max(map(len, lines)) <= WIDTH
+
+
+async def send_to_nobody(url: str, slug: str) -> None:
+    database = databases.connect(url)
+    now = wall_clock()
+    row = {"slug": slug, "kind": "save-the-date", "status": "sending", "document": {}, "created_at": now}
+    async with database.begin() as connection:
+        await constellations.load(connection, file.read(assets.TEMPLATES / "init" / "constellation.toml"), now)
+        await connection.execute(insert(campaign).values(**row, started_at=now))
+    await database.close()

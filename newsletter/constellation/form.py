@@ -20,7 +20,7 @@ class Role:
 
     word: str
     label: str
-    labels: Mapping[str, str] = field(default_factory=dict)
+    labels: Mapping[str, str] = field(default_factory=dict, hash=False)  # a dict has no hash, and mails are kept by it
 
     def read_in(self, language: str) -> str:
         """What stands in the form; `label` in a language that has none of its own."""

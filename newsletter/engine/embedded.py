@@ -15,12 +15,13 @@ from newsletter.clock import Clock, wall_clock
 from newsletter.database import Database
 from newsletter.delivery import ledger, transactional
 from newsletter.engine import mailboxes, presence
-from newsletter.engine.work import PASSING, Work, one_line
+from newsletter.engine.work import PASSING, Work, one_line, way
 from newsletter.settings import Settings
 
 log = structlog.get_logger(__name__)
 
 _PAUSE_SECONDS = 0.5
+_PAUSE_SECONDS_BROKEN = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,15 +73,20 @@ class Engine(Work):
         await self.dispatcher.deliver(self.stop, campaign_id=campaign_id)
 
     async def _rounds(self, name: str, *steps: Callable[[], Awaitable[object]]) -> None:
-        """Repeat the steps; a fault of the moment is said and tried again."""
+        """Repeat the steps; a fault of the moment is said and tried again, and so is a mistake of ours, less often."""
         while not self.stop.is_set():
+            pause = _PAUSE_SECONDS
             for step in steps:
                 try:
                     await step()
                 except PASSING as error:
                     log.error("round failed", work=name, reason=one_line(error))
+                except Exception as error:  # whatever it is, the other steps and rounds must not stand still for it
+                    kind, at = type(error).__name__, way(error)
+                    log.error("round broke", work=name, fault=kind, reason=one_line(error), at=at)
+                    pause = _PAUSE_SECONDS_BROKEN
             try:
-                await asyncio.wait_for(self.stop.wait(), _PAUSE_SECONDS)
+                await asyncio.wait_for(self.stop.wait(), pause)
             except TimeoutError:
                 continue
 

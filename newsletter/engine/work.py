@@ -1,10 +1,12 @@
 """The work there is, as steps over one database and one relay; who calls them, and when, is an engine's to say."""
 
 import asyncio
+import traceback
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Self
 
 import structlog
@@ -42,6 +44,12 @@ PASSING = (NewsletterError, SubscribersError, WebhookError, DBAPIError, OSError,
 def one_line(error: BaseException) -> str:
     """What is said of a fault in the log."""
     return " ".join(str(error).split())[:300] or type(error).__name__
+
+
+def way(error: BaseException) -> str:
+    """The last lines of code that an error came through, for whoever mends it: `messenger.py:140, compiler.py:84`."""
+    frames = traceback.extract_tb(error.__traceback__)[-4:]
+    return ", ".join(f"{Path(frame.filename).name}:{frame.lineno}" for frame in frames)
 
 
 @dataclass(frozen=True, slots=True)

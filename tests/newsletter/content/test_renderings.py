@@ -6,6 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from newsletter import content
+from newsletter.constellation.form import Form, Role
 from newsletter.content.compiler import Renderings
 
 
@@ -35,6 +36,16 @@ def test_mails_that_differ_in_their_date_share_a_rendering_and_each_has_its_own_
         kept = renderings.compile("note", facts, content.Facets(), envelope=dated)
         alone = content.compile("note", facts, content.Facets(), envelope=dated, templates=templates)
         assert kept.fill(values) == alone.fill(values)
+
+
+def test_a_series_whose_form_asks_for_roles_in_several_languages_is_no_harder_to_write_about(
+    write: Callable[..., Path], facts: content.Facts, envelope: content.Envelope, values: dict[str, str]
+) -> None:
+    form = Form(roles=(Role("teacher", "Teacher", {"de": "Lehrkraft"}), Role("student", "Student")))
+    asking = replace(facts, constellation=replace(facts.constellation, form=form))
+    as_stored = content.Facts.from_document(asking.to_document())
+    skeleton = Renderings(write(text="Hello")).compile("note", as_stored, content.Facets(), envelope=envelope)
+    assert skeleton.text(values).startswith("Hello\n")
 
 
 def test_what_differs_in_its_facts_or_its_reader_is_rendered_by_itself_however_little_is_kept(

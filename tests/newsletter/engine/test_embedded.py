@@ -1,20 +1,27 @@
 """The embedded engine: the plan fires when it is due, once, and never late."""
 
+import asyncio
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import select
+from structlog.testing import capture_logs
 
 from newsletter import database as databases
 from newsletter.campaigns import lifecycle, report, store
 from newsletter.constellation import loading, schedule
 from newsletter.constellation.model import Constellation
 from newsletter.database import Database
-from newsletter.delivery import ledger
+from newsletter.delivery import ledger, transactional
 from newsletter.delivery.ledger import Settlement, State
 from newsletter.engine import embedded
+from newsletter.engine.housekeeping import Housekeeper
 from newsletter.settings import Settings
 from subscribers.audience import About
+from subscribers.tables import subscriber
 
 
 @pytest.fixture
@@ -101,6 +108,44 @@ async def test_two_engines_cannot_run_on_one_database(database: Database, settin
         with pytest.raises(databases.DatabaseBusy):
             async with embedded.opened(settings, database):
                 pass
+
+
+async def until(is_so: Callable[[], object]) -> None:
+    """Wait for something that will be so, on however slow a machine."""
+    async with asyncio.timeout(60):
+        while not is_so():  # noqa: ASYNC110 - several things are waited for, and none of them tells
+            await asyncio.sleep(0.01)
+
+
+class BrokenHousekeeper(Housekeeper):
+    """One with a mistake in it, as a program may have."""
+
+    async def round(self) -> None:
+        raise TypeError("unhashable type: 'dict'")
+
+
+async def test_a_mistake_in_one_kind_of_work_is_said_and_all_other_work_goes_on(
+    database: Database, settings: Settings, smtp_server: Any, loaded: Constellation, clock: Any
+) -> None:
+    async with smtp_server() as server:
+        settings = settings.model_copy(update={"smtp": server.settings})
+        async with embedded.opened(settings, database, clock) as sound:
+            broken = BrokenHousekeeper(database, settings.joining, settings.bounces, clock)
+            engine = replace(sound, housekeeper=broken)
+            with capture_logs() as lines:
+                running = asyncio.create_task(engine.run())
+                await until(lambda: any(line["event"] == "round broke" for line in lines))
+                async with database.begin() as connection:
+                    person = await connection.scalar(select(subscriber.c.id).limit(1))
+                    assert person is not None
+                    await transactional.enqueue(connection, person, transactional.Kind.LINK, now=clock(), most_a_day=3)
+                await until(lambda: server.received)
+                assert not running.done()
+                engine.stop.set()
+                await running
+    said = next(line for line in lines if line["event"] == "round broke")
+    assert (said["work"], said["fault"], said["reason"]) == ("housekeeping", "TypeError", "unhashable type: 'dict'")
+    assert said["at"].startswith("embedded.py:")
 
 
 async def test_a_campaign_whose_last_mails_were_on_their_way_when_it_was_paused_is_finished_when_it_is_resumed(

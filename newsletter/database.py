@@ -70,16 +70,19 @@ class Database:
         """A transaction that writes: committed at the end, rolled back by an exception."""
         return self.writer.begin()
 
-    @asynccontextmanager
-    async def briefly(self) -> AsyncIterator[AsyncConnection]:
-        """A transaction of a few small statements, such as a request makes.
+    def briefly(self) -> AbstractAsyncContextManager[AsyncConnection]:
+        """A transaction of a few small statements, such as a request makes: `here`, before all that is not brief."""
+        return self.here(urgent=True)
 
-        On SQLite it goes before all that is not brief, and is run without a thread, which would take several times as
-        long as it does; so nothing else runs meanwhile, and what touches many rows belongs into `begin()`.
+    @asynccontextmanager
+    async def here(self, *, urgent: bool = False) -> AsyncIterator[AsyncConnection]:
+        """A transaction that SQLite runs without a thread: others wait a third as long for their turn to write.
+
+        Nothing else runs in this process meanwhile. So it is for some hundred rows, or where nothing else is to run.
         """
         if isinstance(self.writer, Connections):
-            async with self.writer.begin(urgent=True) as connection:
-                sqlite.driver(connection.sync_connection).be_brief()
+            async with self.writer.begin(urgent=urgent) as connection:
+                sqlite.driver(connection.sync_connection).stay(is_urgent=urgent)
                 yield connection
         else:
             async with self.writer.begin() as connection:

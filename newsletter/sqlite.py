@@ -6,8 +6,8 @@ wait for:
 
 - reading happens where it is asked for, until it has taken so long that others would notice; then it is broken off
   and done in the thread, from its beginning;
-- writing happens in the thread, except in a transaction that was announced as brief; what such a transaction reads
-  besides, it reads like any other, but for less long: most of it is a row or two;
+- writing happens in the thread, except in a transaction that was announced to stay here, since it is brief or nothing
+  else is waiting; what any other transaction reads besides, it reads like one that only reads, but for less long;
 - a transaction that finds the file locked waits for it without a thread;
 - one that had it locked for long leaves it alone for a moment, so that another process gets its turn.
 """
@@ -44,7 +44,7 @@ _NOTICEABLE, _BETWEEN_WRITES = 0.001, 0.0001
 """Seconds that may be read before that must go to the thread."""
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.001, 0.004
-"""Seconds between two looks at a lock; a brief transaction looks as often as it can."""
+"""Seconds between two looks at a lock; an urgent transaction looks as often as it can."""
 
 _LONG, _COURTESY = 0.002, 0.003
 """Seconds: after how long a lock was held others are let in, and for how long. SQLite keeps no queue: who asks for the
@@ -98,7 +98,7 @@ class Connection:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="sqlite")
         self._at_work: asyncio.Future[Any] | None = None
         self._begin = ""
-        self._is_brief = False
+        self._stays = self._is_urgent = False
         self._deadline = 0.0
         self._locked_at = 0.0
         self._polite_until = 0.0
@@ -111,9 +111,9 @@ class Connection:
         """Add a function to SQL; SQLAlchemy brings one for regular expressions."""
         self._connection.create_function(*definition, **options)
 
-    def be_brief(self) -> None:
-        """Do everything until the end of this transaction right here: it is a few small statements."""
-        self._is_brief = True
+    def stay(self, *, is_urgent: bool) -> None:
+        """Do everything until the end of this transaction right here; one that `is_urgent` lets no other go first."""
+        self._stays, self._is_urgent = True, is_urgent
 
     def postpone(self, begin: str) -> None:
         """Begin a transaction with the next statement."""
@@ -125,7 +125,7 @@ class Connection:
             await_(self._settled())
         if self._begin:
             self._start()
-        if self._is_brief:
+        if self._stays:
             return work(self._connection)
         if reads:  # to break off what writes would undo the whole transaction
             self._deadline = time.monotonic() + (_NOTICEABLE if self.only_reads else _BETWEEN_WRITES)
@@ -175,7 +175,7 @@ class Connection:
     def _start(self) -> None:
         """Begin; on a file that somebody else writes to, look again until they have done. Raises OperationalError."""
         begin, self._begin = self._begin, ""
-        if not self._is_brief and (wait := self._polite_until - time.monotonic()) > 0:
+        if not self._is_urgent and (wait := self._polite_until - time.monotonic()) > 0:
             await_(asyncio.sleep(wait))
         until, pause = time.monotonic() + self._patience, _FIRST_PAUSE
         while True:
@@ -188,7 +188,7 @@ class Connection:
                 self._locked_at = time.monotonic()
                 return
             await_(asyncio.sleep(pause))
-            pause = _FIRST_PAUSE if self._is_brief else min(2 * pause, _LONGEST_PAUSE)
+            pause = _FIRST_PAUSE if self._is_urgent else min(2 * pause, _LONGEST_PAUSE)
 
     def _end(self, work: Callable[[sqlite3.Connection], None]) -> None:
         begun, self._begin = not self._begin, ""
@@ -196,7 +196,7 @@ class Connection:
             if begun:
                 if self._at_work is not None:
                     await_(self._settled())
-                if self._is_brief or self.only_reads or not self._connection.in_transaction:
+                if self._stays or self.only_reads or not self._connection.in_transaction:
                     work(self._connection)
                 else:
                     await_(self.in_thread(work))
@@ -204,7 +204,7 @@ class Connection:
                 if not self.only_reads and now - self._locked_at > _LONG:
                     self._polite_until = now + _COURTESY
         finally:
-            self._is_brief = False
+            self._stays = self._is_urgent = False
 
     def _is_late(self) -> bool:
         return time.monotonic() > self._deadline

@@ -231,7 +231,7 @@ class Dispatcher:
         began = time.monotonic()
         for failures in count():
             try:
-                async with self._database.begin() as connection:
+                async with self._database.here() as connection:
                     return await write(connection)
             except AWAY as error:
                 if stop.is_set() and time.monotonic() - began > self._policy.drain.total_seconds():

@@ -91,7 +91,7 @@ class Messenger:
     async def _window(self, member: Member, session: Session, stop: asyncio.Event) -> int | None:
         """Offer some of what is due; answer how many were settled, or None where this relay has had all it may have."""
         limits = member.relay.settings
-        async with self._database.begin() as connection:
+        async with self._database.here() as connection:
             now = self._clock()
             slow = await slowing.current(connection, self._policy, now)
             allowed = await allowance.look(connection, member.name, limits, slow, _WINDOW, now, urgent=True)
@@ -122,7 +122,7 @@ class Messenger:
             if isinstance(outcome := outcomes.get(one.id), Refused) and outcome.stage is Stage.RCPT
         ]
         held_up = [one.reply for one in outcomes.values() if isinstance(one, Deferred) and slowing.is_relays_own(one)]
-        async with self._database.begin() as connection:
+        async with self._database.here() as connection:
             await transactional.settle(connection, settled, now)
             if held_up:
                 await allowance.heed(connection, member.name, limits, held_up, self._policy, now)

@@ -153,7 +153,25 @@ async def test_a_brief_transaction_is_whole_or_not_at_all(opened):
         assert list(await connection.scalars(text("SELECT name FROM thing"))) == ["a"]
 
 
-@pytest.mark.parametrize("kind", ["begin", "briefly"])
+@pytest.mark.parametrize("kind", ["briefly", "here"])
+async def test_what_stays_here_asks_no_thread_and_the_next_transaction_does_again(opened, monkeypatch, kind):
+    asked = []
+    in_thread = sqlite.Connection.in_thread
+
+    def counted(self, work):
+        asked.append(work)
+        return in_thread(self, work)
+
+    monkeypatch.setattr(sqlite.Connection, "in_thread", counted)
+    async with getattr(opened, kind)() as connection:
+        await connection.execute(text("INSERT INTO thing (name) VALUES ('a')"))
+    assert not asked
+    async with opened.begin() as connection:
+        await connection.execute(text("INSERT INTO thing (name) VALUES ('b')"))
+    assert len(asked) == 2, "the statement and its commit"
+
+
+@pytest.mark.parametrize("kind", ["begin", "briefly", "here"])
 async def test_who_finds_the_file_locked_waits_and_lets_others_work_meanwhile(opened, tmp_path, kind):
     other = sqlite3.connect(tmp_path / "a.sqlite3", isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
@@ -171,15 +189,18 @@ async def test_who_finds_the_file_locked_waits_and_lets_others_work_meanwhile(op
     await writing
 
 
-async def test_who_had_the_file_locked_for_long_lets_others_in_before_they_lock_it_again(opened, tmp_path, monkeypatch):
+@pytest.mark.parametrize("kind", ["begin", "here"])
+async def test_who_had_the_file_locked_for_long_lets_others_in_before_they_lock_it_again(
+    opened, tmp_path, monkeypatch, kind
+):
     monkeypatch.setattr(sqlite, "_COURTESY", 3600)
 
     async def write() -> None:
-        async with opened.begin() as connection:
+        async with getattr(opened, kind)() as connection:
             await connection.execute(text("INSERT INTO thing (name) VALUES ('a')"))
             await asyncio.get_running_loop().create_future()
 
-    async with opened.begin() as connection:
+    async with getattr(opened, kind)() as connection:
         began = time.monotonic()
         while time.monotonic() - began < 0.01:
             await connection.execute(text("UPDATE thing SET name = 'b'"))

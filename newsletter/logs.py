@@ -5,13 +5,12 @@ whatever looks like an address is taken out of every line.
 """
 
 import logging
-import re
 import sys
 from typing import Any
 
 import structlog
 
-_ADDRESS = re.compile(r"""[^\s<>()\[\],;:"'=]+@[^\s<>()\[\],;:"'=]+""")
+from subscribers import addresses
 
 
 def configure(level: int) -> None:
@@ -38,7 +37,7 @@ def _name_nobody(_: object, __: str, line: structlog.typing.EventDict) -> struct
 def _without_addresses(value: Any) -> Any:
     match value:
         case str():
-            return _ADDRESS.sub("[address]", value)
+            return addresses.hidden(value)
         case dict():
             return {_without_addresses(key): _without_addresses(one) for key, one in value.items()}
         case list() | tuple():

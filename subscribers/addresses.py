@@ -35,6 +35,14 @@ _PLAIN_LOCAL = re.compile(
 _MAILBOX = re.compile(r"(?P<name>[^<>]*)<(?P<address>[^<>]+)>")
 
 
+_LIKE_AN_ADDRESS = re.compile(r"""[^\s<>()\[\],;:"'=]+@[^\s<>()\[\],;:"'=]+""")
+
+
+def hidden(text: str) -> str:
+    """A text of somebody's, a server's answer say, in which nothing that looks like an address is left."""
+    return _LIKE_AN_ADDRESS.sub("[address]", text)
+
+
 class AddressError(SubscribersError):
     """A text is no address that mail can be sent to; `reason` says why without repeating the text."""
 

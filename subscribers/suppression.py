@@ -9,7 +9,7 @@ from enum import StrEnum
 from sqlalchemy import delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from subscribers import statements
+from subscribers import addresses, statements
 from subscribers.tables import subscriber, suppression
 
 
@@ -122,7 +122,9 @@ async def totals(connection: AsyncConnection) -> dict[Reason, int]:
 
 
 def _row(one: Finding) -> dict[str, object]:
-    return {"hash": one.address, "reason": one.reason, "at": one.at, "source": one.source, "detail": one.detail}
+    """What is kept outlives the address, which a server's answer repeats."""
+    detail = addresses.hidden(one.detail)
+    return {"hash": one.address, "reason": one.reason, "at": one.at, "source": one.source, "detail": detail}
 
 
 async def find(connection: AsyncConnection, address: str) -> Reason | None:

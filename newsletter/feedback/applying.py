@@ -4,8 +4,9 @@ Reports are judged one by one, in the order in which they came, and what follows
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
+from typing import NamedTuple
 
 import structlog
 from sqlalchemy import bindparam, select, update
@@ -21,11 +22,20 @@ from subscribers import consent, preferences, scoring, suppression
 from subscribers.links import DeliveryRef, Links
 from subscribers.suppression import Finding, Reason
 from webhooks import reports
-from webhooks.events import Event, from_json
+from webhooks.events import Event, from_json, to_json
 
 log = structlog.get_logger(__name__)
 
 _BATCH = 500
+
+
+class _Other(NamedTuple):
+    """A report that nothing follows from, and why; and the number of the person whose mail it names, if it does."""
+
+    row: int
+    outcome: str
+    person: int | None
+
 
 _SUPPRESSES = {"hard": Reason.HARD_BOUNCE, "complaint": Reason.COMPLAINT}
 _GOODBYES_A_DAY = 1
@@ -54,19 +64,22 @@ class Applier:
         people = await receivers.find(connection, refs.values())
         listed = await receivers.named(connection, [event for _, event in waiting if event.is_listed])
         proven: list[Proven] = []
-        outcomes: dict[int, str] = {}
+        others: list[_Other] = []
         for row, event in waiting:
             ref = refs.get(row)
             if event.is_listed:
-                judged = proof.judge_listed(row, event, listed.get(event.address))
+                receiver = listed.get(event.address)
+                judged = proof.judge_listed(row, event, receiver)
             else:
-                judged = proof.judge(row, event, ref, people.get(ref) if ref else None)
+                receiver = people.get(ref) if ref else None
+                judged = proof.judge(row, event, ref, receiver)
             if isinstance(judged, str):
-                outcomes[row] = judged
+                others.append(_Other(row, judged, receiver.id if receiver else None))
             else:
                 proven.append(judged)
         await self._obey(connection, proven, now)
-        await _close(connection, proven, outcomes, now)
+        await _close(connection, proven, others, now)
+        await _empty(connection, [(row, event) for row, event in waiting if row in refs and refs[row] not in people])
         await breaker.look(connection, self.policy, now)
         return len(waiting)
 
@@ -149,7 +162,7 @@ async def _let_go(connection: AsyncConnection, one: Proven, now: datetime) -> st
 
 
 async def _close(
-    connection: AsyncConnection, proven: Sequence[Proven], outcomes: dict[int, str], now: datetime
+    connection: AsyncConnection, proven: Sequence[Proven], others: Sequence[_Other], now: datetime
 ) -> None:
     """Mark the reports as applied."""
     facts: list[dict[str, object]] = [
@@ -163,8 +176,8 @@ async def _close(
         }
         for one in proven
     ]
-    nothing = {"its_heard": None, "its_person": None, "its_campaign": None, "its_domain": None}
-    facts += [{"its_id": row, "its_outcome": outcome, **nothing} for row, outcome in outcomes.items()]
+    nothing = {"its_heard": None, "its_campaign": None, "its_domain": None}
+    facts += [{"its_id": one.row, "its_outcome": one.outcome, "its_person": one.person, **nothing} for one in others]
     statement = (
         update(inbox)
         .where(inbox.c.id == bindparam("its_id"))
@@ -180,3 +193,10 @@ async def _close(
     await connection.execute(statement, facts)
     for fact in facts:
         log.info("report applied", report=fact["its_id"], outcome=fact["its_outcome"])
+
+
+async def _empty(connection: AsyncConnection, gone: Sequence[tuple[int, Event]]) -> None:
+    """Take the address and the words out of reports whose receiver was erased before they were applied."""
+    for row, event in gone:
+        left = to_json(replace(event, address="", detail=""))
+        await connection.execute(update(inbox).where(inbox.c.id == row).values(event=left))

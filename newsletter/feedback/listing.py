@@ -56,7 +56,9 @@ async def latest(
 
 async def of_person(connection: AsyncConnection, subscriber_id: int, limit: int = 100) -> list[Listed]:
     """What was reported of mails to a subscriber, the latest first."""
-    return await _listed(connection, _reports(inbox.c.subscriber_id == subscriber_id).limit(limit))
+    return await _listed(
+        connection, _reports(inbox.c.subscriber_id == subscriber_id, inbox.c.heard.is_not(None)).limit(limit)
+    )
 
 
 async def one(connection: AsyncConnection, number: int) -> Listed:

@@ -24,7 +24,9 @@ class InboxColumns(TypedColumns):
     """What a provider or a mailbox reported, stored before it is acknowledged, applied afterwards.
 
     Once it is applied, `heard` is what it says of a delivery, if that was proven, in the words of `delivery.feedback`;
-    `subscriber_id`, `campaign_id` (none for a mail of no campaign) and the receiver's `domain` say of which.
+    `subscriber_id`, `campaign_id` (none for a mail of no campaign) and the receiver's `domain` say of which. What was
+    not proven has a `subscriber_id` too, if it names a mail to somebody: when that person is deleted, a trigger empties
+    the event's address and words, and the replies in the ledger.
     """
 
     id: Named[int] = Column(BigInt, primary_key=True, autoincrement=True)

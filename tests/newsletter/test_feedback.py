@@ -5,14 +5,14 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import insert, select
+from sqlalchemy import insert, select, update
 
 from newsletter import feedback
 from newsletter.database import Database
 from newsletter.engine import parts
 from newsletter.settings import Settings
 from newsletter.tables import campaign, delivery, inbox
-from subscribers import consent, preferences, suppression
+from subscribers import consent, erasure, preferences, suppression
 from subscribers.links import DeliveryRef, Links
 from subscribers.suppression import Reason
 from webhooks.events import BounceClass, Event, Kind
@@ -215,3 +215,55 @@ async def test_what_was_stored_before_a_crash_is_applied_after_it(
         assert await applier.apply_due(connection, now) == 1
         assert await applier.apply_due(connection, now) == 0
     assert await reason(database) is Reason.HARD_BOUNCE
+
+
+async def events(database: Database) -> list[dict[str, Any]]:
+    async with database.read() as connection:
+        return list(await connection.scalars(select(inbox.c.event).order_by(inbox.c.id)))
+
+
+async def test_whoever_is_erased_is_named_by_no_report_of_their_mails_any_more_and_all_others_are(
+    database: Database, report: Any, heard: Heard, people: list[int], links: Links, now: datetime
+) -> None:
+    said = "550 5.1.1 <p0@example.org> unknown"
+    other = {
+        "id": "3",
+        "address": "p1@example.org",
+        "token": links.delivery_token(DeliveryRef("campaign", 1, people[1])),
+    }
+    elsewhere = report(
+        id="2", address="p0@elsewhere.example", detail="forwarded"
+    )  # it follows nothing, yet it is theirs
+    await heard(report(detail=said), elsewhere, report(**other, detail="550 <p1@example.org> unknown"))
+    async with database.begin() as connection:
+        await connection.execute(update(delivery).values(reply=said))
+        assert await erasure.erase(connection, people[0], now=now)
+    assert [(one["address"], one["detail"]) for one in await events(database)] == [
+        ("", ""),
+        ("", ""),
+        ("p1@example.org", "550 <p1@example.org> unknown"),
+    ]
+    async with database.read() as connection:
+        replies = await connection.execute(
+            select(delivery.c.subscriber_id, delivery.c.reply).order_by(delivery.c.subscriber_id)
+        )
+        assert [tuple(row) for row in replies] == [(people[0], None), (people[1], said)]
+
+
+async def test_a_report_that_comes_after_its_receiver_was_erased_is_emptied_too(
+    database: Database, report: Any, heard: Heard, people: list[int], now: datetime
+) -> None:
+    async with database.begin() as connection:
+        await erasure.erase(connection, people[0], now=now)
+    assert await heard(report(detail="550 <p0@example.org> unknown")) == ["the delivery or its receiver is no more"]
+    assert [(one["address"], one["detail"]) for one in await events(database)] == [("", "")]
+
+
+async def test_what_a_server_said_is_kept_with_a_suppression_but_for_the_address(
+    database: Database, report: Any, heard: Heard, people: list[int]
+) -> None:
+    await heard(report(detail="550 5.1.1 <p0@example.org>: no such user"))
+    async with database.read() as connection:
+        found = await suppression.finding(connection, people[0])
+    assert found is not None
+    assert found.detail == "550 5.1.1 <[address]>: no such user"

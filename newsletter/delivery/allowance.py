@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 
 import structlog
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from newsletter.delivery import rates, slowing
@@ -66,7 +66,7 @@ async def look(
     per_second = _pace(relay, settings, slow)
     if per_second:
         kept = 0 if urgent else max(1, int(per_second))
-        bucket = await rates.open_bucket(connection, _name(relay), per_second, now, least=2)
+        bucket = await _bucket(connection, relay, per_second, now)
         left = max(min(left, bucket.left - kept), 0)
         again_at = bucket.again_at(kept + max(1, min(most, int(per_second))))
         limit = f"is given {per_second:g} a second"
@@ -95,6 +95,18 @@ async def spend(connection: AsyncConnection, allowance: Allowance, mails: int, n
         )
 
 
+async def give_back(
+    connection: AsyncConnection, relay: str, settings: Smtp, slow: Mapping[str, Slowed], mails: int, now: datetime
+) -> None:
+    """Count mails no longer that the relay was not given after all."""
+    if per_second := _pace(relay, settings, slow):
+        await rates.draw(connection, await _bucket(connection, relay, per_second, now), -mails)
+    if today(settings, now) is not None:
+        of_today = update(relay_day).where(relay_day.c.relay == relay, relay_day.c.day == _day(now))
+        counted = of_today.where(relay_day.c.mails >= mails)  # not so where the day has just begun
+        await connection.execute(counted.values(mails=relay_day.c.mails - mails))
+
+
 async def heed(
     connection: AsyncConnection, relay: str, settings: Smtp, replies: Iterable[str], policy: Delivery, now: datetime
 ) -> None:
@@ -109,6 +121,10 @@ async def given_today(connection: AsyncConnection, relay: str, now: datetime) ->
     """How many mails a relay that warms up was given on this day (UTC)."""
     of_today = select(relay_day.c.mails).where(relay_day.c.relay == relay, relay_day.c.day == _day(now))
     return await connection.scalar(of_today.with_for_update()) or 0
+
+
+async def _bucket(connection: AsyncConnection, relay: str, per_second: float, now: datetime) -> Bucket:
+    return await rates.open_bucket(connection, _name(relay), per_second, now, least=2)
 
 
 def _pace(relay: str, settings: Smtp, slow: Mapping[str, Slowed]) -> float | None:

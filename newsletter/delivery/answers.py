@@ -14,9 +14,13 @@ from subscribers.links import DeliveryRef
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """What became of a window: for the ledger, for feedback, what each domain said to put us off, and the relay."""
+    """What became of a window: for the ledger, for feedback, what each domain said to put us off, and the relay.
+
+    `unoffered` are those to whom no mail was offered after all.
+    """
 
     settled: Sequence[Settlement]
+    unoffered: Sequence[int]
     refused: Sequence[Refusal]
     put_off: Mapping[str, Sequence[str]]
     held_up: Sequence[str]
@@ -24,8 +28,10 @@ class Answers:
 
 def read(campaign: AtWork, people: Sequence[Due], outcomes: Mapping[int, Outcome], now: datetime) -> Answers:
     """What the outcomes, by subscriber's number, mean for the people of a window; who has none was not offered."""
+    settled = [_settlement(campaign, due, outcomes.get(due.subscriber_id), now) for due in people]
     return Answers(
-        settled=[_settlement(campaign, due, outcomes.get(due.subscriber_id), now) for due in people],
+        settled=settled,
+        unoffered=[one.subscriber_id for one in settled if one.state is State.QUEUED],
         refused=_refusals(campaign.id, people, outcomes),
         put_off=_put_off(people, outcomes),
         held_up=[one.reply for one in outcomes.values() if isinstance(one, Deferred) and slowing.is_relays_own(one)],

@@ -178,6 +178,12 @@ class Dispatcher:
         async def write(connection: AsyncConnection) -> Window | None:
             now = self._clock()
             await ledger.settle(connection, hold, done.settled, now)
+            if done.unoffered:
+                slow = await slowing.current(connection, self._policy, now)
+                limits, mails = member.relay.settings, len(done.unoffered)
+                await allowance.give_back(connection, member.name, limits, slow, mails, now)
+                families = [to for number in done.unoffered if (to := window.counted.get(number))]
+                await campaign.gate.give_back(connection, families, slow, now)
             if done.put_off:
                 await campaign.gate.heed(connection, done.put_off, now)
             if done.held_up:

@@ -18,7 +18,7 @@ names it, so an owner that was believed dead and comes back settles nothing.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -46,6 +46,7 @@ from newsletter.delivery.cap import Cap
 from newsletter.delivery.gate import Gate
 from newsletter.delivery.slowing import Slowed
 from newsletter.delivery.state import State as State
+from newsletter.delivery.turns import Portion
 from newsletter.errors import NewsletterError
 from newsletter.tables import campaign, delivery, shard
 from subscribers.audience import About
@@ -88,11 +89,15 @@ class Due(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """What was claimed: the people to write to, in order of their number, and whether the shard may have more."""
+    """What was claimed: the people to write to, in order of their number, and whether the shard may have more.
+
+    `counted` says whose mails count against the pace of which family.
+    """
 
     due: tuple[Due, ...]
     last_id: int
     exhausted: bool
+    counted: Mapping[int, str] = field(default_factory=dict)
 
 
 class Settlement(NamedTuple):
@@ -317,11 +322,13 @@ async def claim(
         people = tuple(due for due in people if due.subscriber_id not in kept_back)
     claimed = {"of_campaign": hold.campaign_id, "first_id": first_id, "last_id": last_id, "now": now}
     await connection.execute(statements.MARK, claimed)
-    if gate is not None and people and (waits := await gate.waits(connection, people, slow, now)):
-        held_back = [(number, State.QUEUED, wait.reason, wait.until) for number, wait in waits.items()]
-        await statements.settle(connection, hold.campaign_id, held_back, now)
-        people = tuple(due for due in people if due.subscriber_id not in waits)
-    return Window(people, last_id, exhausted=len(rows) < limit)
+    if gate is None or not people:
+        return Window(people, last_id, exhausted=len(rows) < limit)
+    passage = await gate.ask(connection, Portion(hold.campaign_id, hold.number), people, slow, now)
+    held_back = [(number, State.QUEUED, wait.reason, wait.until) for number, wait in passage.waits.items()]
+    await statements.settle(connection, hold.campaign_id, held_back, now)
+    people = tuple(due for due in people if due.subscriber_id not in passage.waits)
+    return Window(people, last_id, exhausted=len(rows) < limit, counted=passage.counted)
 
 
 async def _keep_back(

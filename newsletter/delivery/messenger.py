@@ -124,6 +124,8 @@ class Messenger:
         held_up = [one.reply for one in outcomes.values() if isinstance(one, Deferred) and slowing.is_relays_own(one)]
         async with self._database.here() as connection:
             await transactional.settle(connection, settled, now)
+            if unoffered := len(waiting) - len(outcomes):
+                await allowance.give_back(connection, member.name, limits, slow, unoffered, now)
             if held_up:
                 await allowance.heed(connection, member.name, limits, held_up, self._policy, now)
             if refused:

@@ -47,7 +47,7 @@ async def open_bucket(
 
 
 async def draw(connection: AsyncConnection, opened: Bucket, mails: int) -> None:
-    """Take so many mails out of a bucket that was opened in this transaction."""
+    """Take so many mails out of a bucket that was opened in this transaction; fewer than none are put back."""
     if mails:
         await connection.execute(
             update(bucket).where(bucket.c.name == opened.name).values(spoken_until=opened.again_at(mails))

@@ -14,6 +14,7 @@ from newsletter.tables.sending import (
     shard,
     slowed,
     transactional,
+    turn,
     worker,
 )
 from newsletter.tables.staff import audit
@@ -46,5 +47,6 @@ __all__ = [
     "slowed",
     "spent_challenge",
     "transactional",
+    "turn",
     "worker",
 ]

@@ -191,3 +191,17 @@ class SlowedColumns(TypedColumns):
 
 
 slowed = Table("slowed", metadata, SlowedColumns, sqlite_strict=True, sqlite_with_rowid=False)
+
+
+class TurnColumns(TypedColumns):
+    """A shard that has people who wait for their turn at a family of receivers, and until when, the last of them."""
+
+    to: Named[str] = Column(Text, primary_key=True)
+    campaign_id: Named[int] = Column(
+        Integer, ForeignKey("campaign.id", ondelete="CASCADE"), primary_key=True, autoincrement=False
+    )
+    number: Named[int] = Column(Integer, primary_key=True, autoincrement=False)
+    until: Named[datetime] = Column(Instant)
+
+
+turn = Table("turn", metadata, TurnColumns, sqlite_strict=True, sqlite_with_rowid=False)

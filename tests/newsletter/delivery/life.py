@@ -25,7 +25,7 @@ from newsletter.delivery.ledger import Due, Hold, Settlement, State
 from newsletter.delivery.operators import Operators
 from newsletter.delivery.pauses import Cause, Pause
 from newsletter.settings import Pace
-from newsletter.tables import bucket, campaign, delivery, domain_pause, shard
+from newsletter.tables import bucket, campaign, delivery, domain_pause, shard, turn
 from subscribers import preferences
 from subscribers.audience import About
 from subscribers.tables import choice, subscriber
@@ -113,7 +113,7 @@ class Life(RuleBasedStateMachine):
         self.do(self.enrol)
 
     async def enrol(self, c: Any) -> None:
-        for table in (delivery, shard, campaign, choice, subscriber, domain_pause, bucket):
+        for table in (delivery, shard, campaign, choice, subscriber, domain_pause, bucket, turn):
             await c.execute(table.delete())
         rows = [
             {

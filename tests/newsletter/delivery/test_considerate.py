@@ -16,6 +16,7 @@ from newsletter.delivery.gate import Gate
 from newsletter.delivery.ledger import State
 from newsletter.delivery.operators import Operators
 from newsletter.delivery.transactional import Kind
+from newsletter.delivery.turns import Portion
 from newsletter.engine import embedded, presence, status
 from newsletter.settings import Pace, Relay, Settings, Smtp
 from newsletter.tables import delivery
@@ -315,4 +316,4 @@ async def test_what_is_of_no_use_in_the_morning_knows_no_night(
     ana = ledger.Due(1, 0, "ana@example.org", "", "", "en", "", 0)
     async with database.begin() as connection:
         gate = Gate(quiet, kind, "UTC", Operators(quiet, clock))
-        assert len(await gate.waits(connection, [ana], {}, clock())) == waiting
+        assert len((await gate.ask(connection, Portion(1, 0), [ana], {}, clock())).waits) == waiting

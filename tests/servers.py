@@ -47,7 +47,7 @@ def folder_for(server: str) -> Iterator[Path]:
 
 def wait_until_up(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
     """Connect until it answers: it says nowhere that it is ready."""
-    until = time.monotonic() + 20
+    until = time.monotonic() + 90
     while True:
         try:
             with socket.create_connection(("127.0.0.1", port), timeout=20):

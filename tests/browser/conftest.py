@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 import uvicorn
-from playwright.sync_api import Browser, BrowserContext, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, expect, sync_playwright
 from sqlalchemy import insert
 
 from newsletter import assets
@@ -46,6 +46,9 @@ class Site:
     def link(self, purpose: Purpose, subscriber_id: int = 1, *, about: int = 0, age: timedelta = timedelta()) -> str:
         token = self.links.token(purpose, subscriber_id, about, issued_at=NOW - age)
         return f"{self.url}/{purpose.value}/{token}"
+
+
+expect.set_options(timeout=30_000)  # milliseconds; five seconds, as usual, are too few beside other tests
 
 
 @pytest.fixture

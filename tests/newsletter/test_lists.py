@@ -280,7 +280,7 @@ async def test_an_engine_that_is_stopped_does_not_wait_for_a_provider(
         task = asyncio.create_task(engine.read_lists())
         await asked.wait()
         engine.stop.set()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(40):
             await task
 
 

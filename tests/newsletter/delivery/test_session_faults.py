@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from newsletter.delivery import relay
 from newsletter.delivery.offer import Item
 from newsletter.delivery.outcome import Accepted, Deferred, Outcome, Refused, Uncertain
+from newsletter.delivery.session import Session
 from newsletter.settings import Smtp
 
 FAREWELL = "421 4.3.2 going down"
@@ -211,8 +212,8 @@ def item(number: int) -> Item:
     return Item(number, b"b%d@example.org" % number, b"p%d@example.net" % number, b"Subject: x\r\n\r\n%d\r\n" % number)
 
 
-async def offered(script: Script, windows: Iterable[range], *, lmtp: bool) -> tuple[list[tuple[int, Outcome]], str]:
-    """Offer the windows to such a server; the outcomes, and why the connection was lost if it was."""
+async def connected(script: Script, *, lmtp: bool) -> tuple[Session, Server, asyncio.Server]:
+    """A session with such a server. A busy machine may not even connect in the little time that silence is borne."""
     serving = Server(script)  # for the one connection that is made
     server = await asyncio.get_running_loop().create_server(lambda: serving, "127.0.0.1", 0)
     place = Smtp(
@@ -222,7 +223,16 @@ async def offered(script: Script, windows: Iterable[range], *, lmtp: bool) -> tu
         tls="none",
         timeout=timedelta(seconds=0.05 if Fate.SILENT in script.fates.values() else 20),
     )
-    session = await relay.connect(place, "news.example.org")
+    try:
+        return await relay.connect(place, "news.example.org"), serving, server
+    except relay.RelayUnreachable:
+        server.close()
+        return await connected(script, lmtp=lmtp)
+
+
+async def offered(script: Script, windows: Iterable[range], *, lmtp: bool) -> tuple[list[tuple[int, Outcome]], str]:
+    """Offer the windows to such a server; the outcomes, and why the connection was lost if it was."""
+    session, serving, server = await connected(script, lmtp=lmtp)
     outcomes = []
     for window in windows:
         outcomes += await session.send(map(item, window))

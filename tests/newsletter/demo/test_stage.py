@@ -39,7 +39,7 @@ async def _join(on: Stage, address: str) -> None:
 
 async def _mail(on: Stage, is_it: Callable[[Mail], bool]) -> Mail:
     """The first such mail, when it has come; who waits for it looks into the outbox again and again."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(120):
         while (found := next(filter(is_it, on.outbox.mails), None)) is None:
             await on.client.get("/outbox")
         return found

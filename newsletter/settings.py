@@ -73,7 +73,7 @@ class Smtp(Section):
     verify: bool = True
     ca_file: Path | None = None
     connections: int = Field(8, ge=1, le=200)
-    timeout: timedelta = timedelta(minutes=5)
+    timeout: timedelta = Field(timedelta(minutes=5), gt=timedelta(0))
     priority: int = Field(1, ge=1, le=9)
     weight: int = Field(1, ge=1, le=100)
     per_second: float = Field(0, ge=0)
@@ -110,9 +110,9 @@ class Delivery(Section):
     window: int = Field(150, ge=1, le=2000)
     shard: int = Field(1000, ge=1, le=100_000)
     on_uncertain: Literal["resend", "hold"] = "resend"
-    retry_first: timedelta = timedelta(minutes=2)
-    retry_longest: timedelta = timedelta(hours=4)
-    give_up_after: timedelta = timedelta(days=2)
+    retry_first: timedelta = Field(timedelta(minutes=2), ge=timedelta(0))
+    retry_longest: timedelta = Field(timedelta(hours=4), ge=timedelta(0))
+    give_up_after: timedelta = Field(timedelta(days=2), ge=timedelta(0))
     most_a_day: int = Field(0, ge=0, le=1000)
     drain: timedelta = Field(timedelta(seconds=20), gt=timedelta(0))
     quiet_hours: Annotated[str, AfterValidator(setting_values.hours)] = ""
@@ -142,8 +142,8 @@ class Bounces(Section):
     maildir: Path | None = None
     listen: Annotated[str, AfterValidator(setting_values.listener)] = ""
     soft_days: int = Field(5, ge=1)
-    soft_span: timedelta = timedelta(days=14)
-    soft_memory: timedelta = timedelta(days=30)
+    soft_span: timedelta = Field(timedelta(days=14), ge=timedelta(0))
+    soft_memory: timedelta = Field(timedelta(days=30), ge=timedelta(0))
     hard_days: int = Field(1, ge=1)
     probe: bool = True
     probe_wait: timedelta = Field(timedelta(days=7), gt=timedelta(0))
@@ -271,7 +271,7 @@ class Joining(Section):
     consent_version: str = "2021-01"
     consent_text: str = ""
     consent_texts: ConsentTexts = ConsentTexts()
-    confirm_within: timedelta = timedelta(days=7)
+    confirm_within: timedelta = Field(timedelta(days=7), ge=timedelta(hours=1))
     remind_after: timedelta = Field(timedelta(days=2), ge=timedelta(0))
     forget_after: timedelta = Field(timedelta(days=30), ge=timedelta(days=1))
     confirmations_a_day: int = Field(3, ge=1, le=20)
@@ -289,6 +289,17 @@ class Joining(Section):
     shortest_fill: timedelta = Field(timedelta(seconds=3), ge=timedelta(0), le=timedelta(minutes=1))
     most_an_hour_without_proof: int = Field(60, ge=1)
     most_an_hour_without_proof_from_network: int = Field(5, ge=1)
+
+    @property
+    def reminds(self) -> bool:
+        """Whether people who have not confirmed are reminded; nobody is whose link has stopped working by then."""
+        return timedelta(0) < self.remind_after < self.confirm_within
+
+    @model_validator(mode="after")
+    def _remembers_while_a_link_works(self) -> Self:
+        if self.forget_after < self.confirm_within:
+            raise ValueError("forget_after must be at least confirm_within, or links stop working before their time")
+        return self
 
 
 class Preflight(Section):

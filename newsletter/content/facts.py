@@ -35,9 +35,10 @@ class Facts:
     `event` is what the mail is about (None for what is about no event, such as confirm); `previous` is that event as
     people were told before, for a `changed` mail; `note` is what staff want said besides, in plain text.
     `letters` are the words of a Markdown file, one for each language; without any, the kind's own template speaks.
-    `upcoming` are the next events (for `welcome`), `public_url` is where the join page lives, and `confirm_days`
-    for how many days a confirmation link works. `event_id` is the event's number and `sequence` how often calendars had
-    to learn that it changed. `archive_url` is where everyone may read the mail ("" for nowhere).
+    `upcoming` are the next events (for `welcome`), `public_url` is where the join page lives, `confirm_days`
+    for how many days a confirmation link works, `confirm_hours` for how many hours where these are not whole days (else
+    0), and `reminds` whether those who do not follow one are reminded. `event_id` is the event's number and `sequence`
+    how often calendars had to learn that it changed. `archive_url` is where everyone may read the mail ("": nowhere).
     """
 
     constellation: Constellation
@@ -47,6 +48,8 @@ class Facts:
     note: str = ""
     public_url: str = ""
     confirm_days: int = 7
+    confirm_hours: int = 0
+    reminds: bool = True
     event_id: int = 0
     sequence: int = 0
     archive_url: str = ""
@@ -63,6 +66,8 @@ class Facts:
             "note": self.note,
             "public_url": self.public_url,
             "confirm_days": self.confirm_days,
+            "confirm_hours": self.confirm_hours,
+            "reminds": self.reminds,
             "event_id": self.event_id,
             "sequence": self.sequence,
             "archive_url": self.archive_url,
@@ -82,7 +87,9 @@ class Facts:
             note=document["note"],
             public_url=document["public_url"],
             confirm_days=document["confirm_days"],
-            event_id=document.get("event_id", 0),  # campaigns that an older program started
+            confirm_hours=document.get("confirm_hours", 0),  # campaigns that an older program started
+            reminds=document.get("reminds", True),
+            event_id=document.get("event_id", 0),
             sequence=document.get("sequence", 0),
             archive_url=document.get("archive_url", ""),
             items=tuple(DigestItem.from_document(item) for item in document.get("items", [])),

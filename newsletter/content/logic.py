@@ -31,7 +31,19 @@ NAMES: dict[str, frozenset[str] | None] = {
     "links": frozenset({"join", "events", "calendar", "archive", *IN_TEMPLATES["links"]}),
     "letter": _members(Letter),
     **dict.fromkeys(
-        ["upcoming", "items", "note", "public_url", "confirm_days", "locale", "language", "timezone", "is_public"]
+        [
+            "upcoming",
+            "items",
+            "note",
+            "public_url",
+            "confirm_days",
+            "confirm_hours",
+            "reminds",
+            "locale",
+            "language",
+            "timezone",
+            "is_public",
+        ]
     ),
 }
 """Everything a template is given, and what each of it has, where that is known beforehand."""

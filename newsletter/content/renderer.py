@@ -133,6 +133,8 @@ def _context(facts: Facts, facets: Facets, slot: Callable[[str], Any], voice: ca
         "note": facts.note,
         "public_url": facts.public_url,
         "confirm_days": facts.confirm_days,
+        "confirm_hours": facts.confirm_hours,
+        "reminds": facts.reminds,
         "brand": colours.palette(facts.constellation.brand),
         "locale": voice.locale,
         "language": voice.language,

@@ -124,7 +124,8 @@ def facts(kind: str) -> list[Facts]:
     if kind == "place":
         return [replace(base, event=replace(event, rsvp=True)) for event in (GATHERING, WALK)]
     if kind in TRANSACTIONAL:
-        return [replace(base, upcoming=(GATHERING, STORY, WALK)), replace(base, confirm_days=1)]
+        brief = replace(base, confirm_days=0, confirm_hours=1, reminds=False)
+        return [replace(base, upcoming=(GATHERING, STORY, WALK)), replace(base, confirm_days=1), brief]
     if kind == "story":
         return [replace(base, event=STORY), replace(base, event=replace(STORY, summary=""), note="One word more.")]
     if kind == "letter":

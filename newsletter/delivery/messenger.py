@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import structlog
 
@@ -103,10 +103,14 @@ class Messenger:
             constellation = await store.current(connection)
             held = {stored.event.slug: stored for stored in await store.events(connection)}
             coming = await newcomers.upcoming(connection, waiting, constellation, now)
+        joining = self._settings.joining
+        days, rest = divmod(joining.confirm_within, timedelta(days=1))
         facts = Facts(
             constellation=constellation,
             public_url=self._settings.public_url,
-            confirm_days=self._settings.joining.confirm_within.days,
+            confirm_days=days,
+            confirm_hours=joining.confirm_within // timedelta(hours=1) if rest else 0,
+            reminds=joining.reminds,
         )
         about = {one.id: replace(facts, upcoming=coming.get(one.id, ())) for one in waiting}
         outcomes = await self._offer(session, stop, waiting, about, held)

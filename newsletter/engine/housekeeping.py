@@ -37,7 +37,7 @@ class Housekeeper:
 
     async def _remind(self, now: datetime) -> None:
         joining = self._joining
-        if not joining.remind_after:
+        if not joining.reminds:
             return
         while True:
             # Looked for by a reader: the way to them may be long, and nobody waits for the writer meanwhile.

@@ -42,10 +42,7 @@ def document(look: Look, joining: Joining, voice: Voice, *, now: datetime) -> di
             "optional": voice.gettext("optional"),
             "agree": voice.gettext("By joining you say:"),
             "join": voice.gettext("Join %(name)s", name=look.name),
-            "confirm": voice.gettext(
-                "We send you a mail with a button to confirm, and remind you once. "
-                "Until you press it, you get nothing else from us."
-            ),
+            "confirm": agreement.then(joining, voice),
             "sent": voice.gettext("Check your mail"),
             "look": voice.gettext(
                 "We have written to the address you gave. In that mail is a button: press it, and you are in."

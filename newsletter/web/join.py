@@ -80,6 +80,7 @@ def _form(site: Site, look: Look, locale: str, entry: Entry, errors: Mapping[str
         return site.show("message", look, voice, status=503, title=title, text=text)
     joining = site.settings.joining
     agreed = {"text_version": joining.consent_version, "text_shown": agreement.text(joining, voice)}
+    agreed["then"] = agreement.then(joining, voice)
     asked = fields.fields(look.form, voice)
     values = {"entry": entry, "errors": errors, "locale": locale, "fields": asked, **agreed}
     values["proof"] = joining.proof_of_work != "off"

@@ -127,6 +127,10 @@ def test_a_wrong_variable_is_named_instead_of_the_file(write: Write, monkeypatch
         ),
         ('web.form_origins = ["*"]', "* is no site; write https://www.example.org"),
         ('smtp.timeout = "soon"', "not 'soon'"),
+        ('joining.confirm_within = "00:30:00"', "greater than or equal to 1 hour"),
+        ('joining.forget_after = "6 days"', "forget_after must be at least confirm_within"),
+        ('smtp.timeout = "00:00:00"', "greater than 0 seconds"),
+        ('delivery.give_up_after = "-1 day"', "greater than or equal to 0 seconds"),
         ('delivery.on_uncertain = "drop"', "'resend' or 'hold'"),
     ],
 )

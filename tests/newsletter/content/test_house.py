@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from newsletter import content
+from newsletter.constellation.model import Place
 from newsletter.content import checking, languages, plain, samples
 from newsletter.content.facts import TRANSACTIONAL
 
@@ -38,6 +39,19 @@ def test_a_kind_has_no_faults_and_weighs_less_than_60_kb(kind: str) -> None:
     checked = checking.check_kind(kind)
     assert checked.faults == ()
     assert 5_000 < checked.html_size < 60_000
+
+
+def test_an_address_keeps_its_lines_in_both_parts() -> None:
+    walk = replace(samples.WALK, place=Place(name="The Mill", address="1 Mill Lane\nYork <UK>"))
+    series = replace(samples.CONSTELLATION, postal_address="Lanterns\n1 Quay & Sons")
+    facts = content.Facts(series, event=walk, public_url="https://news.example.org")
+    skeleton = content.compile("invitation", facts, samples.FACETS[0], envelope=content.Envelope.of(
+        series, date=datetime(2031, 9, 1, tzinfo=UTC), campaign="sample", bounce="bounce@example.org"
+    ))  # fmt: skip
+    html, text = skeleton.html(samples.VALUES), skeleton.text(samples.VALUES)
+    assert "Where:  The Mill\n        1 Mill Lane\n        York <UK>\n" in text
+    assert "1 Mill Lane<br>York &lt;UK&gt;" in html
+    assert "Lanterns<br>1 Quay &amp; Sons" in html
 
 
 @pytest.mark.parametrize("kind", sorted(KINDS))

@@ -4,6 +4,7 @@ import email
 import email.policy
 import re
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -192,9 +193,26 @@ async def test_what_a_process_answered_and_did_not_come_to_is_carried_out_once(e
         assert (await preferences.read(connection, person.id)).followed == {"opening"}
 
 
-async def test_both_can_be_set(database, settings, smtp_server, ask, clock) -> None:
-    from datetime import timedelta
+@pytest.mark.parametrize("after", [timedelta(0), timedelta(hours=12)])
+async def test_a_mail_promises_what_is_set_a_reminder_that_comes_and_hours_that_a_link_works(
+    database, settings, smtp_server, ask, clock, after
+) -> None:
+    brief = settings.joining.model_copy(update={"confirm_within": timedelta(hours=12), "remind_after": after})
+    async with smtp_server() as server:
+        own = settings.model_copy(update={"smtp": server.settings, "joining": brief})
+        async with embedded.opened(own, database, clock) as engine:
+            await ask()
+            await engine.tick()
+            clock.forward(hours=13)
+            await engine.tick()
+    (mail,) = server.received
+    said = " ".join(
+        email.message_from_bytes(mail.data, policy=email.policy.default).get_body(("plain",)).get_content().split()
+    )
+    assert "The link works for 12 hours. We ask once. Without your yes, this is the only mail." in said
 
+
+async def test_both_can_be_set(database, settings, smtp_server, ask, clock) -> None:
     changed = settings.joining.model_copy(update={"remind_after": timedelta(0), "forget_after": timedelta(days=3)})
     async with smtp_server() as server:
         own = settings.model_copy(update={"smtp": server.settings, "joining": changed})

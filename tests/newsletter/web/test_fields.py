@@ -2,12 +2,14 @@
 
 import re
 from dataclasses import replace
+from datetime import timedelta
 
 import httpx2
 import pytest
 
 from newsletter.constellation import store
 from newsletter.constellation.form import Form, Names, Role
+from newsletter.constellation.model import Place
 from subscribers.links import Purpose
 
 ROLES = (Role("teacher", "Teacher", {"en": "Teacher", "de": "Lehrkraft"}), Role("student", "Student"))
@@ -35,6 +37,33 @@ def names(page: str) -> set[str]:
 async def test_the_usual_form_asks_for_both_names_the_events_and_the_zone(client) -> None:
     page = (await client.get("/join")).text
     assert names(page) == {"email", "first_name", "last_name", "scope", "topics", "timezone"}
+
+
+async def test_the_form_promises_a_reminder_only_where_one_comes(serve, settings, loaded, text) -> None:
+    promise = "We send you a mail with a button to confirm, and remind you once."
+    never = settings.joining.model_copy(update={"remind_after": timedelta(0)})
+    for joining, promised in ((settings.joining, True), (never, False)):
+        visitor = await serve(settings.model_copy(update={"joining": joining}))
+        assert (promise in text(await visitor.get("/join"))) is promised
+        assert (promise in (await visitor.get("/form.json")).json()["texts"]["confirm"]) is promised
+
+
+@pytest.mark.parametrize(
+    ("place", "shown"),
+    [
+        (Place(name="The Hall", address="1 Mill Lane"), "The Hall"),
+        (Place(address="1 Mill Lane\nYork <UK>"), "1 Mill Lane York <UK>"),
+        (Place(online="https://meet.example.org"), "online"),
+    ],
+)
+async def test_wherever_it_takes_place_the_pages_say_where(
+    client, desk, constellation, now, text, place, shown
+) -> None:
+    events = tuple(replace(one, place=place) for one in constellation.events)
+    async with desk.database.begin() as connection:
+        await store.load(connection, replace(constellation, events=events), now.replace(hour=13))
+    for page in ("/join", "/events"):
+        assert text(await client.get(page)).count(f"· {shown}") == 2, page
 
 
 async def test_a_role_is_asked_in_the_visitors_language_and_kept_by_its_word(asking, desk) -> None:

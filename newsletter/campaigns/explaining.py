@@ -169,6 +169,8 @@ def _outlook(mail: _Mail, of: Campaign, when: str) -> str:
     """What becomes of a mail that may still be sent."""
     later = "" if mail.due_at is None else _day(mail.due_at)
     if mail.state != State.DEFERRED:
+        if later and mail.reply:
+            return f"has not got {of.slug} yet: {mail.reply}; its turn comes on {later}."
         if later:
             return f"is to get {of.slug} on {later}: it goes to everyone at the same hour of their own clock."
         return f"is to get {of.slug}: the mail waits for its turn, and the campaign is {of.status}."

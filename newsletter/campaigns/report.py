@@ -70,6 +70,22 @@ async def read(connection: AsyncConnection, of: Campaign) -> Report:
     )
 
 
+async def waits(connection: AsyncConnection, of: Campaign) -> dict[str, int]:
+    """What people wait for whose mail has not been offered yet, and how many do."""
+    counted = (
+        select(delivery.c.reply, func.count())
+        .where(
+            delivery.c.campaign_id == of.id,
+            delivery.c.state == State.QUEUED,
+            delivery.c.due_at.is_not(None),
+            delivery.c.reply.is_not(None),
+        )
+        .group_by(delivery.c.reply)
+        .order_by(func.count().desc(), delivery.c.reply)
+    )
+    return {reply or "": count for reply, count in await connection.execute(counted)}
+
+
 async def unreached(
     connection: AsyncConnection, of: Campaign, limit: int = 1000, *, state: State | None = None
 ) -> list[Unreached]:

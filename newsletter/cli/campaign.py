@@ -423,8 +423,12 @@ def report_(slug: Slug, as_json: AsJson = False) -> None:
     async def work() -> sending.Result:
         async with edge.opened(settings.database) as database, database.read() as connection:
             found = await store.find(connection, slug)
-            unreached = await report.unreached(connection, found)
-            return sending.Result(await report.read(connection, found), unreached, stopped=False)
+            return sending.Result(
+                report=await report.read(connection, found),
+                unreached=await report.unreached(connection, found),
+                waits=await report.waits(connection, found),
+                stopped=False,
+            )
 
     result, paused = edge.run(work()), edge.run(reported.paused_now(settings.database))
     if as_json:

@@ -91,6 +91,8 @@ def say_result(result: sending.Result) -> None:
         )
         if len(shown) > 20:
             edge.say(f"… and more: newsletter campaign report {result.report.slug} --json")
+    for reason, count in result.waits.items():
+        edge.say(f"{count:,} wait: {reason}.")
     if result.report.waiting and result.report.next_at is not None and result.report.next_at > edge.now():
         edge.say(f"The next are due at {edge.moment(result.report.next_at)} UTC.")
     if result.report.waiting and result.report.status == "paused":

@@ -80,7 +80,8 @@ async def connect(settings: Smtp, local_hostname: str) -> Session:
         OSError,
         ValueError,
     ) as error:  # ValueError: of names in EHLO
-        reason = " ".join(str(error).split()) or type(error).__name__
+        said = f"{error.code} {error.message}" if isinstance(error, aiosmtplib.SMTPResponseException) else str(error)
+        reason = " ".join(said.split()) or type(error).__name__
         raise RelayUnreachable(f"{where(settings)}: {reason}") from error
     return Session(client, settings.timeout.total_seconds(), lmtp=lmtp)
 

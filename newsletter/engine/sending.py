@@ -39,10 +39,11 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """How it stands at the end, and who was not reached."""
+    """How it stands at the end, who was not reached, and what those wait for who may be, with how many do."""
 
     report: Report
     unreached: list[Unreached]
+    waits: dict[str, int]
     stopped: bool
 
 
@@ -78,7 +79,10 @@ async def send(
     async with database.read() as connection:
         campaign = await store.find(connection, slug)
         return Result(
-            await report.read(connection, campaign), await report.unreached(connection, campaign), stop.is_set()
+            report=await report.read(connection, campaign),
+            unreached=await report.unreached(connection, campaign),
+            waits=await report.waits(connection, campaign),
+            stopped=stop.is_set(),
         )
 
 

@@ -152,8 +152,8 @@ async def _workers(connection: AsyncConnection, lease: timedelta, now: datetime)
             engine=row.engine,
             started_at=row.started_at,
             seen_at=row.seen_at,
-            is_alive=now - row.seen_at < lease,
-            rate=_rate(row.pulse),
+            is_alive=(is_alive := now - row.seen_at < lease),
+            rate=_rate(row.pulse) if is_alive else 0.0,
             settled={State(state): count for state, count in row.pulse["settled"].items()},
             holds=held.get(row.name, {}),
         )

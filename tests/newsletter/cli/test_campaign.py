@@ -14,6 +14,10 @@ import httpx2
 import pytest
 
 from newsletter import database as databases
+from newsletter.campaigns.report import Report
+from newsletter.cli import campaign_sending
+from newsletter.delivery.state import State
+from newsletter.engine import sending
 
 Run = Callable[..., Awaitable[tuple[int, str]]]
 
@@ -235,3 +239,16 @@ async def test_a_schema_that_is_behind_names_the_command(prepare: Any, run: Run,
     for command in (["campaign", "list"], ["serve", "--port", "0"], ["db", "check"]):
         status, said = await run(*command)
         assert (status, "newsletter db upgrade" in said) == (1, True)
+
+
+def test_who_is_not_written_to_yet_is_counted_by_what_they_wait_for(capsys: pytest.CaptureFixture[str]) -> None:
+    states = {State.SENT: 7, State.QUEUED: 5}
+    seen = Report("opening/thanks", "sending", "", None, None, 12, states, {}, next_at=None)
+    waits = {"it is quiet where they are": 3, "gmail is sent 1 a second": 2}
+    campaign_sending.say_result(sending.Result(seen, [], waits, stopped=False))
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[:3] == [
+        "opening/thanks is sending: 5 queued, 7 sent.",
+        "3 wait: it is quiet where they are.",
+        "2 wait: gmail is sent 1 a second.",
+    ]

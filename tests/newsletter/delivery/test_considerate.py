@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select, update
 
+from newsletter.campaigns import explaining, report
 from newsletter.campaigns.store import Campaign
 from newsletter.database import Database
 from newsletter.delivery import ledger, slowing, transactional
@@ -20,6 +21,7 @@ from newsletter.delivery.turns import Portion
 from newsletter.engine import embedded, presence, status
 from newsletter.settings import Pace, Relay, Settings, Smtp
 from newsletter.tables import delivery
+from subscribers import addresses
 from subscribers.tables import subscriber
 from tests.servers import dns_server, free_ports
 
@@ -257,6 +259,14 @@ async def test_where_it_is_night_a_mail_that_can_wait_does(
                     await connection.scalars(select(delivery.c.due_at).where(delivery.c.state == State.QUEUED))
                 )
             assert due_at == datetime(2021, 1, 15, 23, 0, tzinfo=UTC), "eight in the morning in Tokyo"
+            async with database.read() as connection:
+                assert await report.waits(connection, campaign) == {"it is quiet where they are": 10}
+                address = addresses.parse("p12@example.org")
+                told = await explaining.explain(connection, address, campaign, hash_key="h" * 40)
+            assert told.sentence == (
+                f"p12@example.org has not got {campaign.slug} yet: it is quiet where they are; "
+                "its turn comes on 2021-01-15 at 23:00 UTC."
+            )
             clock.now = due_at
             await engine.dispatcher.deliver(engine.stop)
     assert await states(database, campaign) == {State.SENT: 20}

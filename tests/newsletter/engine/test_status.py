@@ -51,4 +51,5 @@ async def test_a_worker_of_the_version_before_is_understood_and_a_silent_one_cou
     async with database.read() as connection:
         seen = await status.read(connection, settings, clock())
     assert [(one.name, one.is_alive) for one in seen.workers] == [("a:1", True), ("b:2", False)]
+    assert [one.rate for one in seen.workers] == [9.0, 0.0]
     assert (seen.rate, seen.relays) == (9.0, [status.Relay("smtp", 2, "", "")])

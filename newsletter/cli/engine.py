@@ -103,7 +103,7 @@ def _show(seen: Status, now: datetime) -> None:
         edge.show(made)
     for outage in seen.outages:
         since = f"{edge.moment(outage.since)} UTC, for {_seconds(now - outage.since)}"
-        edge.prose(f"No mail has been taken by {', '.join(outage.relays)} since {since}: {outage.reason}")
+        edge.prose(f"No mail has been taken by {', '.join(outage.relays)} since {since}.")
     waiting = sum(seen.messages.values())
     engine = "".join(f" by the {kind} engine" for kind in sorted({one.engine for one in seen.workers})[:1])
     edge.say(f"{seen.rate:,.0f} mails a second{engine}.")

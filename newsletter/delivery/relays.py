@@ -142,8 +142,8 @@ class Relays:
     def fails(self, member: Member, reason: str) -> None:
         """A relay took no connection, or closed one before it took anything."""
         member.failed(reason, self.clock())
-        if len(self.members) > 1:  # of a single one, whoever asked is told
-            log.warning("relay left alone", relay=member.name, failures=member.failures, reason=reason)
+        if len(self.members) > 1 and member.failures == 1:  # of a single one, whoever asked is told
+            log.warning("relay left alone", relay=member.name, reason=reason)
 
     def does_well(self, member: Member) -> None:
         """A relay answered what it was offered."""

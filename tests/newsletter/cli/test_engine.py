@@ -66,7 +66,7 @@ def test_it_says_since_when_no_relay_has_taken_mail(newsletter: Any, told: Told)
     shown = newsletter("engine", "status").out
     words = " ".join(shown.split())
     assert f"No mail has been taken by smtp, backup since {since:%Y-%m-%d %H:%M} UTC, for 7,20" in words
-    assert " s: smtp 192.0.2.1:25: Connection refused" in words
+    assert "Connection refused" not in words, "that stands beside each relay"
     assert max(map(len, shown.splitlines())) <= WIDTH
 
 

@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from newsletter.delivery.relay import Relay, RelayUnreachable
 from newsletter.delivery.relays import AllBusy, Member, Relays
@@ -62,13 +63,20 @@ async def test_mail_flows_through_the_others_while_one_fails_and_a_single_connec
 
 async def test_when_all_fail_it_says_why_and_when_to_ask_again(clock: Any) -> None:
     relays = pool(clock, one=nowhere(), two=nowhere())
-    with pytest.raises(AllBusy, match=r"smtp 127.0.0.1:\d+: .*; smtp 127.0.0.1:\d+: ") as first:
+    with (
+        capture_logs() as lines,
+        pytest.raises(AllBusy, match=r"smtp 127.0.0.1:\d+: .*; smtp 127.0.0.1:\d+: ") as first,
+    ):
         await names(relays, 1)
     assert first.value.until is not None
     assert clock() < first.value.until <= clock() + timedelta(seconds=3)
     with pytest.raises(RelayUnreachable):
         await names(relays, 1)
     assert [one.failures for one in relays.members] == [1, 1], "nobody was asked while they are left alone"
+    clock.forward(minutes=2)
+    with capture_logs() as later, pytest.raises(AllBusy):
+        await names(relays, 1)
+    assert [line["relay"] for line in lines + later] == ["one", "two"], "said of each once, however often it fails"
 
 
 async def test_a_relay_named_for_a_senders_domain_takes_all_of_its_mail_and_no_other(

@@ -75,7 +75,12 @@ def list_(
         edge.say("Nothing of that kind has come back; what nothing proves: newsletter bounces review")
         return
     rows = [
-        (str(one.id), edge.moment(one.received_at), _heard(one.heard, why(one.event)), one.event.address)
+        (
+            str(one.id),
+            edge.moment(one.received_at),
+            _heard(one.heard, why(one.event)),
+            one.receiver or one.event.address,
+        )
         for one in found
     ]
     edge.table(["number", "received (UTC)", "heard", "address"], rows, numbers=["number"], whole=["heard"])
@@ -167,6 +172,7 @@ def show(
         ("happened", edge.moment(event.at)),
         ("kind", event.kind),
         ("address", event.address),
+        ("mail to", one.receiver),
         ("campaign", one.campaign),
         ("class", event.bounce or ""),
         ("reason", why(event)),

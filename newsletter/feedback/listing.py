@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from newsletter.errors import NewsletterError
 from newsletter.tables import campaign, inbox
+from subscribers.tables import subscriber
 from webhooks.events import Event, from_json
 
 RETURNED = ("hard", "soft", "block", "complaint", "unsubscribe")
@@ -20,12 +21,16 @@ class NoSuchReport(NewsletterError):
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """A report: `heard` is what it says of a mail of ours, or empty; `campaign` is whose mail, or empty."""
+    """A report: `heard` is what it says of a mail of ours, or empty; `campaign` is whose mail, or empty.
+
+    `receiver` is whom that mail was for, which the report itself may not name; empty where they are no more.
+    """
 
     id: int
     received_at: datetime
     heard: str
     campaign: str
+    receiver: str
     outcome: str
     event: Event
 
@@ -83,29 +88,32 @@ async def by_campaign(connection: AsyncConnection) -> list[Counted]:
     return await _counted(connection, joined.outerjoin(campaign, campaign.c.id == inbox.c.campaign_id), campaign.c.slug)
 
 
-def _reports(*conditions: ColumnElement[bool]) -> Select[int, datetime, str | None, str, str | None, dict[str, object]]:
+_Reports = Select[int, datetime, str | None, str, str, str | None, dict[str, object]]
+
+
+def _reports(*conditions: ColumnElement[bool]) -> _Reports:
     return (
         select(
             inbox.c.id,
             inbox.c.received_at,
             inbox.c.heard,
             func.coalesce(campaign.c.slug, ""),
+            func.coalesce(subscriber.c.address, ""),
             inbox.c.outcome,
             inbox.c.event,
         )
         .outerjoin(campaign, campaign.c.id == inbox.c.campaign_id)
+        .outerjoin(subscriber, subscriber.c.id == inbox.c.subscriber_id)
         .where(*conditions)
         .order_by(inbox.c.id.desc())
     )
 
 
-async def _listed(
-    connection: AsyncConnection, statement: Select[int, datetime, str | None, str, str | None, dict[str, object]]
-) -> list[Listed]:
+async def _listed(connection: AsyncConnection, statement: _Reports) -> list[Listed]:
     rows = await connection.execute(statement)
     return [
-        Listed(number, received_at, heard or "", slug, outcome or "waits to be applied", from_json(event))
-        for number, received_at, heard, slug, outcome, event in rows
+        Listed(number, received_at, heard or "", slug, receiver, outcome or "waits to be applied", from_json(event))
+        for number, received_at, heard, slug, receiver, outcome, event in rows
     ]
 
 

@@ -9,6 +9,7 @@ from sqlalchemy import insert, select
 from newsletter import feedback
 from newsletter.database import Database
 from newsletter.engine import parts, returned_mail
+from newsletter.feedback import listing
 from newsletter.settings import Settings
 from newsletter.tables import campaign, delivery, inbox
 from subscribers import suppression
@@ -152,6 +153,30 @@ async def test_the_address_it_came_to_alone_names_the_delivery(
     raw = form.format(to=address if is_in_mail else PLAIN, part="message/rfc822", header="X-Nothing: 1", body="Come!")
     reason, _ = await told(database, settings, now, raw, "" if is_in_mail else address)
     assert reason is expected
+
+
+@pytest.mark.parametrize("named", ["", "Original-Rcpt-To: redacted@example.org\n"], ids=["nobody", "somebody redacted"])
+async def test_a_complaint_that_names_nobody_is_taken_at_its_tokens_word(
+    database: Database, settings: Settings, now: datetime, token: str, named: str
+) -> None:
+    header = f"To: [redacted]\nCFBL-Feedback-ID: {token}"
+    raw = COMPLAINT.replace("Original-Rcpt-To: p0@example.org\n", named)
+    told_of = await told(database, settings, now, raw.format(to=PLAIN, part="message/rfc822", header=header, body="Hi"))
+    assert told_of == (Reason.COMPLAINT, "suppressed: complaint")
+    async with database.read() as connection:
+        (listed,) = await listing.latest(connection)
+    assert (listed.heard, listed.receiver) == ("complaint", "p0@example.org")
+
+
+async def test_an_opt_out_that_names_nobody_is_a_machines_and_answered_by_no_goodbye(
+    database: Database, settings: Settings, now: datetime, token: str
+) -> None:
+    raw = COMPLAINT.replace("Original-Rcpt-To: p0@example.org\n", "").replace("Type: abuse", "Type: opt-out")
+    header = f"CFBL-Feedback-ID: {token}"
+    _, outcome = await told(
+        database, settings, now, raw.format(to=PLAIN, part="message/rfc822", header=header, body="Hi")
+    )
+    assert outcome == "unsubscribed"
 
 
 @pytest.mark.parametrize("kind", KINDS)

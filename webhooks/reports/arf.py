@@ -20,7 +20,7 @@ _REDACTED = re.compile(r"redacted|xxxx|\*\*|\[|unknown", re.IGNORECASE)
 
 
 def read(message: mime.Part) -> tuple[ReportKind, tuple[Recipient, ...]] | None:
-    """The kind and the recipients of a feedback report; None when the mail is none."""
+    """The kind and the recipients of a feedback report, one without an address where all are redacted; or None."""
     parts = message.parts()
     feedback = next((part for part in parts if part.media_type == "message/feedback-report"), None)
     if feedback is not None and message.media_type == "multipart/report":
@@ -38,7 +38,8 @@ def _recipients(fields: list[tuple[str, str]], enclosed: mime.Part | None) -> tu
     named = [value for name, value in fields if name in ("original-rcpt-to", "removal-recipient")]
     if enclosed is not None:
         named += enclosed.all("x-hmxmroriginalrecipient")
-    addresses = _addresses(named) or _addresses(enclosed.all("to") if enclosed is not None else [])
+    told = _addresses(named) or _addresses(enclosed.all("to") if enclosed is not None else [])
+    addresses = told or [""]  # all redacted; without a recipient, whoever passed the complaint on would stand for it
     return tuple(Recipient(address, Action.REPORTED) for address in addresses[: dsn.MOST_RECIPIENTS])
 
 

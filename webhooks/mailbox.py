@@ -33,22 +33,39 @@ class Maildir:
         """Each message in new/, oldest first: its key, and its bytes up to what a report is read of.
 
         Nothing moves: whoever stores a message calls `done` with its key afterwards, and until then it is given
-        again. Raises MailboxError where there is no Maildir.
+        again. Raises MailboxError where there is no Maildir, and in the end where a message could not be read: the
+        others do not wait for it.
         """
         try:
             keys = sorted(entry.name for entry in os.scandir(self.path / "new") if not entry.name.startswith("."))
         except OSError as error:
             raise MailboxError(f"{self.path}: this is no Maildir that can be read: {error.strerror}") from error
+        unread: OSError | None = None
         for key in keys:
-            with contextlib.suppress(FileNotFoundError, IsADirectoryError):  # another reader was quicker, or a folder
-                yield key, _read(self.path / "new" / key)
+            try:
+                raw = _read(self.path / "new" / key)
+            except (FileNotFoundError, IsADirectoryError):  # another reader was quicker, or a folder
+                continue
+            except OSError as error:
+                unread = unread or error
+                continue
+            yield key, raw
+        if unread is not None:
+            raise MailboxError(f"{unread.filename}: this mail cannot be read: {unread.strerror}") from unread
 
     def done(self, key: str) -> None:
-        """Move a message that is stored to cur/, flagged as seen; nothing happens when it has moved already."""
+        """Move a message that is stored to cur/, flagged as seen; nothing happens when it has moved already.
+
+        Raises MailboxError where it cannot be moved.
+        """
         name = Path(key).name
-        (self.path / "cur").mkdir(exist_ok=True)
-        with contextlib.suppress(FileNotFoundError):
-            (self.path / "new" / name).rename(self.path / "cur" / f"{name.partition(':')[0]}:2,S")
+        try:
+            (self.path / "cur").mkdir(exist_ok=True)
+            with contextlib.suppress(FileNotFoundError):
+                (self.path / "new" / name).rename(self.path / "cur" / f"{name.partition(':')[0]}:2,S")
+        except OSError as error:
+            said = f"{self.path}: mails are taken in, and cannot be moved from new/ to cur/: {error.strerror}"
+            raise MailboxError(said) from error
 
 
 def maildir(path: Path) -> Maildir:

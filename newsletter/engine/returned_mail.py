@@ -9,6 +9,7 @@ from newsletter.database import Database
 from newsletter.feedback import kept
 from subscribers.links import Links
 from webhooks import reports
+from webhooks.account import MailboxError
 from webhooks.mailbox import Source
 from webhooks.reports import Report
 
@@ -48,12 +49,19 @@ async def collect(database: Database, links: Links, source: Source, now: datetim
     """Take every message that waits in a mailbox into the inbox; answer how many. Raises MailboxError.
 
     A message leaves its mailbox only after it is stored. Killed in between, this stores it once more, to no effect.
+    One that cannot leave is said in the end: those behind it do not wait for it.
     """
     waiting = source.waiting()
     count = 0
+    stuck: MailboxError | None = None
     while (found := await asyncio.to_thread(next, waiting, None)) is not None:
         key, raw = found
         await take(database, links, raw, now)
-        await asyncio.to_thread(source.done, key)
         count += 1
+        try:
+            await asyncio.to_thread(source.done, key)
+        except MailboxError as error:
+            stuck = stuck or error
+    if stuck is not None:
+        raise stuck
     return count

@@ -1,6 +1,7 @@
 """A complaint or a bounce names a delivery by any one of the places our token stands in, whatever was done to it."""
 
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,6 +16,8 @@ from newsletter.tables import campaign, delivery, inbox
 from subscribers import suppression
 from subscribers.links import DeliveryRef
 from subscribers.suppression import Reason
+from webhooks import mailbox
+from webhooks.account import MailboxError
 
 COMPLAINT = """From: fbl@mx.example.org
 To: {to}
@@ -177,6 +180,21 @@ async def test_an_opt_out_that_names_nobody_is_a_machines_and_answered_by_no_goo
         database, settings, now, raw.format(to=PLAIN, part="message/rfc822", header=header, body="Hi")
     )
     assert outcome == "unsubscribed"
+
+
+async def test_a_mail_that_cannot_leave_its_mailbox_holds_up_none_behind_it(
+    database: Database, settings: Settings, now: datetime, token: str, tmp_path: Path
+) -> None:
+    raw = COMPLAINT.format(to=PLAIN, part="message/rfc822", header=f"CFBL-Feedback-ID: {token}", body="Hi")
+    (tmp_path / "new").mkdir()
+    (tmp_path / "new" / "1.a").write_bytes(b"Subject: first\n\n")
+    (tmp_path / "new" / "2.b").write_text(raw)
+    (tmp_path / "cur").write_bytes(b"")
+    with pytest.raises(MailboxError, match="cannot be moved"):
+        await returned_mail.collect(database, parts.links(settings), mailbox.maildir(tmp_path), now)
+    async with database.read() as connection:
+        events = await connection.scalars(select(inbox.c.event).order_by(inbox.c.id))
+        assert [event["kind"] for event in events] == ["other", "complained"]
 
 
 @pytest.mark.parametrize("kind", KINDS)

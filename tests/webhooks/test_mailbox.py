@@ -61,6 +61,23 @@ def test_dot_files_and_folders_are_no_messages(maildir):
     assert list(maildir.waiting()) == []
 
 
+def test_a_message_that_cannot_be_read_is_said_once_the_others_are_given(maildir):
+    (maildir.path / "new" / "1.a").symlink_to("1.a")  # no user at all can read it
+    (maildir.path / "new" / "2.b").write_bytes(b"x")
+    waiting = maildir.waiting()
+    assert next(waiting) == ("2.b", b"x")
+    with pytest.raises(MailboxError, match=r"new/1\.a: this mail cannot be read: "):
+        next(waiting)
+
+
+def test_a_message_that_cannot_be_moved_is_one_clear_line(maildir):
+    (maildir.path / "new" / "1.a").write_bytes(b"x")
+    (maildir.path / "cur").rmdir()
+    (maildir.path / "cur").write_bytes(b"")
+    with pytest.raises(MailboxError, match=r"Maildir: mails are taken in, and cannot be moved from new/ to cur/: "):
+        maildir.done("1.a")
+
+
 def test_the_standard_library_delivers_what_we_read(maildir, mail):
     raw = mail("qmail-no-mailbox.eml")
     reference.Maildir(str(maildir.path)).add(raw)

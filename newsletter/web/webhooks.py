@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+import structlog
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -14,6 +15,8 @@ from newsletter.web.site import Site
 from webhooks import endpoint, providers
 from webhooks.errors import UnknownProvider, WebhookError
 from webhooks.providers import Provider
+
+log = structlog.get_logger(__name__)
 
 Result = TypeVar("Result")
 
@@ -27,6 +30,8 @@ def open_all(settings: Webhooks) -> dict[str, Provider]:
 async def receive(site: Site, request: Request) -> Response:
     """Take a report. The status says what a provider should do: 2xx is stored for good, 4xx not to be sent again.
 
+    What is refused stands in the log: some providers stop sending then, and tell nobody.
+
     A challenge is echoed and a subscription confirmed only once the events are stored.
     """
     body = await request.body()
@@ -38,6 +43,9 @@ async def receive(site: Site, request: Request) -> Response:
             await feedback.store(connection, events, now)
         answer = await _work(provider, endpoint.answer, provider, body)
     except WebhookError as error:
+        if not isinstance(error, UnknownProvider):  # who looks for holes asks for any name
+            name = request.path_params["provider"]
+            log.warning("report refused", provider=name, status=error.status, reason=" ".join(str(error).split())[:300])
         return JSONResponse({"error": str(error)}, error.status)
     return Response(answer, media_type="application/json" if answer else None)
 

@@ -8,6 +8,7 @@ from typing import ClassVar
 
 import pytest
 from sqlalchemy import select
+from structlog.testing import capture_logs
 
 from newsletter.tables import inbox
 from webhooks import providers
@@ -47,6 +48,16 @@ async def test_a_report_that_proves_nothing_is_refused_and_changes_nothing(clien
     assert response.status_code in (400, 401)
     assert response.json()["error"]
     assert await stored(desk) == []
+
+
+async def test_a_report_that_is_refused_is_one_line_in_the_log_and_an_unknown_name_is_none(client, report) -> None:
+    _, body = report("postmark")
+    with capture_logs() as lines:
+        for name in ("postmark", "nobody"):
+            await client.post(f"/webhooks/{name}", content=body, headers={"Authorization": "Basic eDp5"})
+    assert [(line["event"], line["provider"], line["status"]) for line in lines] == [
+        ("report refused", "postmark", 401)
+    ]
 
 
 async def test_a_body_that_was_altered_on_its_way_is_refused(client, desk, report) -> None:

@@ -152,6 +152,14 @@ class Bounces(Section):
     breaker_window: timedelta = Field(timedelta(minutes=10), gt=timedelta(0))
     breaker_pause: timedelta = Field(timedelta(hours=1), gt=timedelta(0))
 
+    @model_validator(mode="after")
+    def _can_be_reached(self) -> Self:
+        if self.soft_span > self.soft_memory or self.soft_days > self.soft_memory.days + 1:
+            raise ValueError(
+                "soft_memory must hold soft_span and soft_days, or soft bounces never stop mail to anybody"
+            )
+        return self
+
 
 class Mailbox(Section):
     """The mailbox of the address for bounces, where it is read by IMAP or POP3."""

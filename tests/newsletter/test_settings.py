@@ -159,6 +159,14 @@ def test_a_wrong_value_says_what_would_be_right(write: Write, line: str, message
             '[[pace]]\nto = "hotmail"\nper_second = 1',
             r"newsletter.toml:6: pace.0.to: hotmail is no domain; .*gmail",
         ),
+        (
+            '[bounces]\nsoft_span = "40 days"',
+            r"newsletter.toml:\d+: bounces: soft_memory must hold soft_span and soft_days",
+        ),
+        (
+            '[bounces]\nsoft_days = 4\nsoft_span = "1 day"\nsoft_memory = "2 days"',
+            r"newsletter.toml:\d+: bounces: soft_memory must hold",
+        ),
         ('[[pace]]\nto = "gmail"\nper_second = 0', r"newsletter.toml:7: pace.0.per_second: .*greater than 0, not 0"),
         (
             '[delivery]\nquiet_hours = "9 pm"',

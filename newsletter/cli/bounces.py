@@ -229,7 +229,10 @@ def review(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] 
         (edge.moment(one.received_at), one.event.provider, one.event.kind, one.event.address, one.why)
         for one in reports
     ]
-    edge.table(["received (UTC)", "from", "kind", "address", "why it was left"], rows)
+    if rows:
+        edge.table(["received (UTC)", "from", "kind", "address", "why it was left"], rows)
+    if not (paused or held or rows or mails):
+        edge.say("Nothing waits for anybody's judgement.")
     if mails:
         edge.say("Mails kept as they came; `newsletter bounces mail NUMBER` prints one:")
         letters = [(one.id, edge.moment(one.received_at), one.kind, one.sender, one.subject) for one in mails]

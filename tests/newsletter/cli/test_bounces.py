@@ -93,6 +93,13 @@ def test_a_piped_mail_that_nothing_proves_is_kept_until_somebody_has_judged_it(p
     assert (ended.code, ended.err.count("\n")) == (1, 1)
 
 
+def test_that_nothing_waits_is_said_in_a_line_and_not_by_an_empty_table(pipe: Any, newsletter: Any) -> None:
+    newsletter("db", "upgrade")
+    assert newsletter("bounces", "review").out == "Nothing waits for anybody's judgement.\n"
+    pipe(b"Subject: hello\n\nA question.")
+    assert "why it was left" not in newsletter("bounces", "review").out
+
+
 def test_a_piped_mail_of_fifty_megabytes_is_read_to_its_end_and_stored(pipe: Any, newsletter: Any) -> None:
     newsletter("db", "upgrade")
     assert pipe(b"Subject: huge\n\n" + b"x" * 50_000_000).code == 0

@@ -13,7 +13,7 @@ from newsletter.suggest import hint
 from newsletter.web import embed
 from newsletter.web.embed import Snippets
 from newsletter.web.look import Looks
-from newsletter.web.pages import FOLDER, Pages
+from newsletter.web.pages import Pages, stylesheets
 
 app = grouping.group()
 
@@ -62,7 +62,7 @@ def snippet(
 async def _snippets(settings: Settings, lang: str) -> Snippets:
     async with edge.opened(settings.database) as database, database.read() as connection:
         await store.current(connection)  # says what to do where nothing is loaded
-        look = await Looks(FOLDER / "style.css").current(connection)
+        look = await Looks(*stylesheets(settings.templates)).current(connection)
     voice = catalogues.voice(lang, look.language)
     return embed.snippets(look, settings, Pages.open(settings.templates), voice, now=edge.now())
 

@@ -1,4 +1,4 @@
-"""`newsletter templates`: which mails there are, how they look, and whether they can go out."""
+"""`newsletter templates`: which mails there are, how they look, and whether they can go out; and pages to change."""
 
 from pathlib import Path
 from typing import Annotated
@@ -10,6 +10,7 @@ from newsletter.content import checking, gallery, languages, scaffolding
 from newsletter.content.errors import ContentError, shown
 from newsletter.content.facts import TRANSACTIONAL
 from newsletter.suggest import hint
+from newsletter.web import pages
 
 app = grouping.group()
 
@@ -23,7 +24,7 @@ Own = Annotated[
 
 @app.callback()
 def templates() -> None:
-    """List, begin, check and look at the templates of mails."""
+    """List, begin, check and look at the templates of mails, and begin pages of your own."""
 
 
 @app.command("list")
@@ -57,12 +58,24 @@ def new(
 
     Example: newsletter templates new invitation --language es
     """
-    folder = _own(own)
-    if folder is None:
-        raise ContentError('there is no folder for your templates; name one in the settings: templates = "templates"')
+    folder = _folder(own)
     for file in scaffolding.begin(kind, folder, like=like or kind, language=language):
         edge.say(shown(str(file)))
     edge.say(f"Change them, then: newsletter templates check {kind}")
+
+
+@app.command()
+def page(
+    name: Annotated[
+        str, typer.Argument(help="Which, such as join, confirm, preferences, or base for what is around all.")
+    ],
+    own: Own = None,
+) -> None:
+    """Begin a page of the site as a copy of ours; yours is shown from then on.
+
+    Example: newsletter templates page join
+    """
+    edge.say(shown(str(pages.begin(name, _folder(own)))))
 
 
 @app.command()
@@ -112,6 +125,13 @@ def gallery_(
     if sheet is not None:
         gallery.sheet(pictures, sheet)
         edge.say(f"All of them in one: {sheet}")
+
+
+def _folder(own: Path | None) -> Path:
+    folder = _own(own)
+    if folder is None:
+        raise ContentError('there is no folder for your templates; name one in the settings: templates = "templates"')
+    return folder
 
 
 def _own(folder: Path | None) -> Path | None:

@@ -45,7 +45,7 @@ from newsletter.web import (
 )
 from newsletter.web.look import Looks
 from newsletter.web.mail_domains import MailDomains
-from newsletter.web.pages import FOLDER, Pages
+from newsletter.web.pages import Pages, stylesheets
 from newsletter.web.proof import Proofs
 from newsletter.web.site import Site
 from subscribers.links import LinkExpired, LinkInvalid, Links
@@ -80,7 +80,7 @@ def create_app(
         database=opened,
         links=Links(keys),
         pages=Pages.open(settings.templates, base=base),
-        looks=Looks(FOLDER / "style.css"),
+        looks=Looks(*stylesheets(settings.templates)),
         proofs=Proofs(keys),
         mail_domains=MailDomains(settings.joining.name_server),
         clock=clock,

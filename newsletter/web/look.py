@@ -78,8 +78,9 @@ LOADED_AT = select(tables.constellation.c.loaded_at)
 class Looks:
     """Gives the look of the moment; reads the constellation again only after it was loaded again."""
 
-    def __init__(self, stylesheet: Path) -> None:
-        self._stylesheet = stylesheet.read_text(encoding="utf-8")
+    def __init__(self, *stylesheets: Path) -> None:
+        """Those that there are, one after the other: what comes later overrules what came before."""
+        self._stylesheet = "\n".join(file.read_text(encoding="utf-8") for file in stylesheets if file.is_file())
         self._known: tuple[datetime | None, Look] | None = None
 
     async def current(self, connection: AsyncConnection) -> Look:

@@ -1,13 +1,15 @@
-"""The pages' templates, made into responses in the reader's language."""
+"""The pages' templates, made into responses in the reader's language; the staff's own before ours, while they work."""
 
-from collections.abc import Mapping
+import traceback
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, Self
 
-from jinja2 import ChoiceLoader, Environment, FileSystemLoader, StrictUndefined
+import structlog
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, TemplateSyntaxError
 from jinja2.runtime import Macro
 from markupsafe import Markup
 from starlette.responses import HTMLResponse
@@ -15,8 +17,12 @@ from starlette.responses import HTMLResponse
 from newsletter import assets, calendars, catalogues
 from newsletter.catalogues import Voice
 from newsletter.content import dates
+from newsletter.errors import NewsletterError
+from newsletter.suggest import hint
 from newsletter.web import sky, zones
 from newsletter.web.look import Look
+
+log = structlog.get_logger(__name__)
 
 FOLDER = assets.TEMPLATES / "pages"
 
@@ -24,18 +30,26 @@ _KEPT = 512
 """How many parts of pages are kept in each language; the longest, the time zones, have 25 KB."""
 
 
+class PageError(NewsletterError):
+    """A page cannot be begun as a copy of ours."""
+
+
 @dataclass(frozen=True, slots=True)
 class Pages:
     """Renders a page by its template's name. `base` is the path the site lies under, empty at a host's root."""
 
-    environments: Mapping[str, Environment]
+    ours: Mapping[str, Environment]
+    own: Mapping[str, Environment]
     base: str
 
     @classmethod
     def open(cls, own: Path | None, *, base: str = "") -> Self:
         """The project's templates; those in `own`/pages go before them."""
-        folders = [own / "pages", FOLDER] if own else [FOLDER]
-        return cls({language: _environment(folders, base, language) for language in catalogues.LANGUAGES}, base)
+        ours = {language: _environment(FileSystemLoader(FOLDER), base, language) for language in catalogues.LANGUAGES}
+        if own is None:
+            return cls(ours, {}, base)
+        loader = _OwnBeforeOurs([own / "pages", FOLDER])
+        return cls(ours, {language: _environment(loader, base, language) for language in catalogues.LANGUAGES}, base)
 
     def show(
         self, name: str, look: Look, voice: Voice, *, now: datetime, status: int = 200, **values: Any
@@ -44,8 +58,11 @@ class Pages:
         return HTMLResponse(self.render(name, look, voice, now=now, **values), status)
 
     def render(self, name: str, look: Look, voice: Voice, *, now: datetime, **values: Any) -> str:
-        """A template's text."""
+        """A template's text: the staff's where there is one that can be shown; nobody is kept out by its mistake."""
         words = {
+            **values,
+            "look": look,
+            "now": now,
             "lang": voice.language,
             "days": partial(dates.days, where=voice.locale),
             "hours": partial(dates.hours, where=voice.locale),
@@ -55,8 +72,48 @@ class Pages:
             "place": partial(zones.place, where=voice.locale),
             "listed": voice.listed,
         }
-        template = self.environments[voice.language].get_template(f"{name}.html")
-        return template.render(look=look, now=now, **words, **values)
+        file = f"{name}.html"
+        if (own := self.own.get(voice.language)) is not None:
+            try:
+                return own.get_template(file).render(words)
+            except Exception as error:  # whatever a template calls may raise anything
+                log.error("a page of your own fails, ours is shown", **_fault(file, error))
+        return self.ours[voice.language].get_template(file).render(words)
+
+
+def _fault(page: str, error: Exception) -> dict[str, str]:
+    """What is said of a page that fails: which, where as near as is known, and why."""
+    places = [f"{frame.filename}:{frame.lineno}" for frame in traceback.extract_tb(error.__traceback__)]
+    found = [place for place in places if place.rpartition(":")[0].endswith((".html", ".css"))]
+    at = f"{error.filename}:{error.lineno}" if isinstance(error, TemplateSyntaxError) else "".join(found[-1:])
+    return {"page": page, "at": at, "reason": f"{type(error).__name__}: {' '.join(str(error).split())}"}
+
+
+class _OwnBeforeOurs(FileSystemLoader):
+    """Finds the staff's file first, also one that is written while ours is known already."""
+
+    def get_source(self, environment: Environment, template: str) -> tuple[str, str, Callable[[], bool]]:
+        source, path, is_current = super().get_source(environment, template)
+        own = Path(self.searchpath[0], template)
+        return source, path, lambda: is_current() and (own == Path(path) or not own.exists())
+
+
+def begin(name: str, own: Path) -> Path:
+    """Copy a page of ours into the staff's folder, to be changed there. Raises PageError where that cannot be done."""
+    names = sorted(file.stem for file in FOLDER.glob("*.html") if not file.stem.startswith(("form", "snippet")))
+    if name not in names:
+        raise PageError(f"there is no page {name}{hint(name, names)}")
+    target = own / "pages" / f"{name}.html"
+    if target.exists():
+        raise PageError(f"{target} exists already, and is left as it is")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_bytes((FOLDER / target.name).read_bytes())
+    return target
+
+
+def stylesheets(own: Path | None) -> list[Path]:
+    """Where the pages' style is written: ours, and after it the staff's, which says only what is to be different."""
+    return [FOLDER / "style.css", *([own / "pages" / "style.css"] if own else [])]
 
 
 def _written(macro: Macro, *values: object) -> Markup:
@@ -67,9 +124,9 @@ def _written(macro: Macro, *values: object) -> Markup:
     return Markup(macro(*values))  # noqa: S704 - a macro's text has been escaped
 
 
-def _environment(folders: list[Path], base: str, language: str) -> Environment:
+def _environment(loader: FileSystemLoader, base: str, language: str) -> Environment:
     environment = Environment(
-        loader=ChoiceLoader([FileSystemLoader(folder) for folder in folders]),
+        loader=loader,
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

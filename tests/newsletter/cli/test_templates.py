@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 from PIL import Image, ImageStat
 
+from newsletter import assets
+
 Newsletter = Callable[..., Any]
 
 
@@ -105,3 +107,16 @@ def test_a_gallery_without_a_browser_says_what_is_missing(
     done = newsletter("templates", "gallery", "goodbye")
     assert (done.code, done.out) == (1, "")
     assert "pictures are taken by Chromium, and none is installed here" in done.err
+
+
+def test_a_page_of_ones_own_begins_as_a_copy_of_ours_once(newsletter: Newsletter, own: Path) -> None:
+    made = newsletter("templates", "page", "join")
+    assert (made.code, made.out) == (0, "templates/pages/join.html\n")
+    copy = own.parent / "pages" / "join.html"
+    assert copy.read_text() == (assets.TEMPLATES / "pages" / "join.html").read_text()
+    copy.write_text("mine")
+    again = newsletter("templates", "page", "join")
+    assert (again.code, again.err) == (1, f"newsletter: {copy} exists already, and is left as it is\n")
+    assert copy.read_text() == "mine"
+    unknown = newsletter("templates", "page", "confrim")
+    assert (unknown.code, unknown.err) == (1, "newsletter: there is no page confrim; did you mean confirm?\n")

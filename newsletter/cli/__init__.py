@@ -30,7 +30,7 @@ COMMANDS = {
     "plan": "Show which mail fires when, and for how many.",
     "audience": "Count, sample and save audiences.",
     "campaign": "Draft, preview, test, send and follow campaigns.",
-    "templates": "List, begin, check and look at the templates of mails.",
+    "templates": "List, begin, check templates of mails, and pages of your own.",
     "explain": "Say why somebody got a campaign's mail, or did not.",
     "form": "Print the form, to put into other sites.",
     "subscribers": "Import, add, show, suppress and erase subscribers.",

@@ -24,7 +24,7 @@ Own = Annotated[
 
 @app.callback()
 def templates() -> None:
-    """List, begin, check and look at the templates of mails, and begin pages of your own."""
+    """List, begin, check templates of mails, and pages of your own."""
 
 
 @app.command("list")

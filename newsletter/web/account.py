@@ -19,6 +19,7 @@ from newsletter.delivery import transactional
 from newsletter.web import account_words, forms, languages
 from newsletter.web import entry as entries
 from newsletter.web.entry import Entry, Errors
+from newsletter.web.forms import Form
 from newsletter.web.site import Site, holder, visitor, voice_of
 from subscribers import addresses, erasure, moving, names, preferences
 from subscribers.addresses import Address
@@ -38,7 +39,7 @@ async def show(site: Site, request: Request) -> Response:
 async def _page(
     site: Site, opened: Opened, token: str, *, saved: str = "", email: str = "", errors: Errors | None = None
 ) -> Response:
-    """`email` is what was typed as a new address, `errors` what is wrong with it."""
+    """`email` is what was typed as a new address, `errors` what is wrong with it, or with a name."""
     async with site.read() as (connection, look):
         kept = await _kept(connection, opened)
         voice = catalogues.voice(kept.person.locale, look.language)
@@ -79,7 +80,8 @@ async def save(site: Site, request: Request) -> Response:
     if part not in _PARTS:
         raise HTTPException(400, "This form is not one of the page's own.")
     email = form.text("email")
-    if part == "address" and (errors := await _of_address(site, opened, email)):
+    errors = await (_of_address(site, opened, email) if part == "address" else _of_names(site, opened, form))
+    if errors:
         return await _page(site, opened, token, email=email, errors=errors)
     async with site.database.briefly() as connection:
         await _holder(connection, opened)
@@ -103,6 +105,15 @@ async def _of_address(site: Site, opened: Opened, email: str) -> Errors:
         voice = voice_of(await _holder(connection, opened), look)
     wrong = entries.errors(Entry(email=email), look, voice)
     return wrong or await entries.of_mail(site.mail_domains, email, site.settings.joining, voice, site.clock())
+
+
+async def _of_names(site: Site, opened: Opened, form: Form) -> Errors:
+    """What is wrong with a name; one that is here already, by an import, is not held against them."""
+    async with site.read() as (connection, look):
+        person = await _holder(connection, opened)
+    typed = {field: form.text(field) for field in ("first_name", "last_name")}
+    new = {field: text for field, text in typed.items() if names.clean(text) != getattr(person, field)}
+    return entries.of_names(voice_of(person, look), **new)
 
 
 async def _move(site: Site, connection: AsyncConnection, number: int, address: Address, ip: str) -> None:

@@ -62,9 +62,7 @@ def errors(entry: Entry, look: Look, voice: Voice) -> Errors:
         addresses.parse(entry.email)
     except AddressError:
         found["email"] = _of_address(entry.email, voice)
-    for field, name in (("first_name", entry.first_name), ("last_name", entry.last_name)):
-        if not names.is_plain(name):
-            found[field] = voice.gettext("Only the name here, please: no web addresses, no line breaks.")
+    found |= of_names(voice, first_name=entry.first_name, last_name=entry.last_name)
     if look.form.roles and entry.role not in {"", *(role.word for role in look.form.roles)}:
         found["role"] = voice.gettext("Please choose from the list, or nothing.")
     if entry.timezone and entry.timezone not in zones.known():
@@ -72,6 +70,12 @@ def errors(entry: Entry, look: Look, voice: Voice) -> Errors:
     if not entry.everything:
         found |= _of_topics(entry.topics, look, voice)
     return found
+
+
+def of_names(voice: Voice, **typed: str) -> Errors:
+    """What is no name, by its field: a mail would greet its reader with a link."""
+    text = "Only the name here, please: no web addresses, no line breaks."
+    return {field: voice.gettext(text) for field, name in typed.items() if not names.is_plain(name)}
 
 
 async def of_mail(domains: MailDomains, email: str, joining: Joining, voice: Voice, now: datetime) -> Errors:

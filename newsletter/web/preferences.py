@@ -18,6 +18,7 @@ from newsletter.catalogues import Voice
 from newsletter.constellation import store
 from newsletter.delivery import transactional
 from newsletter.web import choosing, forms, rsvp, zones
+from newsletter.web import entry as entries
 from newsletter.web.choosing import NotSaved
 from newsletter.web.forms import Form
 from newsletter.web.look import Look
@@ -162,10 +163,14 @@ async def _settle(change: _Change) -> None:
     form, timezone = change.form, change.form.text("timezone")
     if timezone and timezone not in zones.known() | {change.person.timezone}:
         raise NotSaved("timezone", change.voice.gettext("Please choose a time zone from the list."))
+    first_name = names.clean(form.text("first_name")) if form.has("first_name") else None
+    if first_name != change.person.first_name:  # one that is here already, by an import, is not held against them
+        for field, text in entries.of_names(change.voice, first_name=form.text("first_name")).items():
+            raise NotSaved(field, text)
     await preferences.settle(
         change.connection,
         change.person.subscriber_id,
-        first_name=names.clean(form.text("first_name")) if form.has("first_name") else None,
+        first_name=first_name,
         timezone=timezone if form.has("timezone") else None,
         locale=_locale(change),
         ip=change.ip,

@@ -40,6 +40,7 @@ class Remark(StrEnum):
     ATTRIBUTES = "attributes not readable: left out"
     ZONE = "unknown time zone: the constellation's is used"
     EVENT = "unknown event: left out"
+    NAME = "a web address in a name: the name is left out"
     MOMENT = "consent date not readable: not taken as proof"
     FUTURE = "consent date in the future: not taken as proof"
 
@@ -182,6 +183,9 @@ class Reader:
         if not are_readable:
             remarks += (Remark.ATTRIBUTES,)
         first, last = _names(cells, name)
+        if not (_is_plain(first) and _is_plain(last)):
+            first = last = ""
+            remarks += (Remark.NAME,)
         return Person(
             row.number,
             address,
@@ -288,6 +292,9 @@ def _name(cell: str) -> str:
     _refuse_formula(cell)
     name = names.clean(spreadsheet.plain(cell))
     return "" if name == "-" else name
+
+
+_is_plain = lru_cache(maxsize=16384)(names.is_plain)
 
 
 @lru_cache(maxsize=4096)

@@ -254,6 +254,13 @@ async def test_unknown_zones_and_events_among_known_ones_are_left_out_with_a_rem
     assert (ben.timezone, ben.choices.followed, ben.locale) == ("Europe/Berlin", {"opening", "closing"}, "en")
 
 
+async def test_a_name_that_carries_a_web_address_is_left_out_with_a_remark(desk):
+    report = await desk.take("email,name\nana@example.org,You won: casino.ru\nben@example.org,Ben St.John\n")
+    assert report.remarks == Counter({Remark.NAME: 1})
+    ana, ben = await desk.entry(ANA), await desk.entry(BEN)
+    assert ((ana.first_name, ana.last_name), ben.last_name) == (("", ""), "St.John")
+
+
 @pytest.mark.parametrize(
     ("text", "remark"),
     [

@@ -97,6 +97,15 @@ async def test_an_old_link_opens_nothing_and_offers_a_fresh_one(client, desk, an
     assert (await desk.person(ana.address)).last_name == "Ruiz"
 
 
+@pytest.mark.parametrize("field", ["first_name", "last_name"])
+async def test_a_name_that_carries_a_web_address_is_refused_beside_its_field(client, desk, ana, field) -> None:
+    names = {"first_name": "Ana", "last_name": "Ruiz", field: "win at casino.ru"}
+    response = await client.post(path(desk, ana), data={"part": "name", **names})
+    assert response.status_code == 422
+    assert f'id="{field}-error"' in response.text
+    assert "casino" not in (await desk.person(ana.address)).first_name
+
+
 async def test_the_name_is_written_as_they_say_it_is_and_that_leaves_evidence(client, desk, ana, text) -> None:
     response = await client.post(path(desk, ana), data={"part": "name", "first_name": "Ána", "last_name": "Ruiz Gil"})
     assert "Saved." in text(await client.get(response.headers["location"].partition("#")[0]))

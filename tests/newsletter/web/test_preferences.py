@@ -3,8 +3,10 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from sqlalchemy import update
 
 from subscribers import preferences
+from subscribers.tables import subscriber
 
 
 async def save(client, ana, part: str, **fields: object):
@@ -111,6 +113,23 @@ async def test_a_time_zone_that_does_not_exist_is_refused(client, desk, member) 
     ana = await member()
     assert (await save(client, ana, "details", first_name="Eve", timezone="Nowhere")).status_code == 422
     assert (await desk.person(ana.address)).first_name == ""
+
+
+async def test_a_name_that_carries_a_web_address_is_refused_here_too_but_not_held_against_whoever_has_it(
+    client, desk, member
+) -> None:
+    ana = await member(first_name="Ana")
+    refused = await save(client, ana, "details", first_name="Ana casino.ru", timezone="Europe/Paris")
+    assert refused.status_code == 422
+    assert "no web addresses" in refused.text
+    person = await desk.person(ana.address)
+    assert (person.first_name, person.timezone) == ("Ana", "")
+    async with desk.database.begin() as connection:
+        await connection.execute(update(subscriber).values(first_name="Ana example.org"))
+    assert (
+        await save(client, ana, "details", first_name="Ana example.org", timezone="Europe/Paris")
+    ).status_code == 200
+    assert (await desk.person(ana.address)).timezone == "Europe/Paris"
 
 
 async def test_a_pause_ends_as_its_day_begins_by_the_clock_of_the_person(client, desk, member, text) -> None:

@@ -25,6 +25,11 @@ def day(moment: datetime, where: Locale) -> str:
     return format_date(moment.date(), _without_year(where), locale=where)
 
 
+def short_day(moment: datetime, where: Locale) -> str:
+    """`Feb 3`, for a subject."""
+    return format_skeleton("MMMd", moment.date(), locale=where)
+
+
 def full_day(moment: datetime, where: Locale) -> str:
     """`Wednesday, February 3, 2021`."""
     return format_date(moment.date(), "full", locale=where)

@@ -146,6 +146,7 @@ def _host(url: str) -> str:
 
 _FILTERS: Mapping[str, Callable[..., Any]] = {
     "day": _in_locale(dates.day),
+    "short_day": _in_locale(dates.short_day),
     "full_day": _in_locale(dates.full_day),
     "month": _in_locale(dates.month),
     "clock": _in_locale(dates.clock),

@@ -68,4 +68,6 @@ def test_utc_is_called_utc() -> None:
 def test_a_locale_keeps_its_regions_order() -> None:
     assert dates.day(OPENING.starts, GB) == "Wednesday, 3 February"
     assert dates.day(OPENING.starts, US) == "Wednesday, February 3"
+    assert dates.short_day(OPENING.starts, GB) == "3 Feb"
+    assert dates.short_day(OPENING.starts, US) == "Feb 3"
     assert dates.clock(OPENING.starts, GB) == "15:00 Eastern Time"

@@ -2,11 +2,12 @@
 
 import re
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from newsletter import content
+from newsletter import assets, content
+from newsletter.constellation import file
 from newsletter.constellation.model import Place
 from newsletter.content import checking, languages, plain, samples
 from newsletter.content.facts import TRANSACTIONAL
@@ -134,10 +135,34 @@ def test_a_change_says_what_it_was_and_what_it_is() -> None:
     moved = replace(facts, previous=replace(facts.event, starts=facts.event.starts.replace(hour=17)))
     envelope = content.Envelope.of(samples.CONSTELLATION, date=datetime(2031, 9, 1, tzinfo=UTC), campaign="c")
     skeleton = content.compile("changed", moved, content.Facets(), envelope=envelope)
-    assert skeleton.subject(samples.VALUES).startswith("New time: ")
+    assert skeleton.subject(samples.VALUES).startswith("New time, Oct 8: ")
     text = skeleton.text(samples.VALUES)
     assert "6:00 – 8:00 PM" in text
     assert "Before: Wednesday, October 8, 2031, 5:00 – 8:00 PM" in " ".join(text.split())
+
+
+def test_a_subject_of_the_sample_season_is_short_enough_to_be_seen() -> None:
+    season = file.read(assets.TEMPLATES / "init" / "constellation.toml")
+    envelope = content.Envelope.of(season, date=datetime(2020, 9, 1, tzinfo=UTC), campaign="c")
+    subjects = [
+        content.compile(
+            kind, content.Facts(season, event, previous=before), content.Facets(), envelope=envelope
+        ).subject(samples.VALUES)
+        for event in season.events
+        if not event.is_story
+        for kind, before in [
+            *(
+                (kind, None)
+                for kind in ("save-the-date", "invitation", "reminder", "starting-soon", "thanks", "cancelled")
+            ),
+            ("changed", replace(event, cancelled=True)),
+            ("changed", replace(event, starts=event.starts - timedelta(days=7))),
+            ("changed", replace(event, starts=event.starts - timedelta(hours=1))),
+            ("changed", replace(event, place=samples.WALK.place)),
+        ]
+    ]
+    assert [subject for subject in subjects if len(subject) > 78] == []
+    assert {"Moved to May 6: Closing convening: what we made, and what comes next"} < set(subjects)
 
 
 def test_one_day_is_not_days_and_one_person_not_people() -> None:

@@ -103,7 +103,7 @@ def test_staffs_own_template_goes_before_ours(
     own = content.compile("invitation", facts, content.Facets(), envelope=envelope, templates=templates)
     assert own.subject(samples.VALUES) == "A note"
     ours = content.compile("reminder", facts, content.Facets(), envelope=envelope, templates=templates)
-    assert ours.subject(samples.VALUES).startswith("Reminder: ")
+    assert ours.subject(samples.VALUES).startswith("Reminder, ")
 
 
 @pytest.mark.parametrize("part", ["text", "html"])

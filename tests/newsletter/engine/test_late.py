@@ -93,7 +93,7 @@ async def test_who_joins_between_the_invitation_and_the_reminder_gets_the_remind
     before = len(season.got("late"))
     await season.until(datetime(2021, 2, 4, 20, tzinfo=UTC))
     subjects = [subject.split(":")[0] for subject, _ in season.got("late")[before:]]
-    assert subjects == ["Reminder", "Starting soon", "Thank you"]
+    assert subjects == ["Reminder, Feb 3", "Starting soon", "Thank you"]
 
 
 async def test_the_welcome_tells_of_what_its_reader_follows_and_of_nothing_that_is_over(season: Season) -> None:

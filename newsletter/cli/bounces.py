@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from sqlalchemy.exc import DBAPIError
 
 from newsletter import feedback, logs, setting_values
 from newsletter.cli import edge, grouping, reported
@@ -160,8 +159,10 @@ def pipe(
         edge.run(_take(settings, raw, recipient))
         while sys.stdin.buffer.read(1 << 20):  # who is not read to the end takes it for a failure
             pass
-    except (NewsletterError, DBAPIError, OSError) as error:
-        edge.warn(f"newsletter: the mail was not stored: {' '.join(str(error).split())[:300]}")
+    except typer.Exit:
+        raise
+    except Exception as error:  # a mistake of ours too: with another status, the server would give the mail up
+        edge.warn(f"newsletter: the mail was not stored: {' '.join(str(error).split())[:300] or type(error).__name__}")
         raise typer.Exit(os.EX_TEMPFAIL) from error
 
 

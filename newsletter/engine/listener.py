@@ -14,7 +14,6 @@ from urllib.parse import urlsplit
 import structlog
 from aiosmtpd.lmtp import LMTP
 from aiosmtpd.smtp import SMTP
-from sqlalchemy.exc import DBAPIError
 
 from newsletter.clock import Clock
 from newsletter.database import Database
@@ -59,8 +58,8 @@ class Letterbox:
             await returned_mail.take(
                 self.database, self.links, envelope.content, self.clock(), recipient=envelope.rcpt_tos[0]
             )
-        except (DBAPIError, OSError) as error:
-            log.error("mail not stored", reason=" ".join(str(error).split())[:300])
+        except Exception as error:  # a mistake of ours too: answered otherwise, the server would give the mail up
+            log.error("mail not stored", fault=type(error).__name__, reason=" ".join(str(error).split())[:300])
             return "451 4.3.0 It could not be stored; please keep it and try again"
         return "250 2.0.0 Stored"
 

@@ -5,6 +5,7 @@ import email
 import email.policy
 import smtplib
 from collections.abc import AsyncIterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -278,9 +279,17 @@ async def test_a_bounce_handed_over_by_a_mail_server_is_stored_before_it_is_ackn
     assert await reasons(database) == [Reason.HARD_BOUNCE, None, None]
 
 
-async def test_a_mail_server_is_asked_to_keep_what_could_not_be_stored(engine: tuple[Engine, Any]) -> None:
+def mistaken() -> datetime:
+    raise LookupError("a mistake of ours")
+
+
+@pytest.mark.parametrize("is_ours", [False, True], ids=["a full disk", "a mistake of ours"])
+async def test_a_mail_server_is_asked_to_keep_what_could_not_be_stored(
+    database: Database, engine: tuple[Engine, Any], is_ours: bool
+) -> None:
     working, server = engine
-    box = listener.Letterbox(Unwritable(), working.links, working.settings.bounces.address, working.clock)
+    how = (database, mistaken) if is_ours else (Unwritable(), working.clock)
+    box = listener.Letterbox(how[0], working.links, working.settings.bounces.address, how[1])
     async with listener.listening("lmtp://127.0.0.1:0", box) as port:
         told = await asyncio.to_thread(_hand_over, "lmtp", port, server.received[0].mail_from, "Subject: x\n\n")
     assert told[-1] == (451, "4.3.0")

@@ -12,6 +12,7 @@ from uuid import uuid4
 
 import pytest
 
+from newsletter.engine import returned_mail
 from tests.dovecot import Dovecot
 
 MAILS = Path(__file__).parents[2] / "webhooks" / "mails"
@@ -112,6 +113,17 @@ def test_a_piped_mail_that_cannot_be_stored_is_left_to_the_mail_server_to_try_ag
     assert "there is no such database" in ended.err
     (tmp_path / "newsletter.toml").unlink()
     assert pipe(b"Subject: x\n\n").code == 75
+
+
+def test_a_mistake_of_ours_costs_no_piped_mail_either(pipe: Any, newsletter: Any, monkeypatch: Any) -> None:
+    newsletter("db", "upgrade")
+
+    async def mistaken(*_: object, **__: object) -> None:
+        raise LookupError
+
+    monkeypatch.setattr(returned_mail, "take", mistaken)
+    ended = pipe(b"Subject: x\n\n")
+    assert (ended.code, ended.err) == (75, "newsletter: the mail was not stored: LookupError\n")
 
 
 def test_nothing_that_came_back_commands_the_terminal(pipe: Any, newsletter: Any, tmp_path: Path) -> None:

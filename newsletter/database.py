@@ -173,7 +173,7 @@ def parse(url: str) -> URL:
     """Read a database URL, `sqlite:///FILE` or `postgresql://…`. Raises DatabaseError."""
     try:
         parsed = make_url(url)
-    except ArgumentError as error:
+    except (ArgumentError, ValueError) as error:  # a port that is no number is a ValueError
         raise DatabaseError(f"database = {url!r} is not a URL; use sqlite:///FILE or postgresql://HOST/NAME") from error
     shown = parsed.render_as_string(hide_password=True)
     backend = parsed.get_backend_name()
@@ -219,6 +219,7 @@ async def upgrade(url: str) -> str:
 
     On PostgreSQL also the tables that hand work to many hosts, where the extra `postgres` is installed.
     """
+    _require_folder(url)
     revision = await asyncio.to_thread(_with_connection, url, _upgrade)
     if parse(url).get_backend_name() == "postgresql" and queue_schema.is_installed():
         await asyncio.to_thread(_with_connection, url, queue_schema.upgrade, isolation_level="AUTOCOMMIT")
@@ -258,7 +259,7 @@ async def require_queue(url: str) -> None:
     if parse(url).get_backend_name() != "postgresql":
         raise DatabaseError('many hosts need PostgreSQL: set database = "postgresql://…", or engine.kind = "embedded"')
     if not queue_schema.is_installed():
-        raise DatabaseError("many hosts need the extra `postgres`: pip install 'newsletter[postgres]'")
+        raise DatabaseError("many hosts need the extra `postgres`: pip install '.[postgres]' in a checkout")
     if not await asyncio.to_thread(_with_connection, url, queue_schema.is_current):
         raise DatabaseError("the tables that hand work to many hosts are missing or old; run `newsletter db upgrade`")
 
@@ -294,6 +295,18 @@ def _missing_file(url: str) -> str | None:
     if parsed.get_backend_name() == "sqlite" and not Path(str(parsed.database)).exists():
         return str(parsed.database)
     return None
+
+
+def _require_folder(url: str) -> None:
+    """SQLite itself says only that it is unable to open the file."""
+    parsed = parse(url)
+    if parsed.get_backend_name() != "sqlite":
+        return
+    path = Path(str(parsed.database))
+    if path.is_dir():
+        raise DatabaseError(f"{path} is a folder; name a file in it, as in sqlite:///{path / 'newsletter.sqlite3'}")
+    if not path.parent.is_dir():
+        raise DatabaseError(f"{path}: there is no folder {path.parent}; make it, or name another file")
 
 
 def _upgrade(connection: Connection) -> str:

@@ -1,5 +1,6 @@
 """Campaigns as rows: found by slug, listed, drafted."""
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -16,6 +17,9 @@ from newsletter.errors import NewsletterError
 from newsletter.suggest import hint
 from newsletter.tables import campaign, event
 from subscribers.audience import About
+
+NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,79}")
+"""What stands in addresses of the archive and is typed in commands."""
 
 
 class CampaignError(NewsletterError):
@@ -134,9 +138,12 @@ async def draft(
 
     `expression` says who of its followers is meant, and has been checked (see newsletter.campaigns.audiences).
 
-    Raises CampaignError when there is one of that name, NoSuchEvent when there is no such event.
+    Raises CampaignError when there is one of that name, or the suffix is no name; NoSuchEvent when there is no such
+    event.
     """
     stored = await constellations.find(connection, event_slug)
+    if suffix and not NAME.fullmatch(suffix):
+        raise CampaignError(f"{suffix!r} is no name for a campaign; name it by a-z, 0-9 and hyphens with --as")
     slug = f"{event_slug}/{kind}" + (f"-{suffix}" if suffix else "")
     taken = await connection.scalar(select(campaign.c.status).where(campaign.c.slug == slug))
     if taken is not None:

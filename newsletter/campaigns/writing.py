@@ -19,8 +19,6 @@ from newsletter.content.markdown import Written
 from newsletter.content.renderer import LETTER
 from newsletter.tables import campaign
 
-_SLUG = re.compile(r"[a-z0-9][a-z0-9-]{0,79}")
-
 
 @dataclass(frozen=True, slots=True)
 class Manuscript:
@@ -78,7 +76,7 @@ async def draft(
 
 async def _about(connection: AsyncConnection, manuscript: Manuscript, name: str) -> tuple[str, str, int | None]:
     own = name or manuscript.file.stem.lower().replace("_", "-").replace(" ", "-")
-    if not _SLUG.fullmatch(own):
+    if not store.NAME.fullmatch(own):
         raise CampaignError(f"{own!r} is no name for a campaign; name it by a-z, 0-9 and hyphens with --as")
     if not manuscript.event:
         return own, LETTER, None

@@ -119,6 +119,9 @@ def list_(as_json: AsJson = False) -> None:
     if as_json:
         edge.emit_json(every)
         return
+    if not every:
+        edge.say("No audience is saved; `newsletter audience save` saves one.")
+        return
     edge.table(["name", "expression"], [(saved.name, saved.expression) for saved in every])
 
 

@@ -115,6 +115,9 @@ def list_(as_json: AsJson = False) -> None:
         )
         for r in reports
     ]
+    if not rows:
+        edge.say("There is no campaign yet; the plan makes them, and `newsletter campaign draft`.")
+        return
     edge.table(["campaign", "status", "started (UTC)", "people", "sent"], rows, numbers=["people", "sent"])
 
 
@@ -268,7 +271,9 @@ def send(
     at: Annotated[
         datetime | None,
         typer.Option(
-            help="Not now, but at this moment (UTC): 2021-02-01T09:00.", formats=["%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M"]
+            metavar="TIME",
+            help="Not now, but at this moment (UTC): 2021-02-01T09:00.",
+            formats=["%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M"],
         ),
     ] = None,
     to: To = None,

@@ -1,5 +1,6 @@
 """`newsletter events`: what the constellation consists of, and moving or cancelling a part of it."""
 
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -16,13 +17,10 @@ from newsletter.constellation.store import Status, StoredEvent
 
 app = grouping.group()
 
-app.command("attendance")(attending.attendance)
-app.command("answer")(attending.answer)
-
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Slug = Annotated[str, typer.Argument(metavar="EVENT", help="Its slug, as `events list` shows it.")]
 Note = Annotated[str, typer.Option(help="What to say besides, in plain text, to those who are told.")]
-File = Annotated[Path, typer.Option("--file", help="The constellation file.  [default: beside the settings]")]
+File = Annotated[Path, typer.Option("--file", help="The constellation file.", show_default="beside the settings")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would change, and change nothing.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 NoNotices = Annotated[bool, typer.Option("--no-notices", help="Tell nobody of the change.")]
@@ -119,6 +117,10 @@ def cancel(
     _change(edited, options)
 
 
+app.command("attendance")(attending.attendance)
+app.command("answer")(attending.answer)
+
+
 def _file(named: Path) -> Path:
     return edge.settings_file.get().parent / "constellation.toml" if named == Path() else named
 
@@ -126,6 +128,11 @@ def _file(named: Path) -> Path:
 def _times(event: Event, starts: str, ends: str) -> dict[str, editing.Value]:
     """The new start and end as the file has them: by the clock at the place, without a zone where that is plain."""
     begins = _time(event, starts, "STARTS")
+    if begins <= edge.now() < event.starts:
+        raise typer.BadParameter(
+            f"{begins:%Y-%m-%d %H:%M %Z} has passed; an event that is over already is written so into the file",
+            param_hint="STARTS",
+        )
     if event.is_story:
         return {"published": _written(begins)}
     lasts = event.ends.astimezone(UTC) - event.starts.astimezone(UTC)
@@ -134,6 +141,9 @@ def _times(event: Event, starts: str, ends: str) -> dict[str, editing.Value]:
 
 
 def _time(event: Event, text: str, where: str) -> datetime:
+    if re.fullmatch(r"\d{4}-\d\d-\d\d", text):
+        was = event.ends if where == "--ends" else event.starts
+        raise typer.BadParameter(f"{text} has no hour; write one as in {text}T{was:%H:%M}", param_hint=where)
     try:
         return values.moment(datetime.fromisoformat(text), event.timezone)
     except values.Wrong as error:

@@ -23,7 +23,7 @@ class CannotBegin(NewsletterError):
 
 @app.command()
 def init(
-    folder: Annotated[Path, typer.Argument(metavar="[DIR]", help="The folder to write to; made if need be.")] = Path(),
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The folder to write to; made if need be.")] = Path(),
 ) -> None:
     """Write fresh settings and a sample constellation.
 
@@ -58,6 +58,8 @@ def _write(folder: Path, files: dict[str, tuple[str, int]]) -> None:
     """Write every file or none."""
     if existing := next((folder / name for name in files if os.path.lexists(folder / name)), None):
         raise CannotBegin(f"{existing} exists already, and is left as it is; name another folder, or move it away")
+    if folder.exists() and not folder.is_dir():
+        raise CannotBegin(f"{folder} is a file, and is left as it is; name a folder")
     with ExitStack() as undo:
         try:
             folder.mkdir(parents=True, exist_ok=True)

@@ -14,7 +14,7 @@ from newsletter.web import pages
 
 app = grouping.group()
 
-Kinds = Annotated[list[str] | None, typer.Argument(metavar="[KIND]…", help="Which; all of them, if none is named.")]
+Kinds = Annotated[list[str] | None, typer.Argument(metavar="KIND", help="Which; all of them, if none is named.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Own = Annotated[
     Path | None,

@@ -1,9 +1,11 @@
 """The time zones that a person may choose, as a list for people in their own language."""
 
+import unicodedata
 from functools import lru_cache
 from zoneinfo import available_timezones
 
 from babel import Locale
+from babel.core import get_global
 from babel.dates import get_timezone_location
 from markupsafe import Markup, escape
 
@@ -23,7 +25,7 @@ _CONTINENTS = {
 }
 
 Group = tuple[str, list[tuple[str, str]]]
-"""A continent, and each of its zones: the zone's name and the place to show for it."""
+"""A continent, and each of its zones, in the order of the places to show for them: the zone's name and its place."""
 
 
 @lru_cache(maxsize=2048)  # the series' own is on each page
@@ -31,17 +33,28 @@ def place(zone: str, where: Locale) -> str:
     """The place a zone is named after: `America/Argentina/Buenos_Aires` is Buenos Aires, `Europe/Vienna` Wien."""
     if zone == "UTC":
         return "UTC"
-    return get_timezone_location(zone, locale=where, return_city=True)
+    return get_timezone_location(zone, locale=where, return_city=True).rpartition("/")[2]
 
 
 def groups(voice: Voice) -> list[Group]:
     """Every zone named after a place, by continent, and Universal Time."""
     found: dict[str, list[tuple[str, str]]] = {continent: [] for continent in _CONTINENTS}
-    for zone in sorted(known() - {"UTC"}):
-        continent, *within, _ = zone.split("/")
-        found[continent].append((zone, " – ".join([*within, place(zone, voice.locale)]).replace("_", " ")))
+    for zone in known() - {"UTC"}:
+        found[zone.partition("/")[0]].append((zone, place(zone, voice.locale)))
     universal = (voice.gettext("Universal"), [("UTC", voice.gettext("Universal Time"))])
-    return [universal, *((voice.gettext(_CONTINENTS[name]), zones) for name, zones in found.items())]
+    ordered = ((name, sorted(zones, key=_in_order)) for name, zones in found.items())
+    return [universal, *((voice.gettext(_CONTINENTS[name]), zones) for name, zones in ordered)]
+
+
+def is_another_name(zone: str) -> bool:
+    """Whether a zone is listed under another name too: browsers say `Asia/Calcutta` for `Asia/Kolkata`."""
+    return get_global("zone_aliases").get(zone, zone) in known() - {zone}
+
+
+def _in_order(named: tuple[str, str]) -> tuple[str, bool, str]:
+    zone, place = named
+    letters = (letter for letter in unicodedata.normalize("NFKD", place) if not unicodedata.combining(letter))
+    return "".join(letters).casefold(), is_another_name(zone), zone
 
 
 @lru_cache(maxsize=1)
@@ -65,6 +78,10 @@ def options(chosen: str, voice: Voice) -> Markup:
 def _options(language: str) -> str:
     written = []
     for continent, zones in groups(catalogues.voice(language)):
-        inner = "".join(f'<option value="{escape(zone)}">{escape(place)}</option>' for zone, place in zones)
+        inner = "".join(
+            # what is hidden can be chosen by a script all the same, and shown where it was
+            f'<option value="{escape(zone)}"{" hidden" * is_another_name(zone)}>{escape(place)}</option>'
+            for zone, place in zones
+        )
         written.append(f'<optgroup label="{escape(continent)}">{inner}</optgroup>')
     return "\n".join(written)

@@ -132,11 +132,19 @@ async def test_reading_cannot_write_on_sqlite(tmp_path: Path, now: datetime) -> 
     await database.close()
 
 
+async def test_a_folder_that_is_missing_or_stands_where_the_file_should_be_is_named(tmp_path: Path) -> None:
+    with pytest.raises(databases.DatabaseError, match=r"there is no folder .*gone; make it"):
+        await databases.upgrade(f"sqlite:///{tmp_path}/gone/news.sqlite3")
+    with pytest.raises(databases.DatabaseError, match=r"is a folder; name a file in it, as in sqlite:///.*"):
+        await databases.upgrade(f"sqlite:///{tmp_path}")
+
+
 @pytest.mark.parametrize(
     ("url", "message"),
     [
         ("mysql://x/y", "mysql is not supported"),
         ("nonsense", "is not a URL"),
+        ("postgresql://127.0.0.1:abc/x", "is not a URL"),
         ("sqlite://", "name a file"),
     ],
 )

@@ -116,6 +116,11 @@ def test_a_wrong_expression_is_pointed_at_and_nothing_is_written(desk, newslette
     assert {path for path in set(desk.iterdir()) - before if "sqlite3" not in path.name} == set()
     assert json.loads(newsletter("audience", "list", "--json").out) == []
     assert json.loads(newsletter("campaign", "list", "--json").out) == []
+    assert newsletter("audience", "list").out == "No audience is saved; `newsletter audience save` saves one.\n"
+    assert newsletter("campaign", "list").out.startswith("There is no campaign yet")
+    as_name = newsletter("campaign", "draft", "opening", "invitation", "--as", "A B")
+    assert (as_name.code, as_name.out) == (1, "")
+    assert as_name.err == "newsletter: 'A B' is no name for a campaign; name it by a-z, 0-9 and hyphens with --as\n"
 
 
 @pytest.mark.parametrize(

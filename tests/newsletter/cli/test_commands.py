@@ -1,5 +1,6 @@
 """Every command there is can be found, is explained, and shows an example."""
 
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -50,6 +51,14 @@ def test_a_groups_line_in_the_list_is_its_own_helps_first(name: str) -> None:
     command = _loaded(name)
     if getattr(command, "commands", {}):
         assert command.help.splitlines()[0] == cli.COMMANDS[name]
+
+
+@pytest.mark.parametrize("name", cli.COMMANDS)
+def test_usage_is_written_for_people(name: str) -> None:
+    for path, command in _all(name):
+        context = command.context_class(command, info_name=f"newsletter {path}")
+        said = command.get_help(context)
+        assert not re.search(r"%[YHm]|\[\[|\]\]|\[default: [^]]*\]\s+\[default: ", said), said
 
 
 def test_the_list_of_commands_fits_a_terminal(newsletter: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:

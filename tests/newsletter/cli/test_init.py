@@ -117,7 +117,10 @@ def test_a_link_that_leads_nowhere_is_not_written_through(newsletter: Callable[.
 def test_a_folder_that_is_a_file_is_named(newsletter: Callable[..., Any], tmp_path: Path) -> None:
     (tmp_path / "festival").write_text("")
     done = newsletter("init", tmp_path / "festival")
-    assert (done.code, done.err) == (1, f"newsletter: {tmp_path / 'festival'}: File exists\n")
+    assert (done.code, done.err) == (
+        1,
+        f"newsletter: {tmp_path / 'festival'} is a file, and is left as it is; name a folder\n",
+    )
 
 
 @pytest.mark.parametrize("room", [1_000, 6_000], ids=["in the first file", "in the second"])

@@ -295,6 +295,9 @@ def test_what_tells_nobody_is_not_checked(run: Run, season: Path) -> None:
     [
         (("move", "opning", "2150-02-10T15:00"), 1, "there is no event opning in it; did you mean opening?"),
         (("move", "opening", "tomorrow"), 2, "tomorrow is no time; write one as in 2021-02-10T15:00"),
+        (("move", "opening", "2150-02-10"), 2, "2150-02-10 has no hour; write one as in 2150-02-10T15:00"),
+        (("move", "opening", "2150-02-10T15:00", "--ends", "2150-02-11"), 2, "write one as in 2150-02-11T17:00"),
+        (("move", "opening", "2021-02-10T15:00"), 2, "2021-02-10 15:00 EST has passed"),
         (("move", "opening", "2150-03-08T02:30"), 2, "2150-03-08 02:30 does not exist in America/New_York"),
         (("move", "opening", "2150-02-10T15:00", "--ends", "2150-02-10T14:00"), 1, "is not after the start"),
         (("cancel", "opening", "--file", "gone.toml"), 1, "gone.toml: there is no such file"),

@@ -21,7 +21,7 @@ from subscribers.tables import subscriber
 pytestmark = pytest.mark.faults
 
 PATIENCE = 60
-SLACK = 5.0
+SLACK = 2.0
 """What a machine gets, in seconds, that runs the rest of these tests meanwhile."""
 
 

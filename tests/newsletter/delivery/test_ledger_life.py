@@ -53,14 +53,14 @@ def life(migrated_url: str) -> Iterator[type[Life]]:
 
 def test_no_order_of_crashes_takeovers_pauses_and_late_reports_loses_or_doubles_anyone(life: type[Life]) -> None:
     quick = settings(
-        max_examples=50 if life.database.is_sqlite else 20,
+        max_examples=50 if life.database.is_sqlite else 40,
         stateful_step_count=30,
         deadline=None,
         suppress_health_check=list(HealthCheck),
     )
     run_state_machine_as_test(life, settings=quick)
     assert life.taken <= drawn()
-    assert len(life.taken) > len(drawn()) / 4, "lives that chance made; that none is missing is the other test's affair"
+    assert len(life.taken) > len(drawn()) / 2
 
 
 def bring(one: Life, state: State) -> None:

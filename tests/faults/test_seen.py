@@ -59,9 +59,9 @@ async def test_a_terminal_shows_rate_remaining_time_relays_and_domains_while_a_c
             stderr=theirs,
         )
         try:
-            seen = await read_until(ours, "example.org")
+            seen = await read_until(ours, "example.org", tripwire.reached)
             tripwire.gate.set()
-            seen += await read_until(ours, "is finished")
+            seen += await read_until(ours, "is finished", tripwire.reached)
             assert await asyncio.wait_for(process.wait(), 60) == 0
         finally:
             if process.returncode is None:
@@ -156,11 +156,11 @@ async def test_status_names_a_relay_that_has_had_its_fill_and_receivers_that_get
     assert len(server.received) == 36 - 3
 
 
-async def read_until(terminal: int, words: str) -> str:
-    """What is written to a terminal, up to these words."""
+async def read_until(terminal: int, words: str, happened: asyncio.Event) -> str:
+    """What is written to a terminal, up to these words and to what is to have happened meanwhile."""
     read = ""
     async with asyncio.timeout(60):
-        while words not in read:
+        while words not in read or not happened.is_set():
             read += (await asyncio.to_thread(os.read, terminal, 65536)).decode()
     return read
 

@@ -114,7 +114,8 @@ RULES: tuple[tuple[Reason, str], ...] = (
         part of their network is on our block | your ip | your server | your mail server … blocked | your network |
         ip address … blocked | ip address … rejected | ip address … denied | ip … has been blocked | ip … is blocked |
         ip … listed | ip is rejected | ipcheck.proofpoint | mi:spb | mi:dmc | mi:stc | unfortunately, messages from |
-        invalid dns mx | [tss | [ts0 | [cs01] | [bl2 | (s3140) | (s3150) | s775 | s3115 | dynamic ip |
+        invalid dns mx | a problem occurred. (ask your postmaster |
+        [tss | [ts0 | [cs01] | [bl2 | (s3140) | (s3150) | s775 | s3115 | dynamic ip |
         hosts with dynamic | dial-up | client host … blocked | client host rejected | host … is blocked |
         connection refused … abuse |
         your email has been returned because the intended recipient's email account's isp | access denied, banned |
@@ -136,9 +137,11 @@ RULES: tuple[tuple[Reason, str], ...] = (
         from domain | invalid sender | unroutable sender | unrouteable sender | sender unknown |
         sender address … not | bogus mail from | backscatter | batv | sender is not allowed | sender not allowed |
         sender not authorized | sender not pre-approved | not in the recipient's allowed | restricted … sender |
-        allowed senders | allow list | only accept | accepts mail only | accepting mail only from |
+        allowed senders | allow list | network not allowed | only accept | accepts mail only |
+        accepting mail only from |
         accept messages from | not permitted to send | not authorized to send | not allowed to send |
-        doesn't have permission | permission to send | members only | members-only | non-member | not a member |
+        doesn't have permission | permission to send | permission to post | 投稿する権限 |
+        members only | members-only | non-member | not a member |
         not subscribed to | delivery restriction | notauthorized | senderrestriction | restricted recipient |
         blocked by the recipient | blocked by recipient | blocked by user | recipient preferences | user reject |
         refused by recipient | recipient has blocked | recipient refuses | refuse to receive |
@@ -186,7 +189,8 @@ RULES: tuple[tuple[Reason, str], ...] = (
     (
         Reason.NETWORK,
         """
-        host not found, try again | not found, try again later | name service error … try again
+        host not found, try again | not found, try again later | did not accept our requests to connect |
+        name service error … try again
         """,
     ),
     (

@@ -30,6 +30,12 @@ REPLIES = [
         Reason.CONTENT,
     ),
     ("5.7.25", "550-5.7.25 The IP address does not have a PTR record", BLOCK, Reason.AUTHENTICATION),
+    (
+        "",
+        "The recipient server did not accept our requests to connect. [(0) x.example. socket error]",
+        SOFT,
+        Reason.NETWORK,
+    ),
     # Microsoft
     (
         "5.4.1",
@@ -177,6 +183,8 @@ REPLIES = [
     ("", "552 A caixa de correio do destinatário está cheia", SOFT, Reason.MAILBOX_FULL),
     ("", "550 Utente sconosciuto", HARD, Reason.NO_SUCH_USER),
     ("", "550 Nie ma takiego użytkownika", HARD, Reason.NO_SUCH_USER),
+    ("5.0.0", "554 Host network not allowed - https://community.mimecast.example/docs#554", BLOCK, Reason.POLICY),
+    ("5.5.0", "554 IP=192.0.2.1 - A problem occurred. (Ask your postmaster for help.) (BL)", BLOCK, Reason.REPUTATION),
     # the status alone
     ("5.1.1", "", HARD, Reason.NO_SUCH_USER),
     ("5.1.2", "", HARD, Reason.NO_SUCH_DOMAIN),

@@ -90,6 +90,7 @@ BOMBS = {
     ),
     "at signs": lambda mail: b"From: mailer-daemon@x\nSubject: undelivered\n\n" + b"a@" * 500_000,
     "letters": lambda mail: b"From: mailer-daemon@x\nSubject: undelivered\n\n" + b"a" * 1_000_000,
+    "a header that goes on": lambda mail: b"X: y\n" + b" z\n" * 500_000,
     "encoded words": lambda mail: b"Subject: " + b"=?utf-8?Q?a?= " * 100_000 + b"\n\n",
     "an encoded word that never ends": lambda mail: b"Subject: " + b"=?" * 500_000 + b"\n\n",
     "blank lines": lambda mail: b"From: mailer-daemon@x\nSubject: undelivered\n\n" + b" \n" * 500_000,

@@ -21,6 +21,7 @@ MOST_DIAGNOSTIC = 2000
 _ACTIONS = (
     ("fail", Action.FAILED),
     ("error", Action.FAILED),
+    ("expire", Action.FAILED),
     ("delay", Action.DELAYED),
     ("deliver", Action.DELIVERED),
     ("relay", Action.DELIVERED),
@@ -33,6 +34,7 @@ _MADE_FROM = re.compile(
     rf"\((?:ultimately )?(?:generated|expanded) from:?\s{{1,20}}<?({_ADDRESS.pattern})>?\)"
 )
 _STATUS = re.compile(r"\b[245]\.\d{1,3}\.\d{1,3}\b")
+_MIME_LINE = re.compile(r"^(?:content-[a-z-]{1,40}:.*|--\S+)$", re.IGNORECASE | re.MULTILINE)
 _NAMES = ("original-recipient", "final-recipient", "x-actual-recipient")
 _STARTS = (*_NAMES[:2], "action")
 
@@ -41,8 +43,8 @@ def read(message: mime.Part) -> tuple[Recipient, ...]:
     """The recipients a DSN names, none when the mail carries no delivery status one level down."""
     parts = message.parts()
     status = next((part for part in parts if part.media_type in STATUS_TYPES), None)
-    text = status.text() if status else _lost_status(message, parts)
-    notice = mime.notice(message)
+    before, text = ("", status.text()) if status else _lost_status(message, parts)
+    notice = mime.notice(message) or before
     return tuple(_recipient(fields, notice) for fields in _of_recipients(list(_blocks(text))))
 
 
@@ -52,14 +54,14 @@ def returned(message: mime.Part) -> mime.Part | None:
     return enclosed.message() if enclosed else None
 
 
-def _lost_status(message: mime.Part, parts: list[mime.Part]) -> str:
-    """A report whose boundary or types were broken on the way still has its fields, standing as text."""
+def _lost_status(message: mime.Part, parts: list[mime.Part]) -> tuple[str, str]:
+    """A report whose boundary or types were broken on the way still has its notice and its fields, standing as text."""
     if message.media_type != "multipart/report":
-        return ""
+        return "", ""
     texts = [part.text() for part in parts] or [mime.Part((), message.body).text()]
     found = next((text for text in texts if re.search(r"^final-recipient:", text, re.IGNORECASE | re.MULTILINE)), "")
     start = re.search(r"^(?:reporting-mta|final-recipient|original-recipient):", found, re.IGNORECASE | re.MULTILINE)
-    return found[start.start() :] if start else ""
+    return (_MIME_LINE.sub("", found[: start.start()]), found[start.start() :]) if start else ("", "")
 
 
 def _blocks(text: str) -> Iterator[dict[str, str]]:
@@ -98,7 +100,7 @@ def _recipient(fields: dict[str, str], notice: str) -> Recipient:
     if action is Action.DELIVERED:
         return Recipient(address, action, status=stated, diagnostic=said[:MOST_DIAGNOSTIC])
     reading = classification.classify(stated, said)
-    if reading.reason is Reason.UNKNOWN:
+    if reading.reason is Reason.UNKNOWN or not said:
         reading = classification.classify(reading.status, about(notice, named))
     return Recipient(address, action, reading.bounce, reading.reason, reading.status, said[:MOST_DIAGNOSTIC])
 

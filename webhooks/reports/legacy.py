@@ -23,14 +23,14 @@ MOST_NOTICE = 20_000
 """Characters of a notice that are read; those who write more are quoting."""
 
 _DAEMON = re.compile(
-    r"mailer-?daemon|postmaster|mail[ ._-]*deliver|mdaemon|mail[ ._-]*administrator|system[ ._-]*administrator"
+    r"mailer-?daemon|post_?master|mail[ ._-]*deliver|mdaemon|mail[ ._-]*administrator|system[ ._-]*administrator"
     r"|double-?bounce|mail[ ._-]*system|mmdf|smtpd?@|mail-daemon|nondeliver|\bndr@|bounces?@|<>",
     re.IGNORECASE,
 )
 _COPY = re.compile(
     r"^(?:[ \t]{0,20}[-_=*#]{2}.{0,80}\b(?:original|returned m|copy of|unsent|undelivered"
     r"|message (?:header|text|body)?s? ?follow|nachricht|元の|原始|原邮件)"
-    r"|(?:received|return-path):\s|>\s*(?:from|to|subject):\s"
+    r"|(?:received|return-path):|>\s*(?:from|to|subject):\s"
     r"|(?:the )?(?:original|returned) message\b|this is a copy|[ \t]{0,20}message (?:header|text|body)s? follow)",
     re.IGNORECASE | re.MULTILINE,
 )
@@ -41,8 +41,11 @@ _ADDRESS = re.compile(
 )
 """An address in running text. Chinese and Japanese write on without a space, so their letters end it."""
 _HEAD = re.compile(
-    rf"^[ \t>]{{0,20}}(?:to:[ \t]{{0,20}})?<?({_ADDRESS.pattern})>?[ \t]{{0,20}}(?::|$)", re.IGNORECASE | re.MULTILINE
+    rf"^[ \t>]{{0,20}}(?:(?:rcpt )?to:[ \t]{{0,20}})?<?({_ADDRESS.pattern})>?[ \t]{{0,20}}(?::|$)",
+    re.IGNORECASE | re.MULTILINE,
 )
+_ASKED = re.compile(rf"^[^\w\n]{{0,20}}rcpt to:[ \t]{{0,20}}<?{_ADDRESS.pattern}", re.IGNORECASE | re.MULTILINE)
+_ANSWERED = re.compile(r"^[^\w\n]{0,20}5\d\d\b", re.MULTILINE)
 _COPIED_TO = re.compile(r"^[ \t>]{0,20}to:(.*)$", re.IGNORECASE | re.MULTILINE)
 _SERVICE = re.compile(
     r"^(?:mailer-?daemon|postmaster|abuse|support|help|helpdesk|admin|noreply|no-reply|hostmaster)@", re.IGNORECASE
@@ -62,7 +65,9 @@ def is_report(message: mime.Part) -> bool:
     subject = phrasing.fits(signs.BOUNCE_SUBJECTS, message.header("subject"))
     daemon = bool(_DAEMON.search(message.header("from")) or _DAEMON.search(message.header("sender")))
     unanswerable = message.header("return-path").replace(" ", "") == "<>"
-    return (subject and (daemon or unanswerable)) or (daemon and (formatted or bool(_by_flufl(message))))
+    if subject and (daemon or unanswerable):
+        return True
+    return daemon and (formatted or _quotes_a_refusal(mime.notice(message)) or bool(_by_flufl(message)))
 
 
 def read(message: mime.Part) -> tuple[Recipient, ...]:
@@ -72,8 +77,15 @@ def read(message: mime.Part) -> tuple[Recipient, ...]:
     said = text[: copy.start()] if copy and copy.start() else text
     subject = message.header("subject")
     action = Action.DELAYED if phrasing.fits(signs.DELAYS, f"subject: {subject} {said}") else Action.FAILED
-    addresses = _by_flufl(message) or _by_header(message) or _by_text(message, said, text[len(said) :]) or [""]
+    named = _told(said, _by_flufl(message)) or _by_header(message)
+    addresses = named or _by_text(message, said, text[len(said) :]) or [""]
     return tuple(_recipient(address, action, said, addresses, subject) for address in addresses[: dsn.MOST_RECIPIENTS])
+
+
+def _quotes_a_refusal(notice: str) -> bool:
+    """Whether it shows the words of SMTP in which somebody was turned away."""
+    text = notice[:MOST_NOTICE]
+    return _ASKED.search(text) is not None and _ANSWERED.search(text) is not None
 
 
 def _recipient(address: str, action: Action, said: str, addresses: list[str], subject: str) -> Recipient:
@@ -83,6 +95,12 @@ def _recipient(address: str, action: Action, said: str, addresses: list[str], su
         reading = classification.classify(reading.status, f"{subject} {said}")
     meant = dsn.meant(said, address)
     return Recipient(meant, action, reading.bounce, reading.reason, reading.status, " ".join(about.split())[:500])
+
+
+def _told(said: str, addresses: list[str]) -> list[str]:
+    """Those the notice itself names, where it names any: the library also takes up what the returned mail carries."""
+    text = said.lower()
+    return [address for address in addresses if address.lower() in text] or addresses
 
 
 def _by_flufl(message: mime.Part) -> list[str]:

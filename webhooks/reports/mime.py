@@ -22,6 +22,7 @@ MOST_TEXT = 100_000
 DEPTH = 4
 
 _FIELD = re.compile(r"([!-9;-~]{1,100})[ \t]*:[ \t]*(.*)", re.DOTALL)
+_PARAMETER = re.compile(r"(?:boundary|charset|report-type)\s{0,5}=", re.IGNORECASE)
 _UNSTORABLE = re.compile(r"[\x00\ud800-\udfff]")
 _TAGS = re.compile(r"<(style|script|head)\b.*?(?:</\1|\Z)|<!--.*?(?:-->|\Z)", re.IGNORECASE | re.DOTALL)
 _BREAKS = re.compile(r"<(?:br|/p|/div|/tr|/td|/h\d|/li)\b[^>]{0,200}>", re.IGNORECASE)
@@ -52,12 +53,12 @@ class Part:
     @property
     def media_type(self) -> str:
         """The type in lower case; text/plain where none is stated (RFC 2045 5.2)."""
-        found = self.header("content-type").partition(";")[0].strip().lower()
+        found = re.split(r"[;\s]", self.header("content-type").strip(), maxsplit=1)[0].lower()
         return found if "/" in found else "text/plain"
 
     def parameter(self, name: str) -> str:
         """A parameter of Content-Type, unquoted."""
-        pattern = rf";\s*{re.escape(name)}\*?\s*=\s*(?:\"([^\"]*)\"|([^;\s\"]+))"
+        pattern = rf"[;\s]\s*{re.escape(name)}\*?\s*=\s*(?:\"([^\"]*)\"|([^;\s\"]+))"
         found = re.search(pattern, self.header("content-type"), re.IGNORECASE)
         return (found[1] or found[2] or "") if found else ""
 
@@ -111,22 +112,28 @@ def parse_part(raw: bytes) -> Part:
     if raw.startswith(b"\n"):
         return Part((), raw[1:])
     lines: list[str] = []
-    position = 0
-    while position < len(raw) and len(lines) < MOST_HEADERS:
+    headers = position = 0
+    while position < len(raw) and headers < MOST_HEADERS:
         end = raw.find(b"\n", position)
         line = raw[position : end if end >= 0 else len(raw)]
         if not line.strip():
             position = end + 1 if end >= 0 else len(raw)
             break
         text = _as_text(line[:8000], "")
-        if text[:1] in (" ", "\t") and lines:
-            lines[-1] += "\n" + text
+        if lines and (text[:1] in (" ", "\t") or _is_lost_fold(lines[-1], text)):
+            lines.append(" " + text)
         elif _FIELD.match(text):
             lines.append(text)
+            headers += 1
         else:
             break
         position = end + 1 if end >= 0 else len(raw)
     return Part(tuple(fields("\n".join(lines))), raw[position:])
+
+
+def _is_lost_fold(before: str, text: str) -> bool:
+    """Some systems fold a header without indenting what follows; only a parameter is taken for that."""
+    return before.rstrip().endswith(";") and _PARAMETER.match(text) is not None
 
 
 def fields(text: str) -> Iterator[tuple[str, str]]:

@@ -96,6 +96,8 @@ _REPLY = re.compile(
     r"(?<![\w.:])(421|45[0-9]|50[0-4]|510|511|521|523|530|535|54[0-9]|55[0-9]|57[0-9]|250|2[25]1)(?![\w.:]\d|\d)"
 )
 _CODES = re.compile(r"(?<![\w.])(?:[245]\.\d{1,3}\.\d{1,3}(?![.\d])|[45]\d\d(?=[ -]|$))-?")
+_TITLE = re.compile(r"unknown address error")
+"""What Cisco calls 5.1.0, before it quotes a receiver who may have said nothing of the address."""
 _GLUED = re.compile(r"(?<!\d)([45]\d\d)([45]\.\d\.\d)")
 
 
@@ -111,7 +113,7 @@ def classify(status: str, text: str) -> Reading:
     reply = _reply(words)
     best = _telling(status, codes)
     permanent = _is_permanent(reply, codes, status)
-    spoken = f"{best} {_CODES.sub(' ', words)}"
+    spoken = f"{best} {_CODES.sub(' ', _TITLE.sub(' ', words))}"
     reason = _by_words(_RULES, spoken) or _by_detail(best, spoken) or _by_subject(best)
     if reason is Reason.NO_SUCH_DOMAIN and not permanent:
         reason = Reason.NETWORK  # a name server that fails for the moment, not a domain that is gone

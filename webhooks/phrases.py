@@ -130,7 +130,8 @@ RULES: tuple[tuple[Reason, str], ...] = (
         return path address | return path domain | return-path address | return-path domain | invalid return path |
         from address | from header | header from | in header | header field | reply-to address |
         envelope sender | sender's mailbox | sender's account | of the sender | sender check | sender address |
-        5.1.7 | 5.1.8 | whitelist | white list | address book | for external mail | from outside | or policy |
+        5.1.7 | 5.1.8 | whitelist | white list | in address book | 's address book | my address book |
+        your address book | the address book | for external mail | from outside | or policy |
         sender denied | callback setup failed | verify callout | callout verification | blocked senders |
         mailbox unavailable or access denied | @:blocked | sender verify | sender verification | sender domain |
         domain of sender | sender's domain |
@@ -190,7 +191,7 @@ RULES: tuple[tuple[Reason, str], ...] = (
         Reason.NETWORK,
         """
         host not found, try again | not found, try again later | did not accept our requests to connect |
-        name service error … try again
+        name service error … try again | dns soft error
         """,
     ),
     (
@@ -289,7 +290,8 @@ RULES: tuple[tuple[Reason, str], ...] = (
         адресат неизвестен | неизвестный пользователь | не существует | не зарегистрирован | не найден | 不存在 |
         没有找到收件人 | 找不到收件人 | 无此用户 | 查無此人 | あて先不明 | 宛先不明 | あて先 … 見つかりません |
         宛先 … 見つかりません | メールアドレスが見つかりません | 見つかりませんでした | 存在しません | 存在しない |
-        ユーザーが見つかりません | ユーザは存在 | 사용자가 없습니다 | 존재하지 않 | 찾을 수 없 | 알 수 없는 사용자 |
+        ユーザーが見つかりません | ディレクトリ … には見つかりません | ディレクトリのリストにありません |
+        ユーザは存在 | 사용자가 없습니다 | 존재하지 않 | 찾을 수 없 | 알 수 없는 사용자 |
         empfänger … unbekannt
         """,
     ),

@@ -234,6 +234,8 @@ def test_words_about_the_sender_outweigh_a_status_about_the_recipient():
         "550 Callback setup failed while verifying",
         "554 DT:SPM 163 smtp10",
         "554 IP is rejected, smtp auth error limit exceed",
+        "5.1.0 - Unknown address error 550-'Message rejected due to local policy'",
+        "550 not delivered: sender is not in my address book",
     ],
 )
 def test_what_is_missing_or_wrong_on_our_side_is_a_block(text):
@@ -248,6 +250,8 @@ def test_what_is_missing_or_wrong_on_our_side_is_a_block(text):
         "550 this mailbox does not exist yet, please retry in 30 minutes",
         "450 4.1.1 user unknown (LDAP timeout), try again later",
         "552 5.2.2 mailbox full or does not exist",
+        "5.1.0 - Unknown address error 550-'Denied'",
+        "5.1.2 - Bad destination host 'DNS Soft Error looking up x.example (MX): Server failed'",
     ],
 )
 def test_what_may_pass_buries_nobody(text):

@@ -35,6 +35,7 @@ _MADE_FROM = re.compile(
 )
 _STATUS = re.compile(r"\b[245]\.\d{1,3}\.\d{1,3}\b")
 _MIME_LINE = re.compile(r"^(?:content-[a-z-]{1,40}:.*|--\S+)$", re.IGNORECASE | re.MULTILINE)
+_COMMENT = re.compile(r"\((.*)\)")
 _NAMES = ("original-recipient", "final-recipient", "x-actual-recipient")
 _STARTS = (*_NAMES[:2], "action")
 
@@ -90,9 +91,8 @@ def _of_recipients(blocks: list[dict[str, str]]) -> list[dict[str, str]]:
 
 
 def _recipient(fields: dict[str, str], notice: str) -> Recipient:
-    status = _STATUS.search(fields.get("status", ""))
-    stated = status[0] if status else ""
-    diagnostic = fields.get("diagnostic-code", "")
+    stated, comment = _stated(fields.get("status", ""))
+    diagnostic = fields.get("diagnostic-code") or comment
     said = diagnostic.partition(";")[2].strip() if ";" in diagnostic[:20] else diagnostic
     action = _action(fields.get("action", ""), stated)
     named = _address(fields, f"{said} {notice[:MOST_DIAGNOSTIC]}")
@@ -103,6 +103,12 @@ def _recipient(fields: dict[str, str], notice: str) -> Recipient:
     if reading.reason is Reason.UNKNOWN or not said:
         reading = classification.classify(reading.status, about(notice, named))
     return Recipient(address, action, reading.bounce, reading.reason, reading.status, said[:MOST_DIAGNOSTIC])
+
+
+def _stated(status: str) -> tuple[str, str]:
+    """The enhanced code, and what stands in brackets behind it: some write there why, and no diagnostic."""
+    code, comment = _STATUS.search(status), _COMMENT.search(status)
+    return code[0] if code else "", comment[1] if comment else ""
 
 
 def about(notice: str, address: str, others: Collection[str] = ()) -> str:

@@ -27,6 +27,7 @@ _DAEMON = re.compile(
     r"|double-?bounce|mail[ ._-]*system|mmdf|smtpd?@|mail-daemon|nondeliver|\bndr@|bounces?@|<>",
     re.IGNORECASE,
 )
+_NO_REPLY = re.compile(r"(?<![\w.+-])(?:no|do[-_.]?not)[-_.]?reply@", re.IGNORECASE)
 _COPY = re.compile(
     r"^(?:[ \t]{0,20}[-_=*#]{2}.{0,80}\b(?:original|returned m|copy of|unsent|undelivered"
     r"|message (?:header|text|body)?s? ?follow|nachricht|元の|原始|原邮件)"
@@ -67,7 +68,9 @@ def is_report(message: mime.Part) -> bool:
     unanswerable = message.header("return-path").replace(" ", "") == "<>"
     if subject and (daemon or unanswerable):
         return True
-    return daemon and (formatted or _quotes_a_refusal(mime.notice(message)) or bool(_by_flufl(message)))
+    if daemon and (formatted or _quotes_a_refusal(mime.notice(message)) or bool(_by_flufl(message))):
+        return True
+    return (unanswerable or bool(_NO_REPLY.search(message.header("from")))) and _returns(message)
 
 
 def read(message: mime.Part) -> tuple[Recipient, ...]:
@@ -80,6 +83,11 @@ def read(message: mime.Part) -> tuple[Recipient, ...]:
     named = _told(said, _by_flufl(message)) or _by_header(message)
     addresses = named or _by_text(message, said, text[len(said) :]) or [""]
     return tuple(_recipient(address, action, said, addresses, subject) for address in addresses[: dsn.MOST_RECIPIENTS])
+
+
+def _returns(message: mime.Part) -> bool:
+    """Whether it encloses a mail and says that it was not delivered, whatever its title is."""
+    return dsn.returned(message) is not None and phrasing.fits(signs.FAILURES, mime.notice(message)[:1000])
 
 
 def _quotes_a_refusal(notice: str) -> bool:

@@ -24,6 +24,7 @@ DEPTH = 4
 _FIELD = re.compile(r"([!-9;-~]{1,100})[ \t]*:[ \t]*(.*)", re.DOTALL)
 _PARAMETER = re.compile(r"(?:boundary|charset|report-type)\s{0,5}=", re.IGNORECASE)
 _UNSTORABLE = re.compile(r"[\x00\ud800-\udfff]")
+_JAPANESE = re.compile(rb"\x1b\$[@B]")
 _TAGS = re.compile(r"<(style|script|head)\b.*?(?:</\1|\Z)|<!--.*?(?:-->|\Z)", re.IGNORECASE | re.DOTALL)
 _BREAKS = re.compile(r"<(?:br|/p|/div|/tr|/td|/h\d|/li)\b[^>]{0,200}>", re.IGNORECASE)
 _TAG = re.compile(r"<[a-z/!][^<>]{0,2000}>", re.IGNORECASE)
@@ -178,7 +179,9 @@ def _base64(body: bytes) -> bytes:
 
 
 def _as_text(data: bytes, charset: str) -> str:
-    for name in (charset.strip().lower(), "utf-8"):
+    """The text; where no charset is stated, Japanese in seven bits shows itself (RFC 1468)."""
+    stated = charset.strip().lower() or ("iso-2022-jp" if _JAPANESE.search(data) else "")
+    for name in (stated, "utf-8"):
         codec = _codec(name)
         if codec is None:
             continue

@@ -25,10 +25,21 @@ BOUNCE_SUBJECTS = phrasing.table(
     """
 )
 
+FAILURES = phrasing.table(
+    """
+    not be delivered | not been delivered | was not delivered | undeliverable | unable to deliver | delivery failed |
+    nicht zugestellt | unzustellbar | pas pu être remis | pas pu être délivré | no se pudo entregar |
+    não pôde ser entregue | non recapitat | impossibile recapitare | не доставлено | не может быть доставлен |
+    无法投递 | 投递失败 | 送信できません | 配信できません | お届けできません
+    """
+)
+"""What a text says that encloses a mail which came back, where its title says nothing."""
+
 DELAYS = phrasing.table(
     """
     will continue to try | will keep trying | will be retried | still being retried | warning message only |
-    you do not need to resend | no action is required on your part | not yet been delivered | subject: delayed |
+    you do not need to resend | you do not need to re-send | only a temporary failure report |
+    no action is required on your part | not yet been delivered | subject: delayed |
     delivery attempts will continue | has been delayed | delivery delayed | still trying to deliver |
     wird weiterhin versucht | nouvelles tentatives | seguirá intentando | continuará tentando | будут продолжены |
     继续尝试 | 再送を試み

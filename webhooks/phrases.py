@@ -66,6 +66,7 @@ RULES: tuple[tuple[Reason, str], ...] = (
         too much mail data | maildir over | out of disk space for | speicherkontingent | boite … pleine |
         buzon … lleno | bandeja de entrada … llena | cuota excedida | excedido … cuota | superado … cuota |
         caixa postal … cheia | caixa de correio … cheia | caixa cheia | cota excedida | cota de armazenamento |
+        mailbox … lleno | casilla … llena | espacio … agotado |
         spazio esaurito | przekroczon … limit | mailbox vol | postbus … vol | postvak … vol | posteingang … voll |
         mailbox … full | quota … exceeded | postfach … voll | casella … piena |
         speicherplatz … überschritten | speicherplatz … erschöpft | boîte … pleine | boîte … saturée |
@@ -134,7 +135,7 @@ RULES: tuple[tuple[Reason, str], ...] = (
         your address book | the address book | for external mail | from outside | or policy |
         sender denied | callback setup failed | verify callout | callout verification | blocked senders |
         mailbox unavailable or access denied | @:blocked | sender verify | sender verification | sender domain |
-        domain of sender | sender's domain |
+        domain of sender | sender's domain | verification failed for <@> |
         from domain | invalid sender | unroutable sender | unrouteable sender | sender unknown |
         sender address … not | bogus mail from | backscatter | batv | sender is not allowed | sender not allowed |
         sender not authorized | sender not pre-approved | not in the recipient's allowed | restricted … sender |
@@ -218,7 +219,7 @@ RULES: tuple[tuple[Reason, str], ...] = (
         account expired | currently suspended | invalid/inactive | disabled recipient | deaktiviert | gesperrt |
         boite du destinataire archivee | compte … suspendu | deshabilitad | desactivad | desativad | inativ |
         suspendid | bloqueada | disabilitat | disattivat | sospes | zablokowan | nieaktywn | mailbox … disabled |
-        account … disabled | account … closed |
+        account … disabled | account … closed | falta de uso |
         désactivé | boîte … archivée | заблокирован | отключен | неактив | 冻结 | 停用 | 禁用 | 已注销 | 被锁定 |
         利用停止 | 休止
         """,

@@ -167,6 +167,17 @@ def test_a_bounce_that_names_nobody_still_tells_by_its_token(now, token):
     assert [(each.address, each.bounce) for each in report.recipients] == [("", BounceClass.HARD)]
 
 
+def test_of_replies_that_begin_alike_only_the_beginning_is_told(mail, now):
+    beginning = "550-Thank you for writing to the school. Your mail was not taken"
+    raw = mail("sendmail-callout.eml")
+    (whole,) = reports.read(raw, now=now).recipients
+    assert whole.diagnostic.startswith(beginning)
+    assert whole.diagnostic.endswith("550 Sender verify failed")
+    other = f"<<< {beginning}\n<<< 550 Mailbox full\n<<< 503".encode()
+    (told,) = reports.read(raw.replace(b"<<< 503", other), now=now).recipients
+    assert told.diagnostic == beginning
+
+
 def test_an_unsubscribe_is_never_taken_from_a_machine(mail, now):
     raw = mail("unsubscribe-by-mail.eml")
     assert reports.read(raw, now=now).kind is ReportKind.UNSUBSCRIBE

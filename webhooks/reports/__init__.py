@@ -120,7 +120,7 @@ def _event_kind(kind: ReportKind, action: Action) -> Kind:
 
 def _tokens(message: mime.Part) -> tuple[str, ...]:
     """Candidates: the address the report came to, then what the returned mail carries, then what the text quotes."""
-    enclosed = dsn.returned(message)
+    enclosed = arf.enclosed(message)
     envelope = [value for name in (*_ENVELOPE, "to", "cc", "subject") for value in message.all(name)]
     sent_with = [_ENVELOPE_ID.findall(part.text()) for part in message.parts() if part.media_type in dsn.STATUS_TYPES]
     carried = [value for name in _NAMED for value in (enclosed.all(name) if enclosed else [])]

@@ -16,6 +16,8 @@ KINDS = {
 }
 
 _ADDRESS = re.compile(r"[^\s<>\"'();,:]{1,128}@[^\s<>\"'();,:]{1,255}")
+_JUNK = "x-hmxmroriginalrecipient"
+"""Microsoft's junk mail reports are not ARF: the mail complained of, marked with whom it was for."""
 _REDACTED = re.compile(r"redacted|xxxx|\*\*|\[|unknown", re.IGNORECASE)
 
 
@@ -27,18 +29,22 @@ def read(message: mime.Part) -> tuple[ReportKind, tuple[Recipient, ...]] | None:
         fields = list(mime.fields(feedback.text()))
         kind = next((value for name, value in fields if name == "feedback-type"), "").strip().lower()
         return KINDS.get(kind, ReportKind.OTHER), _recipients(fields, dsn.returned(message))
-    enclosed = dsn.returned(message)
-    if enclosed is not None and enclosed.has("x-hmxmroriginalrecipient"):
-        # Microsoft's junk mail reports are not ARF: the complained-of mail, marked with whom it was for.
-        return ReportKind.COMPLAINT, _recipients([], enclosed)
+    complained_of = enclosed(message)
+    if complained_of is not None and complained_of.has(_JUNK):
+        return ReportKind.COMPLAINT, _recipients([], complained_of)
     return None
 
 
-def _recipients(fields: list[tuple[str, str]], enclosed: mime.Part | None) -> tuple[Recipient, ...]:
+def enclosed(message: mime.Part) -> mime.Part | None:
+    """The mail that a report is about: enclosed in it, or, as Microsoft once sent it, the report itself."""
+    return dsn.returned(message) or (message if message.has(_JUNK) else None)
+
+
+def _recipients(fields: list[tuple[str, str]], mail: mime.Part | None) -> tuple[Recipient, ...]:
     named = [value for name, value in fields if name in ("original-rcpt-to", "removal-recipient")]
-    if enclosed is not None:
-        named += enclosed.all("x-hmxmroriginalrecipient")
-    told = _addresses(named) or _addresses(enclosed.all("to") if enclosed is not None else [])
+    if mail is not None:
+        named += mail.all(_JUNK)
+    told = _addresses(named) or _addresses(mail.all("to") if mail is not None else [])
     addresses = told or [""]  # all redacted; without a recipient, whoever passed the complaint on would stand for it
     return tuple(Recipient(address, Action.REPORTED) for address in addresses[: dsn.MOST_RECIPIENTS])
 

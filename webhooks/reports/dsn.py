@@ -13,7 +13,14 @@ from webhooks.reports.report import Action, Recipient
 
 STATUS_TYPES = frozenset({"message/delivery-status", "message/global-delivery-status"})
 RETURNED_TYPES = frozenset(
-    {"message/rfc822", "text/rfc822-headers", "message/global", "message/global-headers", "message/partial"}
+    {
+        "message/rfc822",
+        "text/rfc822-headers",
+        "text/rfc822-header",
+        "message/global",
+        "message/global-headers",
+        "message/partial",
+    }
 )
 MOST_RECIPIENTS = 200
 MOST_DIAGNOSTIC = 2000
@@ -36,6 +43,8 @@ _MADE_FROM = re.compile(
 _STATUS = re.compile(r"\b[245]\.\d{1,3}\.\d{1,3}\b")
 _MIME_LINE = re.compile(r"^(?:content-[a-z-]{1,40}:.*|--\S+)$", re.IGNORECASE | re.MULTILINE)
 _COMMENT = re.compile(r"\((.*)\)")
+_GOES_ON = re.compile(r"[245]\d\d-.{0,508}")
+"""A line of a reply that is not its last, no longer than one may be (RFC 5321 4.5.3.1.5)."""
 _NAMES = ("original-recipient", "final-recipient", "x-actual-recipient")
 _STARTS = (*_NAMES[:2], "action")
 
@@ -94,6 +103,7 @@ def _recipient(fields: dict[str, str], notice: str) -> Recipient:
     stated, comment = _stated(fields.get("status", ""))
     diagnostic = fields.get("diagnostic-code") or comment
     said = diagnostic.partition(";")[2].strip() if ";" in diagnostic[:20] else diagnostic
+    said = _whole(said, notice)
     action = _action(fields.get("action", ""), stated)
     named = _address(fields, f"{said} {notice[:MOST_DIAGNOSTIC]}")
     address = named if "original-recipient" in fields else meant(notice, named)
@@ -109,6 +119,15 @@ def _stated(status: str) -> tuple[str, str]:
     """The enhanced code, and what stands in brackets behind it: some write there why, and no diagnostic."""
     code, comment = _STATUS.search(status), _COMMENT.search(status)
     return code[0] if code else "", comment[1] if comment else ""
+
+
+def _whole(said: str, notice: str) -> str:
+    """All of a reply of which Sendmail states the first line, unless its transcript has several that begin with it."""
+    if not _GOES_ON.fullmatch(said):
+        return said
+    line = f"<<< {said[:3]}"
+    replies = set(re.findall(rf"^<<< {re.escape(said)}\n(?:{line}-.*\n){{0,50}}{line} .*", notice, re.MULTILINE))
+    return " ".join(replies.pop().replace("<<< ", "").split()) if len(replies) == 1 else said
 
 
 def about(notice: str, address: str, others: Collection[str] = ()) -> str:

@@ -101,8 +101,8 @@ class Part:
 
 
 def parse(raw: bytes) -> Part:
-    """A mail as it arrived, with CR, LF or CRLF, with or without the `From ` line of an mbox."""
-    text = raw[:MOST_BYTES].replace(b"\r\n", b"\n").replace(b"\r", b"\n").lstrip(b"\n")
+    """A mail as it arrived, with CR, LF or CRLF, below blank lines or the `From ` line of an mbox or neither."""
+    text = raw[:MOST_BYTES].replace(b"\r\n", b"\n").replace(b"\r", b"\n").lstrip(b" \t\n")
     if text.startswith((b"From ", b">From ")):
         text = text.partition(b"\n")[2]
     return parse_part(text)

@@ -76,15 +76,17 @@ def maildir(path: Path) -> Maildir:
 def each(path: Path) -> Iterator[tuple[str, bytes]]:
     """Every mail at a path and its name: of a Maildir, new and seen; of an mbox, numbered; or of the one file it is.
 
-    Raises MailboxError when it cannot be read.
+    Any other folder is its files, each a mail or an mbox. Raises MailboxError when something cannot be read.
     """
     try:
-        if path.is_dir():
-            yield from _folder(path)
-        elif _is_mbox(path):
-            yield from ((f"{path}:{number}", raw) for number, raw in enumerate(mbox(path), start=1))
+        if (path / "new").is_dir():
+            for folder in (path / "new", path / "cur"):
+                yield from ((str(file), _read(file)) for file in _files(folder))
+        elif path.is_dir():
+            for file in _files(path):
+                yield from _file(file)
         else:
-            yield str(path), _read(path)
+            yield from _file(path)
     except OSError as error:
         raise MailboxError(f"{path}: this cannot be read: {error.strerror}") from error
 
@@ -107,12 +109,16 @@ def mbox(path: Path) -> Iterator[bytes]:
         yield b"".join(lines)
 
 
-def _folder(path: Path) -> Iterator[tuple[str, bytes]]:
-    folders = [path / "new", path / "cur"] if (path / "new").is_dir() else [path]
-    for folder in folders:
-        for file in sorted(folder.iterdir() if folder.is_dir() else []):
-            if file.is_file() and not file.name.startswith("."):
-                yield str(file), _read(file)
+def _files(folder: Path) -> list[Path]:
+    found = sorted(folder.iterdir()) if folder.is_dir() else []
+    return [file for file in found if file.is_file() and not file.name.startswith(".")]
+
+
+def _file(path: Path) -> Iterator[tuple[str, bytes]]:
+    if _is_mbox(path):
+        yield from ((f"{path}:{number}", raw) for number, raw in enumerate(mbox(path), start=1))
+    else:
+        yield str(path), _read(path)
 
 
 def _is_mbox(path: Path) -> bool:

@@ -226,16 +226,11 @@ def review(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] 
         edge.prose(f"{domain} said of {count:,} people at once that they do not exist; nobody is suppressed for it.")
         edge.prose(f"Let that go: newsletter bounces release {domain}; believe it: the same with --suppress.")
         edge.say()
-    rows = [
-        (edge.moment(one.received_at), one.event.provider, one.event.kind, one.event.address, one.why)
-        for one in reports
-    ]
-    if rows:
-        edge.table(["received (UTC)", "from", "kind", "address", "why it was left"], rows)
-    if not (paused or held or rows or mails):
+    reported.tell_unproven(reports)
+    if not (paused or held or reports or mails):
         edge.say("Nothing waits for anybody's judgement.")
     if mails:
-        edge.say("Mails kept as they came; `newsletter bounces mail NUMBER` prints one:")
+        edge.prose("Mails kept as they came; `newsletter bounces mail NUMBER` prints one, --dismiss lets go of it:")
         letters = [(one.id, edge.moment(one.received_at), one.kind, one.sender, one.subject) for one in mails]
         edge.table(["number", "received (UTC)", "kind", "sender", "subject"], letters, numbers=["number"])
 
@@ -255,7 +250,7 @@ def mail(
         async with edge.opened(settings.database) as database, database.begin() as connection:
             found = await kept.raw(connection, number)
             if dismiss:
-                await kept.dismiss(connection, number)
+                await kept.dismiss(connection, number, edge.now())
                 await edge.audit(connection, "mail.dismissed", str(number))
             return found
 

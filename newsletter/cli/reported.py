@@ -9,7 +9,7 @@ from newsletter.campaigns import store
 from newsletter.cli import edge
 from newsletter.delivery import pauses
 from newsletter.delivery.pauses import Pause
-from newsletter.feedback import breaker, listing
+from newsletter.feedback import Unproven, breaker, inbox, listing
 from newsletter.feedback.listing import Counted, Listed
 from webhooks.events import Event
 
@@ -121,6 +121,26 @@ def tell_pauses(paused: list[Pause]) -> None:
         edge.say(f"{one.domain} gets no mail until {edge.moment(one.until)} (UTC): {one.why}")
 
 
+def tell_unproven(reports: list[Unproven]) -> None:
+    """List what nothing proves, by the numbers that `bounces show` takes, and say what a person can do with it."""
+    if not reports:
+        return
+    edge.prose("Reports that nothing proves; `newsletter bounces show NUMBER` has it in full, --dismiss lets go:")
+    rows = [
+        (
+            one.id,
+            edge.moment(one.received_at),
+            one.event.provider,
+            one.event.kind,
+            one.event.address,
+            one.why.removeprefix("unproven: "),
+        )
+        for one in reports
+    ]
+    columns = ["number", "received (UTC)", "from", "kind", "address", "why it was left"]
+    edge.table(columns, rows, numbers=["number"])
+
+
 def release(
     domain: Annotated[str, typer.Argument(help="What stands behind the @-sign.")],
     suppress: Annotated[bool, typer.Option("--suppress", help="Believe what was held: suppress those people.")] = False,
@@ -148,17 +168,24 @@ def release(
 
 
 def show(
-    number: Annotated[int, typer.Argument(help="Its number in `newsletter bounces list`.")], as_json: AsJson = False
+    number: Annotated[int, typer.Argument(help="Its number in `newsletter bounces list` or `review`.")],
+    dismiss: Annotated[bool, typer.Option("--dismiss", help="Let go of it: it has been judged.")] = False,
+    as_json: AsJson = False,
 ) -> None:
-    """Show a report in full, and what followed from it.
+    """Show a report in full, and what followed from it; or let go of one that nothing proves.
 
     Example: newsletter bounces show 12
     """
     settings = edge.settings()
 
     async def work() -> Listed:
-        async with edge.opened(settings.database) as database, database.read() as connection:
-            return await listing.one(connection, number)
+        async with edge.opened(settings.database) as database:
+            if dismiss:
+                async with database.begin() as connection:
+                    await inbox.dismiss(connection, number)
+                    await edge.audit(connection, "report.dismissed", str(number))
+            async with database.read() as connection:
+                return await listing.one(connection, number)
 
     one = edge.run(work())
     if as_json:
@@ -182,3 +209,8 @@ def show(
         ("what followed", one.outcome),
     ]
     edge.table(["", f"report {one.id}"], [(name, value) for name, value in facts if value])
+    if dismiss:
+        edge.say("It waits for judgement no more.")
+    elif one.is_unproven:
+        edge.say("Believe it all the same: newsletter subscribers suppress ADDRESS")
+        edge.say(f"Let go of it, once judged: newsletter bounces show {one.id} --dismiss")

@@ -4,15 +4,23 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from newsletter.delivery.refusal import Refusal
+from newsletter.errors import NewsletterError
 from newsletter.tables import inbox
 from subscribers import statements
 from subscribers.links import Links
 from webhooks import classification
 from webhooks.events import LISTED, Event, Kind, from_json, to_json
+
+_UNPROVEN = inbox.c.outcome.like("unproven%")
+_JUDGED = "judged by staff; "
+
+
+class NothingToJudge(NewsletterError):
+    """A report does not wait for a person's judgement."""
 
 
 async def store(connection: AsyncConnection, events: Sequence[Event], now: datetime) -> int:
@@ -54,20 +62,35 @@ def _as_event(links: Links, refusal: Refusal, now: datetime) -> Event:
 class Unproven:
     """A report that changed nothing because nothing proved it, and why."""
 
+    id: int
     received_at: datetime
     event: Event
     why: str
 
 
 async def unproven(connection: AsyncConnection, limit: int = 100) -> list[Unproven]:
-    """The latest reports that nothing proved, for a person to read."""
+    """The latest reports that nothing proved and nobody has judged."""
     rows = await connection.execute(
-        select(inbox.c.received_at, inbox.c.event, inbox.c.outcome)
-        .where(inbox.c.outcome.like("unproven%"))
+        select(inbox.c.id, inbox.c.received_at, inbox.c.event, inbox.c.outcome)
+        .where(_UNPROVEN)
         .order_by(inbox.c.id.desc())
         .limit(limit)
     )
-    return [Unproven(row.received_at, from_json(row.event), row.outcome or "") for row in rows]
+    return [Unproven(row.id, row.received_at, from_json(row.event), row.outcome or "") for row in rows]
+
+
+async def dismiss(connection: AsyncConnection, number: int) -> None:
+    """Let go of a report that nothing proved, since a person has judged it. Raises NothingToJudge."""
+    judged = update(inbox).where(inbox.c.id == number, _UNPROVEN).values(outcome=_JUDGED + inbox.c.outcome)
+    if not (await connection.execute(judged)).rowcount:
+        raise NothingToJudge(f"no report {number} waits for judgement; `newsletter bounces review` lists those that do")
+
+
+async def dismiss_of(connection: AsyncConnection, events: Sequence[Event]) -> None:
+    """Let go of those of these reports that nothing proved, since a person has judged where they come from."""
+    for event in events:
+        same = (inbox.c.provider == event.provider) & (inbox.c.event_id == event.id)
+        await connection.execute(update(inbox).where(same, _UNPROVEN).values(outcome=_JUDGED + inbox.c.outcome))
 
 
 async def waiting(connection: AsyncConnection) -> int:

@@ -1,14 +1,16 @@
 """Returned mails that only a person can judge: kept as they arrived until somebody has."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from newsletter.errors import NewsletterError
+from newsletter.feedback import inbox
 from newsletter.tables import kept_mail
 from subscribers import statements
+from webhooks import reports
 from webhooks.reports import Report, ReportKind
 
 MOST_BYTES = 256 * 1024
@@ -73,8 +75,12 @@ async def raw(connection: AsyncConnection, number: int) -> bytes:
     return found
 
 
-async def dismiss(connection: AsyncConnection, number: int) -> None:
-    """Let go of a mail that has been judged. Raises NoSuchMail."""
-    gone = await connection.execute(delete(kept_mail).where(kept_mail.c.id == number))
-    if gone.rowcount != 1:
+async def dismiss(connection: AsyncConnection, number: int, now: datetime) -> None:
+    """Let go of a mail that has been judged, and of what it reported without a proof. Raises NoSuchMail."""
+    taken = delete(kept_mail).where(kept_mail.c.id == number).returning(kept_mail.c.digest, kept_mail.c.raw)
+    gone = (await connection.execute(taken)).one_or_none()
+    if gone is None:
         raise NoSuchMail(f"no mail with the number {number} is kept")
+    # It may have been cut when it was kept: the digest is of the whole.
+    report = replace(reports.read(gone.raw, now=now), id=gone.digest)
+    await inbox.dismiss_of(connection, reports.events(report, token=None))

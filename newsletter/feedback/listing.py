@@ -34,6 +34,11 @@ class Listed:
     outcome: str
     event: Event
 
+    @property
+    def is_unproven(self) -> bool:
+        """Whether nothing follows from it because nothing proves it, and nobody has judged it yet."""
+        return self.outcome.startswith("unproven")
+
 
 @dataclass(frozen=True, slots=True)
 class Counted:
@@ -70,7 +75,7 @@ async def one(connection: AsyncConnection, number: int) -> Listed:
     """The report with a number. Raises NoSuchReport."""
     found = await _listed(connection, _reports(inbox.c.id == number))
     if not found:
-        raise NoSuchReport(f"there is no report with the number {number}; `newsletter bounces list` lists the latest")
+        raise NoSuchReport(f"there is no report with the number {number}; `newsletter bounces list` has the latest")
     return found[0]
 
 

@@ -140,6 +140,14 @@ def test_whatever_holds_mails_is_read_by_its_path(mbox, maildir, mail, tmp_path)
     assert [raw for _, raw in mailbox.each(single)] == [mail("exim-old.eml")]
 
 
+def test_in_a_folder_an_mbox_is_as_many_mails_as_it_is_by_itself(mbox, mail):
+    (mbox.parent / "a.eml").write_bytes(mail("exim-old.eml"))
+    (mbox.parent / ".hidden").write_bytes(b"no mail")
+    found = dict(mailbox.each(mbox.parent))
+    assert found == {str(mbox.parent / "a.eml"): mail("exim-old.eml"), **dict(mailbox.each(mbox))}
+    assert len(found) == 4
+
+
 @pytest.mark.parametrize("name", ["missing", "missing/new"])
 def test_a_path_that_is_not_there_is_one_clear_line(name, tmp_path):
     with pytest.raises(MailboxError, match="cannot be read: No such file"):

@@ -7,6 +7,7 @@ import smtplib
 import sys
 from io import BytesIO, TextIOWrapper
 from pathlib import Path
+from shutil import copyfile
 from typing import Any
 from uuid import uuid4
 
@@ -92,6 +93,38 @@ def test_a_piped_mail_that_nothing_proves_is_kept_until_somebody_has_judged_it(p
     assert json.loads(newsletter("bounces", "review", "--json").out)["mails"] == []
     ended = newsletter("bounces", "mail", str(kept["id"]))
     assert (ended.code, ended.err.count("\n")) == (1, 1)
+
+
+@pytest.fixture
+def unproven(newsletter: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """What waits for judgement after a bounce was collected that names no mail of ours."""
+    newsletter("init", tmp_path)
+    monkeypatch.chdir(tmp_path)
+    newsletter("db", "upgrade")
+    (tmp_path / "returned" / "new").mkdir(parents=True)
+    copyfile(MAILS / "postfix-unknown-user.eml", tmp_path / "returned" / "new" / "1.a")
+    assert newsletter("bounces", "collect", tmp_path / "returned").code == 0
+    waiting: dict[str, Any] = json.loads(newsletter("bounces", "review", "--json").out)
+    return waiting
+
+
+def test_a_report_that_nothing_proves_is_shown_by_its_number_and_let_go_of_once(
+    unproven: dict[str, Any], newsletter: Any
+) -> None:
+    (report,) = unproven["reports"]
+    assert f"{report['id']}  " in newsletter("bounces", "review").out
+    shown = newsletter("bounces", "show", str(report["id"])).out
+    assert "550 5.1.1 <ana@school.example>" in shown
+    assert "newsletter subscribers suppress ADDRESS\n" in shown
+    assert "judged by staff" in newsletter("bounces", "show", str(report["id"]), "--dismiss").out
+    assert json.loads(newsletter("bounces", "review", "--json").out)["reports"] == []
+    ended = newsletter("bounces", "show", str(report["id"]), "--dismiss")
+    assert (ended.code, ended.out, ended.err.count("\n")) == (1, "", 1)
+
+
+def test_who_lets_go_of_a_mail_has_judged_what_it_reported_too(unproven: dict[str, Any], newsletter: Any) -> None:
+    newsletter("bounces", "mail", str(unproven["mails"][0]["id"]), "--dismiss")
+    assert newsletter("bounces", "review").out == "Nothing waits for anybody's judgement.\n"
 
 
 def test_that_nothing_waits_is_said_in_a_line_and_not_by_an_empty_table(pipe: Any, newsletter: Any) -> None:

@@ -175,6 +175,7 @@ REPLIES = [
     ("", "552 收件人邮箱已满", SOFT, Reason.MAILBOX_FULL),
     ("", "550 邮件被识别为垃圾邮件", BLOCK, Reason.CONTENT),
     ("", "550 宛先不明です", HARD, Reason.NO_SUCH_USER),
+    ("", "ディレクトリのリストにありません", HARD, Reason.NO_SUCH_USER),
     ("", "550 Empfänger unbekannt", HARD, Reason.NO_SUCH_USER),
     ("", "552 Das Postfach des Empfängers ist voll", SOFT, Reason.MAILBOX_FULL),
     ("", "550 L'adresse n'existe pas", HARD, Reason.NO_SUCH_USER),

@@ -117,6 +117,15 @@ def test_a_report_before_50_mb_of_returned_mail_is_still_understood(mail, now):
     assert report.recipients[0].bounce is BounceClass.HARD
 
 
+@pytest.mark.parametrize(
+    ("sender", "kind"), [("no-reply@auone.example", ReportKind.BOUNCE), ("bo@auone.example", ReportKind.OTHER)]
+)
+def test_a_mail_that_encloses_another_is_a_bounce_where_nobody_can_be_answered(sender, kind, mail, now):
+    head = b"Return-Path: <>\nFrom: ana@auone.example"
+    report = reports.read(mail("auone-full.eml").replace(head, f"From: {sender}".encode()), now=now)
+    assert (report.sender, report.kind) == (sender, kind)
+
+
 def test_a_bounce_becomes_one_event_for_each_recipient(mail, now, token):
     report = reports.read(mail("postfix-one-failed-one-delayed.eml"), now=now)
     delayed, failed = reports.events(report, token=token)

@@ -78,6 +78,8 @@ class Applier:
             else:
                 proven.append(judged)
         await self._obey(connection, proven, now)
+        stored = dict(waiting)
+        await _date(connection, [one for one in proven if one.event.at != stored[one.row].at])
         await _close(connection, proven, others, now)
         await _empty(connection, [(row, event) for row, event in waiting if row in refs and refs[row] not in people])
         await breaker.look(connection, self.policy, now)
@@ -193,6 +195,12 @@ async def _close(
     await connection.execute(statement, facts)
     for fact in facts:
         log.info("report applied", report=fact["its_id"], outcome=fact["its_outcome"])
+
+
+async def _date(connection: AsyncConnection, proven: Sequence[Proven]) -> None:
+    """Put right the time of reports by a wrong clock, for days are counted by it later."""
+    for one in proven:
+        await connection.execute(update(inbox).where(inbox.c.id == one.row).values(event=to_json(one.event)))
 
 
 async def _empty(connection: AsyncConnection, gone: Sequence[tuple[int, Event]]) -> None:

@@ -1,6 +1,6 @@
 """Which reports are believed: those that our own token proves to be about a mail really made to that receiver."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from newsletter.feedback.receivers import Receiver
 from subscribers.links import DeliveryRef
@@ -17,7 +17,8 @@ _HEARD = {
 class Proven:
     """A report that names a mail really made to its receiver: `heard` is what it says of that mail.
 
-    Without a `ref` it names the receiver alone, by a provider's suppression list.
+    Without a `ref` it names the receiver alone, by a provider's suppression list. The event's time is not before that
+    of the mail.
     """
 
     row: int
@@ -36,12 +37,13 @@ def judge(row: int, event: Event, ref: DeliveryRef | None, receiver: Receiver | 
         return "unproven: it names no delivery of ours"
     if receiver is None:
         return "the delivery or its receiver is no more"
-    # Who unsubscribes by mail may write from another address, and by a wrong clock: the token came to them alone.
-    is_leaving = event.kind is Kind.UNSUBSCRIBED
-    if not is_leaving and not receiver.is_named(event.address):
+    # Who unsubscribes by mail may write from another address: the token came to them alone.
+    if event.kind is not Kind.UNSUBSCRIBED and not receiver.is_named(event.address):
         return "unproven: the delivery went to another address"
-    happened = max(event.at, receiver.mailed_at or event.at) if is_leaving else event.at
-    if receiver.confirmed_at is not None and happened < receiver.confirmed_at:
+    # Nothing comes of a mail before it is sent: what says so has a wrong clock.
+    if receiver.mailed_at is not None and event.at < receiver.mailed_at:
+        event = replace(event, at=receiver.mailed_at)
+    if receiver.confirmed_at is not None and event.at < receiver.confirmed_at:
         return "older than the opt-in"
     return Proven(row, event, ref, receiver, _heard(event))
 

@@ -1,7 +1,7 @@
 """What follows from a report: on both databases, from the inbox to suppression."""
 
 from collections.abc import Awaitable, Callable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -12,7 +12,7 @@ from newsletter.database import Database
 from newsletter.engine import parts
 from newsletter.settings import Settings
 from newsletter.tables import campaign, delivery, inbox
-from subscribers import consent, erasure, preferences, suppression
+from subscribers import consent, erasure, preferences, scoring, suppression
 from subscribers.links import DeliveryRef, Links
 from subscribers.suppression import Reason
 from webhooks.events import BounceClass, Event, Kind
@@ -186,8 +186,21 @@ async def test_what_is_no_bounce_leaves_the_person_alone(
 async def test_a_bounce_older_than_the_opt_in_changes_nothing(
     database: Database, report: Any, heard: Heard, now: datetime
 ) -> None:
+    async with database.begin() as connection:
+        await connection.execute(update(delivery).values(at=now - timedelta(days=32)))
     assert await heard(report(at=now - timedelta(days=31))) == ["older than the opt-in"]
     assert await reason(database) is None
+
+
+async def test_a_bounce_of_a_mail_since_the_opt_in_counts_on_that_mails_day_whatever_a_wrong_clock_says(
+    database: Database, report: Any, heard: Heard, now: datetime, people: list[int]
+) -> None:
+    wrong = datetime(1970, 1, 1, tzinfo=UTC)
+    assert await heard(report(at=wrong), hard_days=2) == ["hard bounce counted: 1 of 2 days"]
+    await heard(report(bounce=BounceClass.SOFT, id="soft", at=wrong))
+    async with database.read() as connection:
+        assert await scoring.days(connection, people[0]) == [now.date()]
+    assert (await heard(report(id="next", at=now + timedelta(days=1)), hard_days=2))[-1] == "suppressed: hard-bounce"
 
 
 async def test_a_late_delivery_report_undoes_no_complaint(database: Database, report: Any, heard: Heard) -> None:

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis
 from hypothesis import strategies as st
-from sqlalchemy import insert, select
+from sqlalchemy import insert, select, update
 
 from newsletter import database as databases
 from newsletter import feedback
@@ -32,7 +32,7 @@ State = list[tuple[Any, ...]]
 
 
 async def fill(database: databases.Database) -> None:
-    """Three people who were sent campaign 1."""
+    """Three people who were sent campaign 1, the last of them before their opt-in."""
     async with database.begin() as connection:
         people = [
             {
@@ -50,6 +50,8 @@ async def fill(database: databases.Database) -> None:
         await connection.execute(insert(campaign).values(id=1, slug="a/b", kind="invitation", created_at=JOINED))
         sent = {"campaign_id": 1, "state": "sent", "attempts": 1, "at": JOINED}
         await connection.execute(insert(delivery), [sent | {"subscriber_id": one["id"]} for one in people])
+        before = update(delivery).where(delivery.c.subscriber_id == PEOPLE).values(at=JOINED - timedelta(days=3))
+        await connection.execute(before)
 
 
 async def state(database: databases.Database) -> State:
@@ -100,7 +102,7 @@ DELIVERED = st.just((Kind.DELIVERED, None))
 
 
 def reports(what: st.SearchStrategy[Any], most: int) -> st.SearchStrategy[list[tuple[int, tuple[Any, Any], int]]]:
-    """Person, what happened, and on which day; some are older than the opt-in."""
+    """Person, what happened, and on which day; some are older than the opt-in, or than the mail, by a wrong clock."""
     return st.lists(st.tuples(st.integers(1, PEOPLE), what, st.integers(-2, 40)), min_size=1, max_size=most)
 
 

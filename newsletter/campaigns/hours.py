@@ -6,10 +6,29 @@ from typing import Any
 from sqlalchemy import ColumnElement, Label, case, literal, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from newsletter.constellation import planning
+from newsletter.campaigns.store import Campaign
+from newsletter.constellation import planning, schedule
 from newsletter.constellation.model import Event
 from subscribers.columns import Instant
 from subscribers.tables import subscriber
+
+
+async def told(connection: AsyncConnection, of: Campaign, event: Event | None) -> str:
+    """The hour of readers' own clocks at which a campaign's mails go out, or would by the plan: `09:00`.
+
+    Empty where they go to all at once.
+    """
+    mail = None if event is None else event.mail(of.kind)
+    if mail is None or mail.at is None or not mail.local:
+        return ""
+    is_so = of.by_hours or (of.status == "draft" and await _is_planned(connection, of))
+    return f"{mail.at:%H:%M}" if is_so else ""
+
+
+async def _is_planned(connection: AsyncConnection, of: Campaign) -> bool:
+    """Whether the plan still sends it by itself."""
+    mails = await schedule.upcoming(connection)
+    return any(mail.is_local and of.slug == f"{mail.slug}/{mail.kind}" for mail in mails)
 
 
 async def first(connection: AsyncConnection, event: Event, kind: str, readers: ColumnElement[bool]) -> datetime | None:

@@ -7,9 +7,10 @@ from pathlib import Path
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from newsletter.campaigns import digests, lifecycle, told, visibility
+from newsletter.campaigns import digests, hours, lifecycle, told, visibility
 from newsletter.campaigns.store import Campaign
 from newsletter.constellation import planning
+from newsletter.content.facts import Facts
 from newsletter.content.skeleton import Skeleton
 from newsletter.delivery import ledger
 from newsletter.delivery.composer import Mailing, Stationery
@@ -34,7 +35,11 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """A campaign in a few words; `people` are those in its ledger, or who would be if it started now."""
+    """A campaign in a few words; `people` are those in its ledger, or who would be if it started now.
+
+    `hour` is that of each reader's own clock at which its mails go out, or would by the plan; empty, they go to all at
+    once. `timezone` is the constellation's.
+    """
 
     slug: str
     kind: str
@@ -45,6 +50,8 @@ class Overview:
     size: int
     people: int
     archive_url: str
+    hour: str
+    timezone: str
     created_at: datetime
     scheduled_at: datetime | None
     started_at: datetime | None
@@ -65,7 +72,8 @@ async def overview(
     connection: AsyncConnection, settings: Settings, paper: Stationery, of: Campaign, now: datetime
 ) -> Overview:
     """Compile the mail for a sample reader and count its audience."""
-    skeleton, values = await _skeleton(connection, settings, paper, of, Sample(), now)
+    stated = await lifecycle.facts(connection, settings, of)
+    skeleton, values = _filled(_mailing(paper, of, stated, now), Sample())
     if of.started_at:
         people = sum((await ledger.counts(connection, of.id)).values())
     elif of.kind == planning.DIGEST:
@@ -82,6 +90,8 @@ async def overview(
         size=skeleton.size(values),
         people=people,
         archive_url=f"{settings.public_url}{visibility.path(of.slug)}" if of.is_public else "",
+        hour=await hours.told(connection, of, stated.event),
+        timezone=stated.constellation.timezone,
         created_at=of.created_at,
         scheduled_at=of.scheduled_at,
         started_at=of.started_at,
@@ -93,22 +103,17 @@ async def preview(
     connection: AsyncConnection, settings: Settings, paper: Stationery, of: Campaign, now: datetime
 ) -> Preview:
     """The mail as a sample reader gets it."""
-    skeleton, values = await _skeleton(connection, settings, paper, of, Sample(), now)
+    stated = await lifecycle.facts(connection, settings, of)
+    skeleton, values = _filled(_mailing(paper, of, stated, now), Sample())
     raw = paper.signer.sign(skeleton.fill(values), now)
     return Preview(skeleton.subject(values), skeleton.html(values), skeleton.text(values), raw)
 
 
-async def _skeleton(
-    connection: AsyncConnection, settings: Settings, paper: Stationery, of: Campaign, reader: Sample, now: datetime
-) -> tuple[Skeleton, dict[str, str]]:
-    mailing = await _mailing(connection, settings, paper, of, now)
+def _filled(mailing: Mailing, reader: Sample) -> tuple[Skeleton, dict[str, str]]:
     return mailing.skeleton(reader), dict(mailing.values(reader))
 
 
-async def _mailing(
-    connection: AsyncConnection, settings: Settings, paper: Stationery, of: Campaign, now: datetime
-) -> Mailing:
-    stated = await lifecycle.facts(connection, settings, of)
+def _mailing(paper: Stationery, of: Campaign, stated: Facts, now: datetime) -> Mailing:
     return Mailing(paper, of.id, of.slug, of.kind, stated, of.started_at or now)
 
 
@@ -133,7 +138,7 @@ async def test_items(
     now: datetime,
 ) -> list[Item]:
     """The mail to each receiver, its subject marked [Test]. Raises AddressError."""
-    mailing = await _mailing(connection, settings, paper, of, now)
+    mailing = _mailing(paper, of, await lifecycle.facts(connection, settings, of), now)
     items = []
     for number, receiver in enumerate(receivers):
         item = mailing.item(Sample(address=addresses.parse(receiver).given))

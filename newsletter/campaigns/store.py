@@ -30,8 +30,9 @@ class CampaignError(NewsletterError):
 class Campaign:
     """One mailing. `topic` is the slug of its event, whose followers are its audience (None: everyone); `about` says
     what they must want besides, and `expression` narrows them further, unless it is empty. `letters` are the words of a
-    draft that was written in Markdown, and `source` is that file. Everybody may read one that
-    `is_public`, once it is sent. `forgiven` are rules that staff said may be broken when it starts."""
+    draft that was written in Markdown, and `source` is that file. Everybody may read one that `is_public`, once it is
+    sent. The mails of one that goes `by_hours` wait for each reader's own clock. `forgiven` are rules that staff said
+    may be broken when it starts."""
 
     id: int
     slug: str
@@ -46,6 +47,7 @@ class Campaign:
     source: str
     forgiven: frozenset[str]
     is_public: bool
+    by_hours: bool
     created_at: datetime
     scheduled_at: datetime | None
     started_at: datetime | None
@@ -95,6 +97,7 @@ def _read(row: Row[Any]) -> Campaign:
         source=row.document.get("source", ""),
         forgiven=frozenset(row.document.get("forgiven", [])),
         is_public=bool(row.is_public),
+        by_hours=bool(row.document.get("by_hours")),
         created_at=row.created_at,
         scheduled_at=row.scheduled_at,
         started_at=row.started_at,

@@ -1,7 +1,7 @@
 """`newsletter campaign`: from a draft to its report."""
 
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, TypeVar
 
@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from newsletter.campaigns import audiences, holding, lifecycle, mending, previewing, report, store, visibility, writing
 from newsletter.campaigns.holding import Held
 from newsletter.campaigns.store import Campaign
-from newsletter.cli import campaign_checking, campaign_preview, campaign_sending, edge, grouping, reported
+from newsletter.cli import campaign_checking, campaign_preview, campaign_sending, clock_time, edge, grouping, reported
 from newsletter.constellation import store as constellations
 from newsletter.constellation.model import MailKind
 from newsletter.content.errors import ContentError
@@ -110,8 +110,8 @@ def list_(as_json: AsJson = False) -> None:
             r.slug,
             held[r.slug].said if r.slug in held else r.status,
             edge.moment(r.started_at),
-            r.audience,
-            r.states.get(State.SENT, 0),
+            f"{r.audience:,}",
+            f"{r.states.get(State.SENT, 0):,}",
         )
         for r in reports
     ]
@@ -156,9 +156,19 @@ def _overview(seen: previewing.Overview) -> list[tuple[str, str]]:
         ("audience", edge.people(seen.people) + (f", of those who follow {seen.topic}" if seen.topic else "")),
         *([("of whom", seen.expression)] if seen.expression else []),
         ("archive", seen.archive_url or "not for everybody"),
-        ("scheduled", edge.moment(seen.scheduled_at) or "no"),
-        ("started", edge.moment(seen.started_at) or "no"),
+        *([("hour", _hour(seen))] if seen.hour else []),
+        ("scheduled", _when(seen.scheduled_at, seen)),
+        ("started", _when(seen.started_at, seen)),
     ]
+
+
+def _when(at: datetime | None, seen: previewing.Overview) -> str:
+    return "no" if at is None else clock_time.shown(at, seen.timezone)
+
+
+def _hour(seen: previewing.Overview) -> str:
+    """The hour at which each reader gets it; what staff send before the plan does goes to all at once."""
+    return f"{seen.hour} by each reader's own clock{'' if seen.started_at else ', when the plan sends it'}"
 
 
 def _held(held: Held) -> list[tuple[str, str]]:
@@ -269,11 +279,10 @@ def check(slug: Slug, as_json: AsJson = False) -> None:
 def send(
     slug: Slug,
     at: Annotated[
-        datetime | None,
+        str | None,
         typer.Option(
             metavar="TIME",
-            help="Not now, but at this moment (UTC): 2021-02-01T09:00.",
-            formats=["%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M"],
+            help="Not now, but at this moment: 2021-02-01T09:00, by the constellation's clock, or with an offset or Z.",
         ),
     ] = None,
     to: To = None,
@@ -294,7 +303,11 @@ def send(
     """
     settings = edge.settings()
     if at is not None:
-        edge.run(campaign_sending.schedule(settings, slug, at.replace(tzinfo=UTC), to, force=force))
+        scheduled = edge.run(campaign_sending.schedule(settings, slug, at, to, force=force))
+        if as_json:
+            edge.emit_json(scheduled)
+        else:
+            campaign_sending.say_scheduled(scheduled)
         return
     result = edge.run(campaign_sending.send(settings, slug, to, agreed=yes or as_json, force=force))
     if as_json:

@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+from dataclasses import dataclass
 from datetime import datetime
 
 import typer
@@ -9,25 +10,51 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from newsletter.campaigns import audiences, digests, lifecycle, previewing, store
 from newsletter.campaigns.store import Campaign
-from newsletter.cli import campaign_checking, edge, progress
+from newsletter.cli import campaign_checking, clock_time, edge, progress
 from newsletter.constellation import planning
+from newsletter.constellation import store as constellations
 from newsletter.database import Database
 from newsletter.delivery.ledger import State
 from newsletter.engine import parts, sending
 from newsletter.settings import Settings
 
 
-async def schedule(settings: Settings, slug: str, at: datetime, wanted: str | None, *, force: str) -> None:
+@dataclass(frozen=True, slots=True)
+class Scheduled:
+    """When a campaign will start, on the constellation's clock, which is that of `timezone`."""
+
+    campaign: str
+    scheduled_at: datetime
+    timezone: str
+
+
+async def schedule(settings: Settings, slug: str, wanted_at: str, wanted: str | None, *, force: str) -> Scheduled:
     """Have the engine start it at a moment, to whom `wanted` says if it says anything; it is checked for then."""
     async with edge.opened(settings.database) as database:
         async with database.begin() as connection:
             await _addressed(connection, slug, wanted)
+            timezone = (await constellations.current(connection)).timezone
+            at = _to_come(wanted_at, timezone)
         checked = await campaign_checking.required(settings, database, slug, at, force=force)
         async with database.begin() as connection:
             found = await store.find(connection, slug)
             await lifecycle.schedule(connection, found, at, forgiven=checked.broken)
             await edge.audit(connection, "campaign.scheduled", slug, at=at.isoformat(), **checked.kept)
-    edge.say(f"{slug} will start at {edge.moment(at)} UTC, by the `newsletter serve` that runs then.")
+    return Scheduled(slug, at, timezone)
+
+
+def _to_come(text: str, timezone: str) -> datetime:
+    at = clock_time.read(text, timezone, "--at")
+    if at <= edge.now():
+        passed = f"{clock_time.shown(at, timezone)} has passed; without --at, it is sent now"
+        raise typer.BadParameter(passed, param_hint="--at")
+    return at
+
+
+def say_scheduled(done: Scheduled) -> None:
+    """Say when it will start."""
+    at = f"{clock_time.shown(done.scheduled_at, done.timezone)} ({done.timezone})"
+    edge.say(f"{done.campaign} will start at {at}, by the `newsletter serve` that runs then.")
 
 
 async def send(settings: Settings, slug: str, wanted: str | None, *, agreed: bool, force: str) -> sending.Result:

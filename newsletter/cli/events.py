@@ -1,6 +1,5 @@
 """`newsletter events`: what the constellation consists of, and moving or cancelling a part of it."""
 
-import re
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -8,8 +7,8 @@ from zoneinfo import ZoneInfo
 
 import typer
 
-from newsletter.cli import attending, changes, edge, grouping
-from newsletter.constellation import editing, planning, schedule, store, values
+from newsletter.cli import attending, changes, clock_time, edge, grouping
+from newsletter.constellation import editing, planning, schedule, store
 from newsletter.constellation import file as files
 from newsletter.constellation.model import Event
 from newsletter.constellation.schedule import DueMail
@@ -141,15 +140,8 @@ def _times(event: Event, starts: str, ends: str) -> dict[str, editing.Value]:
 
 
 def _time(event: Event, text: str, where: str) -> datetime:
-    if re.fullmatch(r"\d{4}-\d\d-\d\d", text):
-        was = event.ends if where == "--ends" else event.starts
-        raise typer.BadParameter(f"{text} has no hour; write one as in {text}T{was:%H:%M}", param_hint=where)
-    try:
-        return values.moment(datetime.fromisoformat(text), event.timezone)
-    except values.Wrong as error:
-        raise typer.BadParameter(str(error), param_hint=where) from error
-    except ValueError as error:
-        raise typer.BadParameter(f"{text} is no time; write one as in 2021-02-10T15:00", param_hint=where) from error
+    was = event.ends if where == "--ends" else event.starts
+    return clock_time.read(text, event.timezone, where, usual=f"{was:%H:%M}")
 
 
 def _written(moment: datetime) -> datetime:

@@ -10,7 +10,7 @@ import typer
 
 from newsletter.campaigns import digests, holding
 from newsletter.campaigns.holding import Held
-from newsletter.cli import edge, grouping, skyline
+from newsletter.cli import clock_time, edge, grouping, skyline
 from newsletter.constellation import outlook, planning, schedule, store
 from newsletter.constellation.model import Event
 from newsletter.constellation.outlook import Prospect
@@ -37,8 +37,7 @@ def plan(
 
     Example: newsletter plan --at 2021-02-03T09:00
     """
-    asked = _moment(at) if at else edge.now()
-    seen = edge.run(_plan(edge.settings().database, asked))
+    seen = edge.run(_plan(edge.settings().database, at))
     moment, zone, prospects = seen.moment, seen.zone, seen.prospects
     if as_json:
         edge.emit_json([_plain(prospect, seen) for prospect in prospects])
@@ -98,18 +97,11 @@ def _table(seen: _Seen) -> None:
 _WIDTH, _BETWEEN, _EDGES = 80, 3, 2
 
 
-def _moment(text: str) -> datetime:
-    try:
-        return datetime.fromisoformat(text)
-    except ValueError as error:
-        raise typer.BadParameter(f"{text} is no moment; write one as in 2021-02-03T09:00", param_hint="--at") from error
-
-
-async def _plan(url: str, asked: datetime) -> _Seen:
+async def _plan(url: str, at: str) -> _Seen:
     async with edge.opened(url) as database, database.read() as connection:
         season = await store.current(connection)
         zone = ZoneInfo(season.timezone)
-        moment = (asked if asked.tzinfo else asked.replace(tzinfo=zone)).astimezone(UTC)
+        moment = clock_time.read(at, season.timezone, "--at").astimezone(UTC) if at else edge.now()
         prospects = await outlook.read(connection, moment)
         digest_at = await digests.next_due(connection, moment)
         weekly = await digests.readers(connection, moment)

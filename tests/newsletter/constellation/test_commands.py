@@ -172,6 +172,7 @@ def test_the_plan_is_seen_from_any_moment(run: Run, season_file: Path) -> None:
 
 
 def test_a_moment_that_is_none_is_a_matter_of_usage(run: Run, season_file: Path) -> None:
+    run("constellation", "load", "season.toml")
     ended = run("plan", "--at", "tuesday")
     assert ended.status == 2
     assert "tuesday is no moment; write one as in 2021-02-03T09:00" in ended.err
@@ -294,7 +295,7 @@ def test_what_tells_nobody_is_not_checked(run: Run, season: Path) -> None:
     ("arguments", "status", "said"),
     [
         (("move", "opning", "2150-02-10T15:00"), 1, "there is no event opning in it; did you mean opening?"),
-        (("move", "opening", "tomorrow"), 2, "tomorrow is no time; write one as in 2021-02-10T15:00"),
+        (("move", "opening", "tomorrow"), 2, "tomorrow is no moment; write one as in 2021-02-03T09:00"),
         (("move", "opening", "2150-02-10"), 2, "2150-02-10 has no hour; write one as in 2150-02-10T15:00"),
         (("move", "opening", "2150-02-10T15:00", "--ends", "2150-02-11"), 2, "write one as in 2150-02-11T17:00"),
         (("move", "opening", "2021-02-10T15:00"), 2, "2021-02-10 15:00 EST has passed"),

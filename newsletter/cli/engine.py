@@ -104,6 +104,9 @@ def _show(seen: Status, now: datetime) -> None:
     for outage in seen.outages:
         since = f"{edge.moment(outage.since)} UTC, for {_seconds(now - outage.since)}"
         edge.prose(f"No mail has been taken by {', '.join(outage.relays)} since {since}.")
+    for one in seen.unread:
+        since = f"{edge.moment(one.since)} UTC, for {_seconds(now - one.since)}"
+        edge.prose(f"Returned mail is held up since {since}: {one.reason}.")
     waiting = sum(seen.messages.values())
     engine = "".join(f" by the {kind} engine" for kind in sorted({one.engine for one in seen.workers})[:1])
     edge.say(f"{seen.rate:,.0f} mails a second{engine}.")

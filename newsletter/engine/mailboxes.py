@@ -1,21 +1,19 @@
 """The mailboxes that returned mail is collected from: a Maildir, and an account at a server, by IMAP or POP3."""
 
 import asyncio
-from datetime import datetime
-
-import structlog
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
 
 from newsletter.clock import Clock
 from newsletter.database import Database
 from newsletter.engine import returned_mail
+from newsletter.engine.held_up import Mailboxes
 from newsletter.settings import Mailbox, Settings
 from subscribers.links import Links
 from webhooks.account import Account, MailboxError
 from webhooks.imap import Imap
 from webhooks.mailbox import maildir
 from webhooks.pop3 import Pop3
-
-log = structlog.get_logger(__name__)
 
 _PORTS = {("imap", "implicit"): 993, ("pop3", "implicit"): 995, ("imap", ""): 143, ("pop3", ""): 110}
 
@@ -59,26 +57,52 @@ async def collect_maildir(database: Database, links: Links, settings: Settings, 
     return 0 if folder is None else await returned_mail.collect(database, links, maildir(folder), now)
 
 
-async def follow(database: Database, links: Links, settings: Mailbox, clock: Clock, stop: asyncio.Event) -> None:
+async def watch_maildir(
+    database: Database, links: Links, settings: Settings, clock: Clock, troubles: Mailboxes
+) -> None:
+    """Take what waits in the Maildir, if one is set; that it cannot be read is said once."""
+    name = str(settings.bounces.maildir)
+    try:
+        await collect_maildir(database, links, settings, clock())
+    except MailboxError as error:
+        troubles.note(name, str(error), clock(), timedelta(0))
+    else:
+        troubles.end(name, clock())
+
+
+async def follow(
+    database: Database,
+    links: Links,
+    settings: Mailbox,
+    clock: Clock,
+    stop: asyncio.Event,
+    troubles: Mailboxes,
+) -> None:
     """Take mail out of the mailbox as it comes, until `stop` is set; a server that is away is asked again later."""
+    name = f"{settings.protocol}://{settings.host}"
+
+    async def collect(session: Imap | Pop3) -> None:
+        await returned_mail.collect(database, links, session, clock())
+        troubles.end(name, clock())
+
     while not stop.is_set():
         try:
-            await _session(database, links, settings, clock, stop)
+            await _session(settings, stop, collect)
         except MailboxError as error:
-            log.error("mailbox not read", reason=str(error))
+            troubles.note(name, str(error), clock(), settings.every)
         try:
             await asyncio.wait_for(stop.wait(), settings.every.total_seconds())
         except TimeoutError:
             continue
 
 
-async def _session(database: Database, links: Links, settings: Mailbox, clock: Clock, stop: asyncio.Event) -> None:
+async def _session(settings: Mailbox, stop: asyncio.Event, collect: Callable[[Imap | Pop3], Awaitable[None]]) -> None:
     """One connection: by POP3 for what is there, by IMAP for as long as it holds."""
     session = await asyncio.to_thread(connect, settings)
     try:
-        await returned_mail.collect(database, links, session, clock())
+        await collect(session)
         while isinstance(session, Imap) and not stop.is_set():
             await asyncio.to_thread(session.wait, settings.every.total_seconds(), stop.is_set)
-            await returned_mail.collect(database, links, session, clock())
+            await collect(session)
     finally:
         await asyncio.to_thread(session.close)

@@ -123,4 +123,8 @@ def pulse(work: Work) -> dict[str, Any]:
             {"relays": one.relays, "since": one.since.isoformat(), "reason": one.reason}
             for one in dispatcher.relays.outages.current(now)
         ],
+        "mailboxes": [
+            {"name": name, "since": one.since.isoformat(), "reason": one.reason}
+            for name, one in work.held_up.current(now).items()
+        ],
     }

@@ -82,6 +82,15 @@ class Outage:
 
 
 @dataclass(frozen=True, slots=True)
+class Unread:
+    """Since when a mailbox of returned mail gives up nothing, or not everything, and why."""
+
+    mailbox: str
+    since: datetime
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Status:
     """Everything at once. `domains` is what became of mails to them in the last moments."""
 
@@ -92,6 +101,7 @@ class Status:
     slowed: list[Slowed]
     paused_domains: list[Pause]
     outages: list[Outage]
+    unread: list[Unread]
     messages: dict[State, int]
     rate: float
 
@@ -109,6 +119,7 @@ async def read(connection: AsyncConnection, settings: Settings, now: datetime) -
         slowed=limits.receivers,
         paused_domains=limits.paused,
         outages=outages(alive),
+        unread=unread(alive),
         messages=await transactional.counts(connection),
         rate=sum(map(_rate, alive)),
     )
@@ -223,6 +234,16 @@ def outages(seen: Iterable[Pulse]) -> list[Outage]:
             first = merged.setdefault(frozenset(one.relays), one)
             merged[frozenset(one.relays)] = min(first, one, key=lambda found: found.since)
     return sorted(merged.values(), key=lambda one: one.since)
+
+
+def unread(seen: Iterable[Pulse]) -> list[Unread]:
+    """The mailboxes that one of these processes cannot read; of several, what was found first."""
+    merged: dict[str, Unread] = {}
+    for pulse in seen:
+        for told in pulse.get("mailboxes", []):  # a worker of the version before this one says nothing of them
+            one = Unread(told["name"], datetime.fromisoformat(told["since"]), told["reason"])
+            merged[one.mailbox] = min(merged.get(one.mailbox, one), one, key=lambda found: found.since)
+    return [merged[name] for name in sorted(merged)]
 
 
 def _slow(one: Slowed) -> str:

@@ -4,7 +4,7 @@ import asyncio
 import traceback
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Self
@@ -24,6 +24,7 @@ from newsletter.delivery.refusal import Refusal
 from newsletter.delivery.relays import Relays
 from newsletter.delivery.staff import Staff
 from newsletter.engine import list_reading, listener, mailboxes, parts
+from newsletter.engine.held_up import Mailboxes
 from newsletter.engine.housekeeping import Housekeeper
 from newsletter.engine.starting import Starter
 from newsletter.errors import NewsletterError
@@ -67,6 +68,7 @@ class Work:
     starter: Starter
     lock: EngineLock
     stop: asyncio.Event
+    held_up: Mailboxes = field(default_factory=Mailboxes)
 
     @classmethod
     def assemble(cls, settings: Settings, database: Database, clock: Clock, lock: EngineLock) -> Self:
@@ -130,12 +132,14 @@ class Work:
 
     async def collect_maildir(self) -> None:
         """Take what waits in the Maildir into the inbox."""
-        await mailboxes.collect_maildir(self.database, self.links, self.settings, self.clock())
+        await mailboxes.watch_maildir(self.database, self.links, self.settings, self.clock, self.held_up)
 
     async def follow_mailbox(self) -> None:
         """Take mail out of the mailbox at a server as it comes, until the engine stops."""
         if self.settings.mailbox.protocol:
-            await mailboxes.follow(self.database, self.links, self.settings.mailbox, self.clock, self.stop)
+            await mailboxes.follow(
+                self.database, self.links, self.settings.mailbox, self.clock, self.stop, self.held_up
+            )
 
     async def apply_reports(self) -> None:
         """Apply what waits in the inbox, batch by batch."""

@@ -106,6 +106,7 @@ class Exposition(Collector):
         yield _number(
             "domains_paused", "Recipients' domains that are left alone for a while.", len(seen.engine.paused_domains)
         )
+        yield _number("mailboxes_unread", "Mailboxes of returned mail that give up no mail.", len(seen.engine.unread))
         yield from _workers(seen.engine)
 
 

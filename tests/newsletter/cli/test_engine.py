@@ -70,6 +70,15 @@ def test_it_says_since_when_no_relay_has_taken_mail(newsletter: Any, told: Told)
     assert max(map(len, shown.splitlines())) <= WIDTH
 
 
+def test_it_says_since_when_returned_mail_is_held_up_and_why(newsletter: Any, told: Told) -> None:
+    since = wall_clock() - timedelta(hours=2)
+    why = "/var/mail/bounces: this is no Maildir that can be read: Permission denied"
+    told(mailboxes=[{"name": "/var/mail/bounces", "since": since.isoformat(), "reason": why}])
+    words = " ".join(newsletter("engine", "status").out.split())
+    assert f"Returned mail is held up since {since:%Y-%m-%d %H:%M} UTC, for 7,20" in words
+    assert f" s: {why}." in words
+
+
 def test_a_row_that_is_too_wide_for_the_terminal_keeps_its_name_whole_on_a_line_of_its_own(
     capsys: pytest.CaptureFixture[str],
 ) -> None:

@@ -29,6 +29,7 @@ PULSE = {
     "campaigns": {"1": 12.5},
     "domains": {"example.org": {"sent": 9}},
     "relays": [{"name": "relay.example.org:587", "busy": 3, "trouble": "451 too many", "limit": "is given 5 a second"}],
+    "mailboxes": [{"name": "/var/mail", "since": "2021-01-15T12:00:00+00:00", "reason": "it is not there"}],
 }
 
 
@@ -73,6 +74,7 @@ async def test_the_metrics_say_how_the_campaigns_people_and_workers_are(
     assert told[("newsletter_workers",)] == 1
     assert told["newsletter_worker_settled_total", "sent", "a:1"] == 40
     assert told["newsletter_relay_in_trouble", "relay.example.org:587"] == 1
+    assert told[("newsletter_mailboxes_unread",)] == 1
     assert told["newsletter_relay_at_limit", "relay.example.org:587"] == 1
     assert {key[1:]: value for key, value in told.items() if key[0] == "newsletter_slowed_mails_per_second"} == {
         ("gmail",): 2.5

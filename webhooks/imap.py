@@ -39,7 +39,7 @@ class Imap:
                     box.client.starttls(account.context())
                 _log_in(box, account, words)
                 _, listed = box.client.capability()  # servers tell more to those who are logged in
-            except _ERRORS:
+            except (*_ERRORS, MailboxError):
                 with contextlib.suppress(OSError):  # TLS that failed may have taken the connection along
                     box.client.shutdown()
                 raise

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Self
 
-from webhooks.account import Account
+from webhooks.account import Account, MailboxError
 from webhooks.reports import mime
 
 _ERRORS = (poplib.error_proto, OSError)
@@ -37,7 +37,7 @@ class Pop3:
                 if account.tls == "required":
                     session.stls(account.context())
                 _log_in(session, account, words)
-            except _ERRORS:
+            except (*_ERRORS, MailboxError):
                 with contextlib.suppress(OSError):  # TLS that failed may have taken the connection along
                     session.close()
                 raise

@@ -1,15 +1,21 @@
 """A mailbox that cannot be read: said once, again for another reason, and once when it is over; seen meanwhile."""
 
+import asyncio
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
+from shutil import copyfile
 from typing import Any
+from uuid import uuid4
 
+import pytest
 from structlog.testing import capture_logs
 
 from newsletter.database import Database
-from newsletter.engine import embedded, presence, status
+from newsletter.engine import embedded, mailboxes, parts, presence, status
 from newsletter.engine.held_up import Mailboxes
-from newsletter.settings import Settings
+from newsletter.settings import Mailbox, Settings
+from tests.dovecot import Dovecot
 
 
 async def test_a_maildir_that_cannot_be_read_is_said_once_and_seen_until_it_can(
@@ -37,6 +43,40 @@ async def test_a_maildir_that_cannot_be_read_is_said_once_and_seen_until_it_can(
     assert (other["event"], other["reason"]) == ("mailbox not read", f"{why}: Not a directory")
     assert (over["event"], over["lasted"]) == ("mailbox is read again", "0:02:00")
     assert seen == status.Unread(str(maildir), clock() - timedelta(minutes=2), f"{why}: Not a directory")
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+async def test_a_mailbox_at_a_server_is_said_to_be_read_again_once_its_mail_is_taken(
+    database: Database, settings: Settings, clock: Any, dovecot: Dovecot, tmp_path: Path
+) -> None:
+    user, authority, stop, troubles = f"u{uuid4().hex}", tmp_path / "ca.pem", asyncio.Event(), Mailboxes()
+    dovecot.deliver(user, b"From: a-person@example.org\nSubject: A question\n\nWhere is it?\n")
+    account = Mailbox(
+        protocol="pop3",
+        port=dovecot.ports["pop3"],
+        tls="required",
+        username=user,
+        password="secret",
+        ca_file=authority,
+        every=timedelta(milliseconds=20),
+    )
+    with capture_logs() as lines:
+        follower = asyncio.create_task(
+            mailboxes.follow(database, parts.links(settings), account, clock, stop, troubles)
+        )
+        await until(lambda: troubles.current(clock()))
+        copyfile(dovecot.ca_file, authority)
+        await until(lambda: not troubles.current(clock()))
+        stop.set()
+        await follower
+    assert [line["event"] for line in lines] == ["mailbox not read", "mailbox is read again"]
+    assert dovecot.holds(user) == 0
+
+
+async def until(is_so: Callable[[], object]) -> None:
+    async with asyncio.timeout(60):
+        while not is_so():  # noqa: ASYNC110 - nothing tells of it
+            await asyncio.sleep(0.01)
 
 
 def test_who_does_not_look_after_a_mailbox_any_more_says_nothing_of_it(clock: Any) -> None:

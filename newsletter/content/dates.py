@@ -117,7 +117,8 @@ def zone_name(moment: datetime, where: Locale) -> str:
     zone = moment.tzinfo
     if moment.utcoffset() == timedelta() and getattr(zone, "key", "UTC") in _UNIVERSAL:
         return "UTC"
-    return get_timezone_name(zone, width="long", zone_variant="generic", locale=where)
+    name = get_timezone_name(zone, width="long", zone_variant="generic", locale=where)
+    return name.replace(" :", "\u00a0:")  # French: “heure : Royaume-Uni”
 
 
 _UNIVERSAL = {"UTC", "Etc/UTC", "Etc/UCT", "Etc/Universal", "Etc/Zulu", "UCT", "Universal", "Zulu", "Etc/GMT", "GMT"}

@@ -44,7 +44,7 @@ def value(text: str) -> bytes:
 
 def header(field: str, text: str) -> bytes:
     """One unstructured header field, folded, in encoded words where it has to be."""
-    return field.encode() + b": " + _folded(" ".join(one_line(text).split()), len(field) + 2) + b"\r\n"
+    return field.encode() + b": " + _folded(squeezed(one_line(text)), len(field) + 2) + b"\r\n"
 
 
 def phrase(text: str) -> bytes:
@@ -62,8 +62,17 @@ def phrase(text: str) -> bytes:
 _ATOMS = re.compile(r"[A-Za-z0-9!#$%&'*+/^_`{|}~-]+(?: [A-Za-z0-9!#$%&'*+/^_`{|}~-]+){0,8}", re.ASCII)
 
 _BREAKS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+_BLANK = re.compile(r"[^\S\u00a0\u202f]+")
 _REORDERING = re.compile(r"[\u202a-\u202e\u2066-\u2069]")
 _SURROGATES = re.compile(r"[\ud800-\udfff]")
+
+
+def squeezed(text: str) -> str:
+    """The text with one space for each stretch of white space, and none around it.
+
+    No-break spaces stay: French has them before its ? ! ; and :.
+    """
+    return _BLANK.sub(" ", text).strip()
 
 
 def one_line(text: str) -> str:

@@ -14,7 +14,7 @@ import jinja2
 import mjml
 
 from newsletter import catalogues
-from newsletter.content import colours, languages, letters, plain, pointing, slots
+from newsletter.content import colours, languages, letters, plain, pointing, quoting, slots
 from newsletter.content.environment import environment
 from newsletter.content.errors import ContentError, shown
 from newsletter.content.facts import Facets, Facts
@@ -101,7 +101,7 @@ class _Prepared:
         return cls(kind, files, context, letter)
 
     def subject(self, templates: Path | None) -> str:
-        return " ".join(_rendered(self.kind, self.files[SUBJECT], self.context, templates).split())
+        return quoting.squeezed(_rendered(self.kind, self.files[SUBJECT], self.context, templates))
 
 
 def path(kind: str, file: str, templates: Path | None) -> str:

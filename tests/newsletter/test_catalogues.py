@@ -78,6 +78,33 @@ def test_what_a_translation_loses_is_noticed(text: str | tuple[str, ...], transl
     assert lost(Message(text, translated))
 
 
+def badly_spaced(text: str) -> list[str]:
+    """Where a French text lacks the no-break space that belongs before ? ! ; and : and inside of « »."""
+    words = re.sub(r"<[^>]*>|https?://\S+|mailto:\S+|%\(\w+\)s|\d:\d\d", lambda found: "x" * len(found[0]), text)
+    wrong = re.finditer(r"(?<!\u202f)[?!;]|(?<!\u00a0)[:»]|«(?!\u00a0)", words)
+    return [text[max(0, found.start() - 10) : found.end() + 2] for found in wrong]
+
+
+def test_french_has_a_no_break_space_before_its_double_signs() -> None:
+    said = [text for message in catalogue("fr") if message.id for text in several(message.string)]
+    assert [wrong for text in said for wrong in badly_spaced(text)] == []
+
+
+@pytest.mark.parametrize(
+    ("text", "count"),
+    [
+        ("Rien reçu ?", 1),
+        ("Rien reçu?", 1),
+        ("Rien reçu\u00a0?", 1),
+        ("Rien reçu\u202f?", 0),
+        ("« Ici\u00a0»\u202f; là :", 2),
+        ('<a href="mailto:a@example.org">ici</a>, https://example.org/?a=1 à 12:30, %(url)s\u00a0:', 0),
+    ],
+)
+def test_a_french_sign_without_its_space_is_noticed(text: str, count: int) -> None:
+    assert len(badly_spaced(text)) == count
+
+
 @pytest.mark.parametrize("name", ["xx", "pt-BR", "", "../etc/passwd", "e" * 500, "de_" + "x" * 40, "-", "*"])
 def test_a_language_we_do_not_speak_is_answered_in_english(name: str) -> None:
     assert catalogues.voice(name).language == "en"

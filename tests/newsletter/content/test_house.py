@@ -1,12 +1,14 @@
 """The mails we ship: what each of them has to say, and what it must not weigh."""
 
+import email
+import email.policy
 import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from newsletter import assets, content
+from newsletter import assets, catalogues, content
 from newsletter.constellation import file
 from newsletter.constellation.model import Place
 from newsletter.content import checking, languages, plain, samples
@@ -170,12 +172,35 @@ def test_one_day_is_not_days_and_one_person_not_people() -> None:
     assert "1 people" not in skeletons("invitation")[3].text(samples.VALUES)
 
 
+@pytest.mark.parametrize("language", catalogues.LANGUAGES)
+def test_a_reminder_is_true_whenever_it_comes(language: str) -> None:
+    """Where all is set in hours, no mail speaks of days, which `remind_after` need not be."""
+    brief = next(facts for facts in samples.facts("remind") if facts.confirm_hours)
+    envelope = content.Envelope.of(
+        samples.CONSTELLATION, date=datetime(2031, 9, 1, tzinfo=UTC), campaign="", bounce="bounce@example.org"
+    )
+    skeleton = content.compile("remind", brief, content.Facets(language, named=True), envelope=envelope)
+    for part in (skeleton.text(samples.VALUES), skeleton.html(samples.VALUES)):
+        assert re.search(r"\b(days?|días?|Tagen?|jours?)\b", part) is None
+
+
+def test_a_french_subject_keeps_its_no_break_spaces() -> None:
+    envelope = content.Envelope.of(
+        samples.CONSTELLATION, date=datetime(2031, 9, 1, tzinfo=UTC), campaign="", bounce="bounce@example.org"
+    )
+    facts = samples.facts("remind")[0]
+    skeleton = content.compile("remind", facts, content.Facets("fr", named=True), envelope=envelope)
+    assert skeleton.subject(samples.VALUES).startswith("Toujours d’accord\u202f? ")
+    sent = email.message_from_bytes(skeleton.fill(samples.VALUES), policy=email.policy.default)
+    assert str(sent["Subject"]).startswith("Toujours d’accord\u202f? ")
+
+
 @pytest.mark.parametrize(
     ("locale", "greeting", "subject"),
     [
         ("de-AT", "Guten Tag Zoë,", "Bitte bestätigen: The Orchard Gatherings"),
         ("es", "Hola, Zoë:", "Confirma, por favor: The Orchard Gatherings"),
-        ("fr-CA", "Bonjour Zoë,", "Merci de confirmer : The Orchard Gatherings"),
+        ("fr-CA", "Bonjour Zoë,", "Merci de confirmer\u00a0: The Orchard Gatherings"),
         ("pt", "Hello Zoë,", "Please confirm: The Orchard Gatherings"),
     ],
 )

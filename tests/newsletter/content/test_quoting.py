@@ -40,7 +40,7 @@ def test_a_header_is_folded_and_read_back(text: str) -> None:
     assert all(line.startswith(b" ") and line.strip() for line in lines[1:])
     unfolded = encoded[9:-2].replace(b"\r\n", b"").decode()
     shown = str(email.header.make_header(email.header.decode_header(unfolded)))
-    assert shown.strip() == " ".join(quoting.one_line(text).split())
+    assert shown.strip() == quoting.squeezed(quoting.one_line(text))
 
 
 @pytest.mark.parametrize(

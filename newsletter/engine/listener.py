@@ -5,6 +5,7 @@ addressed to us is taken: an address with a genuine token, or the plain one that
 """
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -23,7 +24,9 @@ from subscribers.links import Links
 from webhooks import tokens
 
 log = structlog.get_logger(__name__)
+logging.getLogger("mail.log").setLevel(logging.CRITICAL)  # aiosmtpd's: there, any stranger writes into our log
 
+_KEEP_IT = "451 4.3.0 It could not be stored; please keep it and try again"
 MOST_BYTES = 25 * 1024 * 1024
 MOST_SESSIONS = 20
 IDLE_SECONDS = 120
@@ -58,10 +61,14 @@ class Letterbox:
             await returned_mail.take(
                 self.database, self.links, envelope.content, self.clock(), recipient=envelope.rcpt_tos[0]
             )
-        except Exception as error:  # a mistake of ours too: answered otherwise, the server would give the mail up
-            log.error("mail not stored", fault=type(error).__name__, reason=" ".join(str(error).split())[:300])
-            return "451 4.3.0 It could not be stored; please keep it and try again"
+        except Exception as error:
+            return await self.handle_exception(error)
         return "250 2.0.0 Stored"
+
+    async def handle_exception(self, error: Exception) -> str:
+        """Say what went wrong, a mistake of ours too: answered otherwise, the server would give the mail up."""
+        log.error("mail not stored", fault=type(error).__name__, reason=" ".join(str(error).split())[:300])
+        return _KEEP_IT
 
     def _is_ours(self, address: str) -> bool:
         if address.casefold() == self.bounce_address.casefold():

@@ -295,6 +295,28 @@ async def test_a_mail_server_is_asked_to_keep_what_could_not_be_stored(
     assert told[-1] == (451, "4.3.0")
 
 
+class Unreadable:
+    """Links that cannot read a token, by a mistake of ours."""
+
+    def read_delivery_token(self, token: str) -> None:
+        raise LookupError(token)
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+async def test_a_mistake_of_ours_at_a_recipient_refuses_nobody_and_strangers_write_nothing_into_the_log(
+    database: Database, settings: Settings, clock: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    def told(port: int) -> list[int]:
+        with smtplib.SMTP("127.0.0.1", port, local_hostname="mx.example.org") as client:
+            return [client.docmd("\x1b]0;YOURS")[0], client.ehlo()[0], client.mail("")[0], client.rcpt(recipient)[0]]
+
+    recipient = f"bounce+{'a' * 40}@bounces.example.org"
+    box = listener.Letterbox(database, Unreadable(), settings.bounces.address, clock)
+    async with listener.listening("smtp://127.0.0.1:0", box) as port:
+        assert await asyncio.to_thread(told, port) == [500, 250, 250, 451]
+    assert caplog.records == []
+
+
 def _hand_over(protocol: str, port: int, recipient: str, text: str) -> list[tuple[int, str]]:
     """What a mail server hears for a true recipient, a second one, a forged and a foreign one, and for the mail."""
     kind = smtplib.LMTP if protocol == "lmtp" else smtplib.SMTP

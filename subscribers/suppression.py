@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import ColumnElement, delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from subscribers import addresses, statements
@@ -136,7 +136,16 @@ async def find(connection: AsyncConnection, address: str) -> Reason | None:
 async def finding(connection: AsyncConnection, subscriber_id: int) -> Finding | None:
     """All that is written down about why a subscriber's address is suppressed, or None."""
     of_subscriber = select(subscriber.c.hash).where(subscriber.c.id == subscriber_id).scalar_subquery()
-    row = (await connection.execute(select(suppression).where(suppression.c.hash == of_subscriber))).one_or_none()
+    return await _finding(connection, suppression.c.hash == of_subscriber)
+
+
+async def finding_of_hash(connection: AsyncConnection, address: str) -> Finding | None:
+    """The same of the address with this hash, whether or not it is a subscriber's."""
+    return await _finding(connection, suppression.c.hash == address)
+
+
+async def _finding(connection: AsyncConnection, which: ColumnElement[bool]) -> Finding | None:
+    row = (await connection.execute(select(suppression).where(which))).one_or_none()
     return None if row is None else Finding(row.hash, Reason(row.reason), row.at, row.source, row.detail)
 
 

@@ -151,8 +151,8 @@ def _written(moment: datetime) -> datetime:
 
 
 def _change(edited: editing.Edited, options: changes.Options) -> None:
-    done = changes.carry_out(edited.constellation, options, edited.write)
-    if done is not None and not options.as_json:
+    done = changes.carry_out(edited.constellation, options, edited.write if edited.is_other else None)
+    if done is not None and not options.as_json and (edited.is_other or done.loaded.difference):
         edge.say(f"{edited.path} says so now, and it is loaded.")
         if done.notices:
             edge.say("`newsletter serve` sends the notices. To send them from here:")

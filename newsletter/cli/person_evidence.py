@@ -37,12 +37,23 @@ async def read(connection: AsyncConnection, subscriber_id: int, bounces: Bounces
     )
 
 
-def tell(evidence: Evidence, now: datetime) -> None:
+def tell_suppression(found: Finding, address: str) -> None:
+    """Print since when an address is suppressed, why, and who can undo it."""
+    word = f", by {found.source}" if found.source not in ("", found.reason) else ""
+    said = f": {' '.join(found.detail.split())}" if found.detail else ""
+    edge.prose(f"Suppressed since {edge.moment(found.at)} ({found.reason}{word}){said}")
+    if found.reason in suppression.STAFF_MAY_LIFT:
+        edge.say(f"To undo it: newsletter subscribers release {address}")
+    elif found.reason in suppression.FINAL:
+        edge.say("They asked never to be written to again, which nobody here can undo.")
+    else:
+        edge.say("Only they can undo it, by joining again.")
+
+
+def tell(evidence: Evidence, address: str, now: datetime) -> None:
     """Print it, the parts that there are."""
     if (found := evidence.suppression) is not None:
-        word = f", by {found.source}" if found.source else ""
-        said = f": {' '.join(found.detail.split())}" if found.detail else ""
-        edge.prose(f"Suppressed since {edge.moment(found.at)} ({found.reason}{word}){said}")
+        tell_suppression(found, address)
         edge.say()
     if evidence.soft_bounce_days:
         edge.prose(f"Soft bounces count on {', '.join(map(str, evidence.soft_bounce_days))}.")

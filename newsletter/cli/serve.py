@@ -7,9 +7,10 @@ from typing import Annotated
 import typer
 import uvicorn
 
-from newsletter import database as databases
 from newsletter import logs
 from newsletter.cli import edge, grouping, listening
+from newsletter.constellation import store as constellations
+from newsletter.constellation.store import NoConstellation
 from newsletter.settings import Settings
 from newsletter.web.app import create_app
 
@@ -40,10 +41,12 @@ def serve(
 
 
 async def _serve(settings: Settings, host: str, port: int, *, runs_engine: bool) -> None:
-    await databases.require_current(settings.database)
+    is_loaded = await _is_loaded(settings)
     with listening.at(host, port) as listener:
         shown = f"[{host}]" if ":" in host else host
         edge.say(f"Serving http://{shown}:{listener.getsockname()[1]}, for visitors of {settings.public_url}/join.")
+        if not is_loaded:
+            edge.warn("warning: no constellation is loaded yet; run `newsletter constellation load FILE`")
         if not runs_engine:
             edge.say("The pages only: `newsletter worker` delivers.")
         config = uvicorn.Config(
@@ -56,3 +59,12 @@ async def _serve(settings: Settings, host: str, port: int, *, runs_engine: bool)
             timeout_graceful_shutdown=_DRAIN_SECONDS,
         )
         await uvicorn.Server(config).serve(sockets=[listener])
+
+
+async def _is_loaded(settings: Settings) -> bool:
+    async with edge.opened(settings.database, pool=1) as database, database.read() as connection:
+        try:
+            await constellations.current(connection)
+        except NoConstellation:
+            return False
+        return True

@@ -14,6 +14,7 @@ from subscribers import addresses, audience, consent, directory, erasure, export
 from subscribers.addresses import Address
 from subscribers.audience import Rhythm
 from subscribers.directory import Entry, NoSuchSubscriber
+from subscribers.suppression import Finding
 
 app = grouping.group()
 
@@ -113,15 +114,25 @@ def add(
 def show(email: Email, as_json: AsJson = False) -> None:
     """Show what is known of a person, whether they are written to, and the evidence: reports, consent, scores.
 
+    Of an address that is suppressed and nobody's here, that is why, and who can undo it.
+
     Example: newsletter subscribers show ana@example.org
     """
-    settings = edge.settings()
-    entry, evidence = edge.run(_find(settings, addresses.parse(email)))
+    settings, address = edge.settings(), addresses.parse(email)
+    seen = edge.run(_find(settings, address))
+    if isinstance(seen, Finding):
+        if as_json:
+            edge.emit_json({"address": address.given, "status": None, "suppressed": seen.reason, "suppression": seen})
+        else:
+            edge.say(f"{address.given} is no subscriber's.")
+            person_evidence.tell_suppression(seen, address.given)
+        return
+    entry, evidence = seen
     if as_json:
         edge.emit_json({**edge.plain(entry), **edge.plain(evidence)})
         return
     edge.table(["", entry.address], _facts(entry))
-    person_evidence.tell(evidence, edge.now())
+    person_evidence.tell(evidence, entry.address, edge.now())
 
 
 @app.command("consent")
@@ -183,9 +194,16 @@ def export(
     edge.warn("1 person." if count == 1 else f"{count:,} people.")
 
 
-async def _find(settings: Settings, address: Address) -> tuple[Entry, person_evidence.Evidence]:
+async def _find(settings: Settings, address: Address) -> tuple[Entry, person_evidence.Evidence] | Finding:
+    """A person, or why an address that is nobody's is suppressed. Raises NoSuchSubscriber."""
     async with edge.opened(settings.database) as database, database.read() as connection:
-        entry = await directory.find(connection, address)
+        try:
+            entry = await directory.find(connection, address)
+        except NoSuchSubscriber:
+            found = await suppression.finding_of_hash(connection, _subject(settings, address))
+            if found is None:
+                raise
+            return found
         return entry, await person_evidence.read(connection, entry.id, settings.bounces)
 
 

@@ -25,10 +25,12 @@ Value = datetime | bool
 
 @dataclass(frozen=True, slots=True)
 class Edited:
-    """A file as it would be, and the constellation that it would describe. `write` puts it in its place."""
+    """A file as it would be, whether that is other than it is, and the constellation that it would describe. `write`
+    puts it in its place."""
 
     path: Path
     source: str
+    is_other: bool
     constellation: Constellation
 
     def write(self) -> None:
@@ -49,13 +51,14 @@ def change(path: Path, slug: str, values: Mapping[str, Value]) -> Edited:
     entry = _entry(file, slug)
     wanted = copy.deepcopy(file.data)
     wanted["event"][entry].update(values)
-    lines = _source(path).split("\n")
+    before = _source(path)
+    lines = before.split("\n")
     for name, value in values.items():
         _set(lines, file, entry, name, value)
     source = "\n".join(lines)
     if _parsed(source) != wanted:
         raise _unclear(file, entry, slug)
-    return Edited(path, source, _checked(path, source))
+    return Edited(path, source, source != before, _checked(path, source))
 
 
 def _read(path: Path) -> TomlFile:

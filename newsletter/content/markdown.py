@@ -4,6 +4,7 @@ CommonMark with tables and ~~strike~~, by markdown-it-py; nh3 has the last word 
 """
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import unquote
@@ -14,7 +15,7 @@ from markdown_it.token import Token
 
 from newsletter.content import front_matter, pictures, plain_markdown
 from newsletter.content.errors import ContentError, shown
-from newsletter.content.front_matter import FrontMatter, Images
+from newsletter.content.front_matter import FrontMatter, Images, Spot
 from newsletter.content.letters import Letter, Picture
 from newsletter.content.pictures import NoPicture
 from newsletter.content.pointing import column_of, line_of
@@ -57,11 +58,13 @@ _HTML_TAG = re.compile(r"</?([A-Za-z][\w-]*)")
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What a file says, and of which event and to whom; `hosted` are the pictures that our server is to have."""
+    """What a file says, and of which event and to whom, with the `spots` of these; `hosted` are the pictures that our
+    server is to have."""
 
     letter: Letter
     event: str
     audience: str
+    spots: Mapping[str, Spot]
     hosted: tuple[Picture, ...]
 
 
@@ -98,7 +101,7 @@ def read(file: Path, *, language: str, media_url: str) -> Written:
         embedded=tuple(reading.pictures.values()) if head.images is Images.EMBEDDED else (),
     )
     hosted = () if head.images is Images.EMBEDDED else tuple(reading.pictures.values())
-    return Written(letter, head.event, head.audience, hosted)
+    return Written(letter, head.event, head.audience, head.spots, hosted)
 
 
 def translations(file: Path) -> dict[str, Path]:

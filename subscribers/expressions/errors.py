@@ -12,5 +12,6 @@ class ExpressionError(SubscribersError):
         first = max(0, min(column - 1 - _WIDTH // 2, len(text) - _WIDTH))
         shown = "".join(sign if sign.isprintable() else " " for sign in text[first : first + _WIDTH])
         super().__init__(f"{shown}\n{' ' * (column - 1 - first)}^\ncolumn {column}: {reason}")
+        self.expression = text
         self.column = column
         self.reason = reason

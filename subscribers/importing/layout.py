@@ -144,5 +144,6 @@ def _target(field: str) -> Field | str:
     try:
         return Field(field)
     except ValueError as error:
-        known = ", ".join(Field)
-        raise ImportFailed(f"--map …={field}: there is no such field; known: {known}, field:NAME, -") from error
+        near = difflib.get_close_matches(field, list(Field), n=1)
+        hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(Field)}, field:NAME, -"
+        raise ImportFailed(f"--map …={field}: there is no such field; {hint}") from error

@@ -21,6 +21,7 @@ from newsletter.content.headers import Envelope
 from newsletter.database import Database
 from newsletter.settings import Settings
 from newsletter.tables import campaign, delivery, medium
+from subscribers.expressions import ExpressionError
 
 STORY = """---
 subject: Apples
@@ -146,7 +147,17 @@ async def test_embedded_pictures_travel_beside_the_html_that_names_them(
         (
             STORY.replace("---\n#", "event: openin\n---\n#"),
             {},
-            "event: there is no event openin; did you mean opening?",
+            r"apples\.md:4:8: event: there is no event openin; did you mean opening\?",
+        ),
+        (
+            STORY.replace("---\n#", 'audience: role = "teacher" and town = x\n---\n#'),
+            {},
+            r"apples\.md:4:39: audience: a text stands in quotation marks: “x”",
+        ),
+        (
+            STORY.replace("---\n#", "audience: teachers\n---\n#"),
+            {},
+            r"apples\.md:4:11: audience: there is no audience teachers; `newsletter audience save` makes one",
         ),
         (STORY, {"name": "My Mail"}, "'My Mail' is no name for a campaign"),
     ],
@@ -154,6 +165,11 @@ async def test_embedded_pictures_travel_beside_the_html_that_names_them(
 async def test_what_cannot_be_drafted_is_said(draft: Draft, text: str, options: Any, reason: str) -> None:
     with pytest.raises(CampaignError, match=reason):
         await draft(text, **options)
+
+
+async def test_an_unset_variable_of_a_script_is_not_everybody(draft: Draft) -> None:
+    with pytest.raises(ExpressionError):
+        await draft(to="")
 
 
 async def test_a_mail_that_has_started_is_left_as_it_is(

@@ -110,14 +110,30 @@ def test_suppressing_and_releasing_leave_audit_rows_that_do_not_name_the_person(
     assert not any("ana" in subject for _, subject in rows)
 
 
+def test_an_address_that_is_nobodys_shows_why_it_is_suppressed_and_how_to_undo_that(desk, newsletter):
+    assert newsletter("subscribers", "show", "gone@example.org").err == (
+        "newsletter: nobody here has the address gone@example.org\n"
+    )
+    assert newsletter("subscribers", "suppress", "gone@example.org", "--note", "by telephone").code == 0
+    shown = newsletter("subscribers", "show", "gone@example.org")
+    assert shown.code == 0
+    assert "(staff)" in shown.out
+    assert "by telephone" in shown.out
+    assert shown.out.endswith("To undo it: newsletter subscribers release gone@example.org\n")
+    told = json.loads(newsletter("subscribers", "show", "gone@example.org", "--json").out)
+    assert (told["status"], told["suppressed"], told["suppression"]["detail"]) == (None, "staff", "by telephone")
+
+
 def test_erasing_asks_first_and_leaves_nothing_that_names_the_person(imported, newsletter):
     refused = newsletter("subscribers", "erase", ANA)
     assert refused.code == 1
     assert "--yes" in refused.err
     assert newsletter("subscribers", "erase", ANA, "--yes").code == 0
-    assert newsletter("subscribers", "show", ANA).err == f"newsletter: nobody here has the address {ANA}\n"
+    shown = newsletter("subscribers", "show", ANA)
+    assert shown.out.startswith(f"{ANA} is no subscriber's.\nSuppressed since ")
+    assert shown.out.endswith("Only they can undo it, by joining again.\n")
     assert newsletter("subscribers", "import", "people.csv").code == 0
-    assert newsletter("subscribers", "show", ANA).code == 1
+    assert newsletter("subscribers", "show", ANA).out == shown.out
     (path,) = imported.glob("*.sqlite3")
     with sqlite3.connect(path) as connection:
         assert not [line for line in connection.iterdump() if ANA in line]

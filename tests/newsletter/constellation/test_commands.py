@@ -235,6 +235,8 @@ def test_events_cancel_says_so_in_the_file_and_in_json(run: Run, season: Path) -
     ]
     assert 'slug = "opening"\ncancelled = true\n' in season.read_text()
     assert run("events", "list", "--json").data[0]["status"] == "cancelled"
+    again = run("events", "cancel", "opening", "--yes")
+    assert (again.status, again.out) == (0, "Nothing changes: the database holds this already.\n")
 
 
 @pytest.mark.parametrize(

@@ -176,3 +176,22 @@ def test_a_broken_picture_is_refused(tmp_path: Path, damage: bytes) -> None:
     (tmp_path / "broken").write_bytes(damage)
     with pytest.raises(pictures.NoPicture):
         pictures.prepare(tmp_path / "broken")
+
+
+@pytest.mark.parametrize(
+    ("written", "place"),
+    [
+        ("role = x", (3, 18)),
+        ("role  =  x", (3, 20)),
+        ("'role = x'", (3, 19)),
+        ("'town = ''y'' or role = x'", (3, 35)),
+        ('"town = \\"y\\" or role = x"', (3, 35)),
+        ("role =\n  x", (4, 3)),
+        (">-\n  role\n  = x", (5, 5)),
+    ],
+)
+def test_a_place_in_a_value_is_found_however_it_is_written(read: Read, written: str, place: tuple[int, int]) -> None:
+    story = read(
+        HEAD.replace("---\n", f"---\naudience: {written}\n", 1).replace("\naud", "\nkicker: a\naud") + "Hello\n"
+    )
+    assert story.spots["audience"].of(story.audience, story.audience.index("x")) == place

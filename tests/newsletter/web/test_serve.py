@@ -74,7 +74,8 @@ async def test_it_serves_runs_the_engine_and_ends_with_0_when_it_is_told_to(serv
     assert told == {"status": "ok", "database": "ok", "schema": "ok", "engine": "running"}
     process.send_signal(signal.SIGTERM)
     _, errors = await asyncio.wait_for(process.communicate(), 30)
-    assert (process.returncode, errors) == (0, b"")
+    said = b"warning: no constellation is loaded yet; run `newsletter constellation load FILE`\n"
+    assert (process.returncode, errors) == (0, said)
 
 
 async def test_a_second_one_serves_the_pages_and_leaves_the_engine_to_the_first(serve: Serve, folder: Path) -> None:

@@ -1,7 +1,7 @@
 """Which of a template's files a reader gets: `body.es.mjml` beside `body.mjml`, and what stands in for what is missing.
 
 A reader gets their own language where it is written, else the series' own, else the files that name none. Those are in
-English where they are ours, and in the language of the series where staff wrote them.
+the language of the series where staff wrote them; where they are ours, they speak each of our catalogues' languages.
 """
 
 import re
@@ -40,10 +40,9 @@ def of(kind: str, templates: Path | None = None) -> list[str]:
     return sorted({match[2] for match in found if match is not None and match[3] == "mjml" and _is_language(match[2])})
 
 
-def base(kind: str, series: str, templates: Path | None) -> str:
-    """The language of a kind's files that name none; `series` is the constellation's."""
-    is_ours = templates is None or not (templates / "mail" / kind / HTML).is_file()
-    return catalogues.SOURCE if is_ours else re.split("[-_]", series)[0].lower()
+def base(kind: str, reader: str, series: str, templates: Path | None) -> str:
+    """The language in which a reader gets a kind's files that name none; `series` is the constellation's."""
+    return catalogues.voice(reader, series).language if _is_ours(kind, templates) else _language(series)
 
 
 def chosen(kind: str, reader: str, series: str, templates: Path | None) -> str:
@@ -51,12 +50,11 @@ def chosen(kind: str, reader: str, series: str, templates: Path | None) -> str:
     written = of(kind, templates)
     if not written:
         return ""
-    plain = base(kind, series, templates)
-    for tag in (reader, series):
-        language = re.split("[-_]", tag)[0].lower()
+    plain = catalogues.LANGUAGES if _is_ours(kind, templates) else (_language(series),)
+    for language in (_language(reader), _language(series)):
         if language in written:
             return language
-        if language == plain:
+        if language in plain:
             return ""
     return ""
 
@@ -64,13 +62,21 @@ def chosen(kind: str, reader: str, series: str, templates: Path | None) -> str:
 def voice(kind: str, written: str, reader: str, series: str) -> Voice:
     """How dates, lists and the house's own words are said to a reader of a mail that is written in a language.
 
-    Mails about what someone did are in the reader's language by our catalogues; all others keep to that of their files,
-    in the reader's own regional order.
+    Mails about what someone did are in the reader's language by our catalogues, whoever wrote their files; all others
+    keep to that of their files, in the reader's own regional order.
     """
     if kind in TRANSACTIONAL:
         return catalogues.voice(reader, series)
     locale = catalogues.locale(reader, among=(written,)) or Locale(written)
     return Voice(locale, catalogues.voice(written).translations)
+
+
+def _is_ours(kind: str, templates: Path | None) -> bool:
+    return templates is None or not (templates / "mail" / kind / HTML).is_file()
+
+
+def _language(tag: str) -> str:
+    return re.split("[-_]", tag)[0].lower()
 
 
 def file(kind: str, name: str, language: str, templates: Path | None) -> str:

@@ -95,7 +95,7 @@ class _Prepared:
             kind = LETTER
         language = languages.chosen(kind, facets.locale, series, templates)
         files = {file: languages.file(kind, file, language, templates) for file in (SUBJECT, TEXT, HTML)}
-        written = language or (letter.language if letter else languages.base(kind, series, templates))
+        written = language or (letter.language if letter else languages.base(kind, facets.locale, series, templates))
         voice = languages.voice(kind, written, facets.locale, series)
         context = {**_context(facts, facets, slot, voice), "letter": letter, "is_public": is_public}
         return cls(kind, files, context, letter)

@@ -121,7 +121,7 @@ def language(kind: str, stated: Facts, reader: Readers, paper: Stationery) -> st
     if letter is not None:
         return letter.language
     chosen = languages.chosen(kind, reader.locale, series, paper.templates)
-    return chosen or languages.base(kind, series, paper.templates)
+    return chosen or languages.base(kind, reader.locale, series, paper.templates)
 
 
 def wanted_in_vain(kind: str, stated: Facts, who: list[Readers], paper: Stationery) -> Iterator[tuple[str, str, int]]:

@@ -61,8 +61,9 @@ RULES: tuple[tuple[Reason, str], ...] = (
         over the allowed quota | over his quota | quota exceed | exceed … quota | quota full | quota violation |
         quota usage | disk quota | disc quota | out of storage | exceeded storage | exceeds allowed storage |
         exceeded its storage | maximum allowed storage | not enough storage | insufficient storage |
-        insufficient mailbox | not enough space | no space left for this user | enough disk space for this user |
-        mailfolder is full | space has been used up | storage limit | too many messages on the server |
+        insufficient mailbox | not enough space | space not enough | no space left for this user |
+        enough disk space for this user | mailfolder is full | space has been used up | storage limit |
+        too many messages on the server |
         too much mail data | maildir over | out of disk space for | speicherkontingent | boite … pleine |
         buzon … lleno | bandeja de entrada … llena | cuota excedida | excedido … cuota | superado … cuota |
         caixa postal … cheia | caixa de correio … cheia | caixa cheia | cota excedida | cota de armazenamento |
@@ -316,7 +317,7 @@ GENERAL: tuple[tuple[Reason, str], ...] = (
         expired | retry timeout exceeded | retry time not reached | queue too long | been in the queue |
         too long in queue | message timed out | could not be delivered for | undeliverable for | undeliverable after |
         not be delivered within | not been collected | delivery failed … attempts |
-        failing for a long time | giving up | given up | gave up | retried … times |
+        failing for a long time | giving up | has given up | have given up | gave up | retried … times |
         time limit | time-out exceeded | multiple attempts | abgelaufen | expirado | caducado | scaduto |
         zeitüberschreitung | délai … expiré | délai dépassé | upłynął | истёк | истек | 超时 | 逾时 | タイムアウト
         """,

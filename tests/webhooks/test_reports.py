@@ -126,6 +126,19 @@ def test_a_mail_that_encloses_another_is_a_bounce_where_nobody_can_be_answered(s
     assert (report.sender, report.kind) == (sender, kind)
 
 
+@pytest.mark.parametrize("name", ["report-beside-a-disclaimer", "report-enclosed-by-a-gateway"])
+def test_a_report_that_a_person_encloses_is_for_people_to_read(name, mail, now):
+    head, _, rest = mail(f"{name}.eml").partition(b"\nTo:")
+    assert b"postmaster" in head
+    report = reports.read(b"Return-Path: <bo@school.example>\nFrom: bo@school.example\nTo:" + rest, now=now)
+    assert report.kind is ReportKind.OTHER
+
+
+def test_a_receipt_for_a_mail_thrown_away_unread_is_no_refusal(mail, now):
+    thrown_away = mail("sieve-refused.eml").replace(b"was automatically rejected", b"was deleted without being read")
+    assert reports.read(thrown_away, now=now).kind is ReportKind.OTHER
+
+
 def test_a_bounce_becomes_one_event_for_each_recipient(mail, now, token):
     report = reports.read(mail("postfix-one-failed-one-delayed.eml"), now=now)
     delayed, failed = reports.events(report, token=token)

@@ -72,12 +72,13 @@ def _kind(message: mime.Part) -> tuple[ReportKind, tuple[Recipient, ...]]:
     if complaint is not None:
         return complaint
     from_system = legacy.is_report(message)
-    if message.media_type == "multipart/report" or from_system:
+    if message.parameter("report-type").lower() == "disposition-notification":
+        if not (from_system and legacy.is_refusal(message)):
+            return ReportKind.OTHER, ()  # a receipt (RFC 8098): it was read, or thrown away, by a person
+    elif message.media_type == "multipart/report" or from_system:
         recipients = dsn.read(message)
         if recipients:
             return _outcome(recipients), recipients
-    if message.parameter("report-type").lower() == "disposition-notification":
-        return ReportKind.OTHER, ()  # a receipt (RFC 8098): it was read, or thrown away, by a person
     if from_system:
         recipients = legacy.read(message)
         return _outcome(recipients), recipients

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator
 
 from webhooks import classification
 from webhooks.events import Reason
-from webhooks.reports import mime
+from webhooks.reports import mime, quoted
 from webhooks.reports.report import Action, Recipient
 
 STATUS_TYPES = frozenset({"message/delivery-status", "message/global-delivery-status"})
@@ -23,6 +23,8 @@ RETURNED_TYPES = frozenset(
     }
 )
 MOST_RECIPIENTS = 200
+_DEPTH = 2
+"""How far down a report is looked for: it stands at the top, or beside a disclaimer in a multipart."""
 MOST_DIAGNOSTIC = 2000
 
 _ACTIONS = (
@@ -50,18 +52,25 @@ _STARTS = (*_NAMES[:2], "action")
 
 
 def read(message: mime.Part) -> tuple[Recipient, ...]:
-    """The recipients a DSN names, none when the mail carries no delivery status one level down."""
-    parts = message.parts()
-    status = next((part for part in parts if part.media_type in STATUS_TYPES), None)
-    before, text = ("", status.text()) if status else _lost_status(message, parts)
-    notice = mime.notice(message) or before
+    """The recipients a DSN names, none when the mail carries no delivery status, however a gateway wrapped it up."""
+    report = _unwrapped(message)
+    status = next((part for part in mime.walk(report, _DEPTH) if part.media_type in STATUS_TYPES), None)
+    before, text = ("", status.text()) if status else _lost_status(report, report.parts())
+    notice = mime.notice(report) or before
+    notice = quoted.without(notice, quoted.subject(returned(report), notice))
     return tuple(_recipient(fields, notice) for fields in _of_recipients(list(_blocks(text))))
 
 
 def returned(message: mime.Part) -> mime.Part | None:
     """The mail that was returned, or its headers, where the report encloses them."""
-    enclosed = next((part for part in message.parts() if part.media_type in RETURNED_TYPES), None)
+    enclosed = next((part for part in mime.walk(message, _DEPTH) if part.media_type in RETURNED_TYPES), None)
     return enclosed.message() if enclosed else None
+
+
+def _unwrapped(message: mime.Part) -> mime.Part:
+    """The report that a gateway enclosed in a mail of its own, to put its disclaimer beside it."""
+    enclosed = None if message.media_type == "multipart/report" else returned(message)
+    return enclosed if enclosed and enclosed.media_type == "multipart/report" else message
 
 
 def _lost_status(message: mime.Part, parts: list[mime.Part]) -> tuple[str, str]:

@@ -11,7 +11,7 @@ from flufl.bounce import all_failures
 
 from webhooks import classification, phrasing
 from webhooks.events import Reason
-from webhooks.reports import dsn, mime, signs
+from webhooks.reports import dsn, mime, quoted, signs
 from webhooks.reports.report import Action, Recipient
 
 logging.getLogger("flufl.bounce").setLevel(logging.CRITICAL)  # it logs each mail that its readers stumble over
@@ -24,7 +24,8 @@ MOST_NOTICE = 20_000
 
 _DAEMON = re.compile(
     r"mailer-?daemon|post_?master|mail[ ._-]*deliver|mdaemon|mail[ ._-]*administrator|system[ ._-]*administrator"
-    r"|double-?bounce|mail[ ._-]*system|mmdf|smtpd?@|mail-daemon|nondeliver|\bndr@|bounces?@|<>",
+    r"|mail[ ._-]*(?:system|service)|(?:mail|smtp)[ ._-]*gateway|double-?bounce|mmdf|smtpd?@|mail-daemon|nondeliver"
+    r"|\bndr@|bounces?@|<>",
     re.IGNORECASE,
 )
 _NO_REPLY = re.compile(r"(?<![\w.+-])(?:no|do[-_.]?not)[-_.]?reply@", re.IGNORECASE)
@@ -32,7 +33,9 @@ _COPY = re.compile(
     r"^(?:[ \t]{0,20}[-_=*#]{2}.{0,80}\b(?:original|returned m|copy of|unsent|undelivered"
     r"|message (?:header|text|body)?s? ?follow|nachricht|元の|原始|原邮件)"
     r"|(?:received|return-path):|>\s*(?:from|to|subject):\s"
-    r"|(?:the )?(?:original|returned) message\b|this is a copy|[ \t]{0,20}message (?:header|text|body)s? follow)",
+    r"|(?:the )?(?:original|returned|old) message\b|your message reads|(?:this|here|included) is a copy"
+    r"|[ \t]{0,20}message (?:header|text|body)s? follow"
+    r"|.{0,60}\b(?:original|undelivered|unsent|returned) (?:message|e?-?mail)\b.{0,40}\b(?:follow|below|attached))",
     re.IGNORECASE | re.MULTILINE,
 )
 """Where a notice ends and the mail it returns begins."""
@@ -45,8 +48,14 @@ _HEAD = re.compile(
     rf"^[ \t>]{{0,20}}(?:(?:rcpt )?to:[ \t]{{0,20}})?<?({_ADDRESS.pattern})>?[ \t]{{0,20}}(?::|$)",
     re.IGNORECASE | re.MULTILINE,
 )
-_ASKED = re.compile(rf"^[^\w\n]{{0,20}}rcpt to:[ \t]{{0,20}}<?{_ADDRESS.pattern}", re.IGNORECASE | re.MULTILINE)
-_ANSWERED = re.compile(r"^[^\w\n]{0,20}5\d\d\b", re.MULTILINE)
+_ASKED = re.compile(
+    rf"^[^\w\n]{{0,20}}(?:sent\b[^\w\n]{{1,20}})?rcpt to:[ \t]{{0,20}}<?{_ADDRESS.pattern}",
+    re.IGNORECASE | re.MULTILINE,
+)
+_ANSWERED = re.compile(r"^[^\w\n]{0,20}(?:received\b[^\w\n]{1,20})?5\d\d\b", re.IGNORECASE | re.MULTILINE)
+_TRACE = re.compile(r"^(?:received|return-path):", re.IGNORECASE | re.MULTILINE)
+_VERSION = re.compile(r"(?<![45]\d\d[ -])(?<![\w.#-])\d{1,3}\.\d{1,3}\.\d{1,3}(?![\w.])")
+"""Three numbers in a title, which without a reply code before them are not the status of anything."""
 _COPIED_TO = re.compile(r"^[ \t>]{0,20}to:(.*)$", re.IGNORECASE | re.MULTILINE)
 _SERVICE = re.compile(
     r"^(?:mailer-?daemon|postmaster|abuse|support|help|helpdesk|admin|noreply|no-reply|hostmaster)@", re.IGNORECASE
@@ -61,6 +70,8 @@ def is_report(message: mime.Part) -> bool:
     if message.has("x-failed-recipients"):
         return True
     formatted = message.media_type == "multipart/report"
+    if formatted and message.parameter("report-type").lower() == "delivery-status":
+        return True
     if not formatted and phrasing.fits(signs.QUARANTINES, message.header("subject")):
         return False
     subject = phrasing.fits(signs.BOUNCE_SUBJECTS, message.header("subject"))
@@ -68,26 +79,41 @@ def is_report(message: mime.Part) -> bool:
     unanswerable = message.header("return-path").replace(" ", "") == "<>"
     if subject and (daemon or unanswerable):
         return True
-    if daemon and (formatted or _quotes_a_refusal(mime.notice(message)) or bool(_by_flufl(message))):
+    refusal = _quotes_a_refusal(mime.notice(message))
+    if daemon and (formatted or refusal or _repeats(mime.notice(message)) or bool(_by_flufl(message))):
         return True
-    return (unanswerable or bool(_NO_REPLY.search(message.header("from")))) and _returns(message)
+    nobody = unanswerable or bool(_NO_REPLY.search(message.header("from")))
+    return (nobody or (subject and refusal)) and _returns(message)
+
+
+def is_refusal(message: mime.Part) -> bool:
+    """Whether a receipt (RFC 8098) says that a filter turned the mail away (RFC 5429), not a hand."""
+    return phrasing.fits(signs.REFUSALS, mime.notice(message)[:1000])
 
 
 def read(message: mime.Part) -> tuple[Recipient, ...]:
     """Whom it names; one recipient without an address where the mail fails somebody and does not say whom."""
     text = mime.notice(message)[:MOST_NOTICE]
+    ours = quoted.subject(dsn.returned(message), text)
     copy = _COPY.search(text)
-    said = text[: copy.start()] if copy and copy.start() else text
-    subject = message.header("subject")
+    end = copy.start() if copy and copy.start() else len(text)
+    said = quoted.without(text[:end], ours)
+    subject = _VERSION.sub("", quoted.without(message.header("subject"), ours))
     action = Action.DELAYED if phrasing.fits(signs.DELAYS, f"subject: {subject} {said}") else Action.FAILED
     named = _told(said, _by_flufl(message)) or _by_header(message)
-    addresses = named or _by_text(message, said, text[len(said) :]) or [""]
+    addresses = named or _by_text(message, said, text[end:]) or [""]
     return tuple(_recipient(address, action, said, addresses, subject) for address in addresses[: dsn.MOST_RECIPIENTS])
 
 
 def _returns(message: mime.Part) -> bool:
     """Whether it encloses a mail and says that it was not delivered, whatever its title is."""
     return dsn.returned(message) is not None and phrasing.fits(signs.FAILURES, mime.notice(message)[:1000])
+
+
+def _repeats(notice: str) -> bool:
+    """Whether it says that a mail was not delivered, and repeats the headers of one below that."""
+    copy = _TRACE.search(notice[:MOST_NOTICE])
+    return copy is not None and phrasing.fits(signs.FAILURES, notice[: copy.start()][:1000])
 
 
 def _quotes_a_refusal(notice: str) -> bool:

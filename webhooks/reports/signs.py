@@ -27,13 +27,17 @@ BOUNCE_SUBJECTS = phrasing.table(
 
 FAILURES = phrasing.table(
     """
-    not be delivered | not been delivered | was not delivered | undeliverable | unable to deliver | delivery failed |
+    not be delivered | cannot be delivered | not been delivered | was not delivered | undeliverable |
+    unable to deliver | delivery failed |
     nicht zugestellt | unzustellbar | pas pu être remis | pas pu être délivré | no se pudo entregar |
     não pôde ser entregue | non recapitat | impossibile recapitare | не доставлено | не может быть доставлен |
     无法投递 | 投递失败 | 送信できません | 配信できません | お届けできません
     """
 )
 """What a text says that encloses a mail which came back, where its title says nothing."""
+
+REFUSALS = phrasing.table("automatically rejected | automatically refused")
+"""What Sieve's `reject` says in a receipt."""
 
 DELAYS = phrasing.table(
     """

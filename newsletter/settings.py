@@ -370,15 +370,24 @@ class Origin:
     source: str
 
 
-def read(path: Path) -> Settings:
-    """Read the settings in force. Raises SettingsError (a line for each fault) or tomlfile.UnreadableFile."""
+def read(path: Path, *, begins_templates: bool = False) -> Settings:
+    """Read the settings in force. Raises SettingsError (a line for each fault) or tomlfile.UnreadableFile.
+
+    The folder of templates must be there, unless it is now that one `begins_templates`.
+    """
     file = _file(path)
     _refuse_unknown_variables()
     data = _anchored(file.data, path.resolve().parent)
     try:
-        return Settings(**data)
+        found = Settings(**data)
     except ValidationError as error:
         raise SettingsError("\n".join(_explain(error, file))) from error
+    if found.templates is not None and not found.templates.is_dir() and not begins_templates:
+        raise SettingsError(
+            f"{_where(('templates',), file)}: templates: there is no folder {found.templates}; make it, "
+            "or begin a template of yours: newsletter templates new KIND"
+        )
+    return found
 
 
 def origins(path: Path, settings: Settings) -> list[Origin]:
@@ -452,10 +461,13 @@ def _refuse_unknown_variables() -> None:
 def _explain(error: ValidationError, file: tomlfile.TomlFile) -> Iterator[str]:
     for fault in error.errors():
         key = fault["loc"]
-        name = ".".join(map(str, key))
-        variable = _variable(name)
-        where = f"${variable}" if variable in os.environ else file.where(*key)
-        yield f"{where}: {name}: {_reason(fault, key)}"
+        yield f"{_where(key, file)}: {'.'.join(map(str, key))}: {_reason(fault, key)}"
+
+
+def _where(key: tuple[str | int, ...], file: tomlfile.TomlFile) -> str:
+    """The variable that a setting comes from, or else its line in the file."""
+    variable = _variable(".".join(map(str, key)))
+    return f"${variable}" if variable in os.environ else file.where(*key)
 
 
 def _reason(fault: Mapping[str, Any], key: tuple[str | int, ...]) -> str:

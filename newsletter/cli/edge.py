@@ -46,13 +46,13 @@ settings_file: ContextVar[Path] = ContextVar("settings_file", default=Path("news
 """The settings file of the command that runs now; the root command sets it from --settings."""
 
 
-def settings() -> "Settings":
+def settings(*, begins_templates: bool = False) -> "Settings":
     """The settings in force; the log is quiet from here on, for a command speaks for itself. Raises SettingsError."""
     from newsletter import logs
     from newsletter import settings as reading
 
     logs.configure(logs.QUIET)
-    return reading.read(settings_file.get())
+    return reading.read(settings_file.get(), begins_templates=begins_templates)
 
 
 def now() -> datetime:
@@ -220,9 +220,14 @@ def draw(lines: "Iterable[Text]") -> None:
 
 
 def grid(
-    columns: Sequence[str], rows: Iterable[Sequence[object]], *, numbers: Sequence[str] = (), whole: Sequence[str] = ()
+    columns: Sequence[str],
+    rows: Iterable[Sequence[object]],
+    *,
+    numbers: Sequence[str] = (),
+    whole: Sequence[str] = (),
+    close: bool = False,
 ) -> "Table":
-    """A table as ours look.
+    """A table as ours look, or with its columns `close` together.
 
     Columns in `numbers` align right; in those in `whole`, no cell goes on in a second line.
     """
@@ -230,7 +235,7 @@ def grid(
     from rich.table import Table
     from rich.text import Text
 
-    made = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
+    made = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1), collapse_padding=close)
     for column in columns:
         side: Literal["left", "right"] = "right" if column in numbers else "left"
         made.add_column(column, justify=side, overflow="fold", no_wrap=column in whole)

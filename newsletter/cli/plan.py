@@ -10,7 +10,7 @@ import typer
 
 from newsletter.campaigns import digests, holding
 from newsletter.campaigns.holding import Held
-from newsletter.cli import clock_time, edge, grouping, skyline
+from newsletter.cli import clock_time, edge, grouping, skyline, stacked
 from newsletter.constellation import outlook, planning, schedule, store
 from newsletter.constellation.model import Event
 from newsletter.constellation.outlook import Prospect
@@ -74,7 +74,7 @@ class _Seen:
 
 
 def _table(seen: _Seen) -> None:
-    """The plan by rows that stay whole at 80 columns: what is too long for its column goes on after a hyphen."""
+    """The plan by rows that stay whole at 80 columns."""
     rows = [
         (
             f"{p.mail.due_at.astimezone(seen.zone):%a %Y-%m-%d %H:%M}{'*' if p.mail.is_local else ''}",
@@ -85,16 +85,12 @@ def _table(seen: _Seen) -> None:
         )
         for p in seen.prospects
     ]
-    heads = ["due", "event", "mail", "people", "state"]
-    widths = [max(len(cell) for cell in column) for column in zip(heads, *rows, strict=True)]
-    room = max(12, edge.columns() - sum(widths) + widths[1] - _BETWEEN * (len(heads) - 1) - _EDGES)
-    folded = [(due, textwrap.fill(slug, room), *others) for due, slug, *others in rows]
-    edge.table(heads, folded, numbers=["people"], whole=[head for head in heads if head != "event"])
+    stacked.show(["due", "event", "mail", "people", "state"], rows, numbers=["people"], names="event")
     local = "; * by each reader's own" if any(p.mail.is_local for p in seen.prospects) else ""
     edge.say(f"By the clock of {seen.zone.key}{local}.")
 
 
-_WIDTH, _BETWEEN, _EDGES = 80, 3, 2
+_WIDTH = 80
 
 
 async def _plan(url: str, at: str) -> _Seen:

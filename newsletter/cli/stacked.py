@@ -1,6 +1,7 @@
 """Tables whose rows have names, of campaigns or processes, which may be long.
 
-Where the terminal is too narrow for a row, each name gets a line of its own, and what belongs to it stands below.
+Where the terminal is too narrow for a row, its columns stand closer; where it is so for that too, each name gets a line
+of its own, and what belongs to it stands below.
 """
 
 from collections.abc import Sequence
@@ -16,12 +17,23 @@ from newsletter.cli import edge
 _IN = "  "
 
 
-def show(columns: Sequence[str], rows: Sequence[Sequence[str]], *, numbers: Sequence[str] = ()) -> None:
-    """Print a table whose first column holds the names."""
-    flat = edge.grid(columns, rows, numbers=numbers)
+def show(
+    columns: Sequence[str], rows: Sequence[Sequence[str]], *, numbers: Sequence[str] = (), names: str | None = None
+) -> None:
+    """Print a table in which the column `names`, or else the first, holds the names."""
+    for close in (False, True):
+        flat = edge.grid(columns, rows, numbers=numbers, close=close)
+        if _fits(flat):
+            edge.show(flat)
+            return
+    at = 0 if names is None else columns.index(names)
+    leading = [[row[at], *row[:at], *row[at + 1 :]] for row in (columns, *rows)]
+    edge.show(_stacked(leading[0], leading[1:], numbers))
+
+
+def _fits(flat: Table) -> bool:
     console = Console(width=edge.columns())
-    fits = Measurement.get(console, console.options.update(max_width=1000), flat).maximum <= console.width
-    edge.show(flat if fits else _stacked(columns, rows, numbers))
+    return Measurement.get(console, console.options.update(max_width=1000), flat).maximum <= console.width
 
 
 def _stacked(columns: Sequence[str], rows: Sequence[Sequence[str]], numbers: Sequence[str]) -> Table:

@@ -128,7 +128,8 @@ def gallery_(
 
 
 def _folder(own: Path | None) -> Path:
-    folder = _own(own)
+    """Where a template is to begin; the folder that the settings name is made with it."""
+    folder = _own(own) if own is not None else edge.settings(begins_templates=True).templates
     if folder is None:
         raise ContentError('there is no folder for your templates; name one in the settings: templates = "templates"')
     return folder

@@ -48,11 +48,11 @@ async def test_what_is_held_is_shown_everywhere_told_once_and_sent_for_a_reason(
 
     async with smtp_server(answers=tripwire) as server:
         slug = await prepare(server.port, 3, more=f'[engine]\nkind = "{kind}"')
+        own = tmp_path / "own" / "mail" / "thanks"
+        own.mkdir(parents=True)
         settings = tmp_path / "newsletter.toml"
         settings.write_text(f'templates = "{tmp_path}/own"\n{settings.read_text()}')
         assert "will start at" in await run("campaign", "send", slug, "--at", "2121-01-01T09:00", "--yes")
-        own = tmp_path / "own" / "mail" / "thanks"
-        own.mkdir(parents=True)
         body = (assets.TEMPLATES / "mail" / "thanks" / "body.mjml").read_text(encoding="utf-8")
         bad = '{% block body %}<mj-image src="https://example.org/a.png" />'
         (own / "body.mjml").write_text(body.replace("{% block body %}", bad), encoding="utf-8")

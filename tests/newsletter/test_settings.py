@@ -228,11 +228,25 @@ def test_paths_begin_at_the_files_folder_wherever_the_command_runs(
     write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = write(f'templates = "mine"\n{SECRETS}\n[bounces]\nmaildir = "mail"\n')
+    (tmp_path / "mine").mkdir()
     monkeypatch.chdir("/")
     settings = reading.read(file)
     assert settings.database == f"sqlite:///{tmp_path}/newsletter.sqlite3"
     assert settings.templates == tmp_path / "mine"
     assert settings.bounces.maildir == tmp_path / "mail"
+
+
+def test_a_folder_of_templates_that_is_not_there_is_named_unless_one_is_begun_there(
+    write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = write(f"{SECRETS}\n[web]\nport = 0\n".replace("[secrets]", 'templates = "nodir"\n[secrets]'))
+    assert fault(file) == (
+        "newsletter.toml:1: templates: there is no folder nodir; make it, "
+        "or begin a template of yours: newsletter templates new KIND"
+    )
+    assert reading.read(file, begins_templates=True).templates == file.parent / "nodir"
+    monkeypatch.setenv("NEWSLETTER_TEMPLATES", str(file))
+    assert fault(file).startswith("$NEWSLETTER_TEMPLATES: templates: there is no folder newsletter.toml; ")
 
 
 def test_each_setting_knows_where_it_comes_from(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,6 +20,7 @@ def own(newsletter: Newsletter, monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
     assert newsletter("init").code == 0
     settings = tmp_path / "newsletter.toml"
     settings.write_text(settings.read_text().replace("#templates = ", "templates = "))
+    (tmp_path / "templates").mkdir()
     return tmp_path / "templates" / "mail"
 
 

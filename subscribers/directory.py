@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, exists, func, select, true
+from sqlalchemy import ColumnElement, Select, delete, exists, func, select, true
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from subscribers import audience, choices, consent, statements, suppression
@@ -14,7 +14,7 @@ from subscribers.audience import About, Rhythm
 from subscribers.choices import Choices
 from subscribers.errors import SubscribersError
 from subscribers.suppression import Reason
-from subscribers.tables import choice, subscriber
+from subscribers.tables import bounce_score, choice, subscriber
 from subscribers.tables import suppression as suppression_table
 
 _PAGE = 1000
@@ -124,7 +124,7 @@ async def suppress(connection: AsyncConnection, address: Address, *, hash_key: s
 async def release(connection: AsyncConnection, address: Address, *, hash_key: str, note: str, now: datetime) -> Reason:
     """Undo a suppression by staff or for bounces; what it was. Raises NotReleased.
 
-    Whoever has left stays away: only they come back.
+    Whoever has left stays away: only they come back. Bounces until then count no more.
     """
     hashed = suppression.address_hash(address.normal, hash_key)
     reason = await suppression.find(connection, hashed)
@@ -136,6 +136,8 @@ async def release(connection: AsyncConnection, address: Address, *, hash_key: st
             if reason not in suppression.FINAL
             else f"{address.given} asked never to be written to again, which nobody here can undo"
         )
+    theirs = select(subscriber.c.id).where(subscriber.c.normal == address.normal)
+    await connection.execute(delete(bounce_score).where(bounce_score.c.subscriber_id.in_(theirs)))
     await _record(connection, address, consent.Action.RELEASED, now, {"reason": reason, "note": note})
     return reason
 

@@ -46,7 +46,7 @@ def list_(
 
     Example: newsletter bounces list --by domain
     """
-    settings = edge.settings()
+    settings, domain = edge.settings(), domain.removeprefix("@")
 
     async def one_by_one() -> list[Listed]:
         async with edge.opened(settings.database) as database, database.read() as connection:
@@ -150,6 +150,9 @@ def release(
 
     Example: newsletter bounces release example.org
     """
+    domain = domain.removeprefix("@")
+    if not domain or "@" in domain:
+        raise typer.BadParameter("a domain is meant, as in example.org; for a person: newsletter subscribers release")
     settings = edge.settings()
 
     async def work() -> int:

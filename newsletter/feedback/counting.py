@@ -14,7 +14,7 @@ from newsletter.feedback import breaker, probing
 from newsletter.feedback.proof import Proven
 from newsletter.settings import Bounces
 from newsletter.tables import inbox
-from subscribers import scoring
+from subscribers import consent, scoring
 from subscribers.scoring import Bounce
 from webhooks.events import from_json
 
@@ -40,7 +40,11 @@ async def hard(connection: AsyncConnection, heard: Sequence[Proven], now_heard: 
 
 
 async def _hard_days(connection: AsyncConnection, people: Mapping[int, Proven]) -> dict[int, set[date]]:
-    """The days on which mail to these people's addresses bounced hard since their opt-in, as applied before."""
+    """The days on which mail to these people's addresses bounced hard, as applied before.
+
+    Those before their opt-in do not count, nor those before staff released them.
+    """
+    released = await consent.released_by_staff(connection, people.keys())
     rows = await connection.execute(
         select(inbox.c.subscriber_id, inbox.c.event).where(
             inbox.c.subscriber_id.in_(sorted(people)),
@@ -51,8 +55,8 @@ async def _hard_days(connection: AsyncConnection, people: Mapping[int, Proven]) 
     days: dict[int, set[date]] = {number: set() for number in people}
     for number, document in rows:
         event, receiver = from_json(document), people[number or 0].receiver
-        is_older = receiver.confirmed_at is not None and event.at < receiver.confirmed_at
-        if receiver.is_named(event.address) and not is_older:
+        begun = [at for at in (receiver.confirmed_at, released.get(receiver.id)) if at is not None]
+        if receiver.is_named(event.address) and all(event.at >= at for at in begun):
             days[receiver.id].add(scoring.day_of(event.at))
     return days
 

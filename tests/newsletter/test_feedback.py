@@ -157,6 +157,18 @@ async def test_hard_bounces_suppress_on_as_many_different_days_as_staff_want(
     assert await reason(database) is Reason.HARD_BOUNCE
 
 
+async def test_hard_bounces_from_before_a_release_by_staff_do_not_count(
+    database: Database, report: Any, heard: Heard, now: datetime, people: list[int]
+) -> None:
+    for day in (0, 1):
+        await heard(report(id=f"hard-{day}", at=now + timedelta(days=day)), hard_days=3)
+    released = {"actor": consent.Actor.STAFF, "now": now + timedelta(days=2), "source": "command line"}
+    async with database.begin() as connection:
+        await consent.record(connection, people[0], consent.Action.RELEASED, **released)
+    said = await heard(report(id="hard-3", at=now + timedelta(days=3)), hard_days=3)
+    assert said[-1] == "hard bounce counted: 1 of 3 days"
+
+
 async def test_a_delivery_forgets_soft_bounces(database: Database, report: Any, heard: Heard, now: datetime) -> None:
     for day in (0, 1, 2, 3):
         await heard(report(bounce=BounceClass.SOFT, id=f"soft-{day}", at=now + timedelta(days=day)))

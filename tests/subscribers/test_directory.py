@@ -5,9 +5,10 @@ import json
 
 import pytest
 
-from subscribers import audience, consent, directory, exporting
+from subscribers import audience, consent, directory, exporting, scoring
 from subscribers.addresses import parse
 from subscribers.directory import NoSuchSubscriber, NotReleased
+from subscribers.scoring import Bounce
 from subscribers.signup import NothingDue
 from subscribers.suppression import Reason
 
@@ -37,6 +38,15 @@ async def test_staff_suppress_an_address_for_good_and_release_it(people, databas
     assert await people.mailable() == {ANA}
     assert [(step.action, step.actor) for step in steps[-2:]] == [("suppressed", "staff"), ("released", "staff")]
     assert steps[-1].detail == {"reason": "staff", "note": "by telephone"}
+
+
+async def test_bounces_until_a_release_count_no_more(people, database, now):
+    person, other = await people.active(ANA), await people.active("ben@example.org")
+    await people.suppress(ANA, Reason.SOFT_BOUNCE)
+    async with database.begin() as connection:
+        await scoring.count(connection, [Bounce(person, now), Bounce(other, now)], scoring.Rule())
+        await directory.release(connection, parse(ANA), **STAFF, now=now)
+        assert [await scoring.days(connection, one) for one in (person, other)] == [[], [now.date()]]
 
 
 @pytest.mark.parametrize("reason", [Reason.UNSUBSCRIBE, Reason.COMPLAINT, Reason.ERASED, Reason.REFUSED, None])

@@ -130,6 +130,14 @@ def test_a_domain_that_is_left_alone_is_told_wherever_it_matters_and_released_by
     assert (ended.code, ended.out, ended.err.count("\n")) == (1, "", 1)
 
 
+def test_a_domain_is_known_by_what_stands_behind_the_at_sign_and_no_person_is_taken_for_one(
+    told: Path, newsletter: Any
+) -> None:
+    assert "p1@example.org" in newsletter("bounces", "list", "--domain", "@example.org").out
+    assert newsletter("bounces", "release", "@example.org").err.startswith("newsletter: example.org is not paused")
+    assert "subscribers release" in newsletter("bounces", "release", "p1@example.org").err
+
+
 def test_a_domain_that_blocks_us_waits_for_staff_too(
     told: Path, newsletter: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -40,6 +40,13 @@ def of(kind: str, templates: Path | None = None) -> list[str]:
     return sorted({match[2] for match in found if match is not None and match[3] == "mjml" and _is_language(match[2])})
 
 
+def spoken(kind: str, templates: Path | None = None) -> list[str]:
+    """The languages that a kind comes in besides that of its plain files: written, or by our catalogues."""
+    by_catalogue = kind in TRANSACTIONAL or _is_ours(kind, templates)
+    ours = {*catalogues.LANGUAGES} - {catalogues.SOURCE} if by_catalogue else set()
+    return sorted({*of(kind, templates), *ours})
+
+
 def base(kind: str, reader: str, series: str, templates: Path | None) -> str:
     """The language in which a reader gets a kind's files that name none; `series` is the constellation's."""
     return catalogues.voice(reader, series).language if _is_ours(kind, templates) else _language(series)

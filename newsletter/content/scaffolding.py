@@ -26,10 +26,8 @@ class Description:
 def describe(kind: str, templates: Path | None) -> Description:
     """What there is to say of a kind in a list."""
     is_own = templates is not None and (templates / "mail" / kind).is_dir()
-    if kind in TRANSACTIONAL:
-        spoken = tuple(language for language in catalogues.LANGUAGES if language != catalogues.SOURCE)
-        return Description(kind, is_own, spoken, "one person, for what they did")
-    return Description(kind, is_own, tuple(languages.of(kind, templates)), "the audience of a campaign")
+    sent_to = "one person, for what they did" if kind in TRANSACTIONAL else "the audience of a campaign"
+    return Description(kind, is_own, tuple(languages.spoken(kind, templates)), sent_to)
 
 
 def begin(kind: str, templates: Path, *, like: str, language: str = "") -> list[Path]:

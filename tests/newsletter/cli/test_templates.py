@@ -35,6 +35,7 @@ def test_a_template_of_ones_own_begins_as_a_copy_and_goes_before_ours(newsletter
     listed = {one["kind"]: one for one in json.loads(newsletter("templates", "list", "--json").out)}
     assert [kind for kind, one in listed.items() if one["is_own"]] == ["goodbye", "open-day"]
     assert listed["open-day"]["languages"] == ["es"]
+    assert listed["invitation"]["languages"] == listed["goodbye"]["languages"] == ["de", "es", "fr"]
     checked = newsletter("templates", "check", "open-day", "goodbye")
     assert (checked.code, checked.err) == (0, "")
     assert checked.out.startswith("2 kinds, 0 faults; the largest is ")

@@ -4,11 +4,11 @@ Action and Status are two axes: Action says whether delivery failed, Status and 
 """
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 
 from webhooks import classification
 from webhooks.events import Reason
-from webhooks.reports import mime, quoted
+from webhooks.reports import about, mime, quoted
 from webhooks.reports.report import Action, Recipient
 
 STATUS_TYPES = frozenset({"message/delivery-status", "message/global-delivery-status"})
@@ -56,9 +56,11 @@ def read(message: mime.Part) -> tuple[Recipient, ...]:
     report = _unwrapped(message)
     status = next((part for part in mime.walk(report, _DEPTH) if part.media_type in STATUS_TYPES), None)
     before, text = ("", status.text()) if status else _lost_status(report, report.parts())
-    notice = mime.notice(report) or before
-    notice = quoted.without(notice, quoted.subject(returned(report), notice))
-    return tuple(_recipient(fields, notice) for fields in _of_recipients(list(_blocks(text))))
+    whole = mime.notice(report) or before
+    notice = quoted.without(whole[: quoted.start_of_copy(whole)], quoted.subject(returned(report), whole))
+    recipients = [(fields, _named(fields, notice)) for fields in _of_recipients(list(_blocks(text)))]
+    told = about.each(notice, {named for _, named in recipients})
+    return tuple(_recipient(fields, notice, named, told[named]) for fields, named in recipients)
 
 
 def returned(message: mime.Part) -> mime.Part | None:
@@ -108,20 +110,29 @@ def _of_recipients(blocks: list[dict[str, str]]) -> list[dict[str, str]]:
     return [{"action": common, **block} for block in named]
 
 
-def _recipient(fields: dict[str, str], notice: str) -> Recipient:
-    stated, comment = _stated(fields.get("status", ""))
-    diagnostic = fields.get("diagnostic-code") or comment
-    said = diagnostic.partition(";")[2].strip() if ";" in diagnostic[:20] else diagnostic
+def _recipient(fields: dict[str, str], notice: str, named: str, told: str) -> Recipient:
+    stated, said = _said(fields)
     said = _whole(said, notice)
     action = _action(fields.get("action", ""), stated)
-    named = _address(fields, f"{said} {notice[:MOST_DIAGNOSTIC]}")
     address = named if "original-recipient" in fields else meant(notice, named)
     if action is Action.DELIVERED:
         return Recipient(address, action, status=stated, diagnostic=said[:MOST_DIAGNOSTIC])
     reading = classification.classify(stated, said)
     if reading.reason is Reason.UNKNOWN or not said:
-        reading = classification.classify(reading.status, about(notice, named))
+        reading = classification.classify(reading.status, told)
     return Recipient(address, action, reading.bounce, reading.reason, reading.status, said[:MOST_DIAGNOSTIC])
+
+
+def _said(fields: dict[str, str]) -> tuple[str, str]:
+    """The status, and the receiver's own words."""
+    stated, comment = _stated(fields.get("status", ""))
+    diagnostic = fields.get("diagnostic-code") or comment
+    return stated, diagnostic.partition(";")[2].strip() if ";" in diagnostic[:20] else diagnostic
+
+
+def _named(fields: dict[str, str], notice: str) -> str:
+    """The address the fields name, or else the first that the words do."""
+    return _address(fields, f"{_said(fields)[1]} {notice[:MOST_DIAGNOSTIC]}")
 
 
 def _stated(status: str) -> tuple[str, str]:
@@ -137,16 +148,6 @@ def _whole(said: str, notice: str) -> str:
     line = f"<<< {said[:3]}"
     replies = set(re.findall(rf"^<<< {re.escape(said)}\n(?:{line}-.*\n){{0,50}}{line} .*", notice, re.MULTILINE))
     return " ".join(replies.pop().replace("<<< ", "").split()) if len(replies) == 1 else said
-
-
-def about(notice: str, address: str, others: Collection[str] = ()) -> str:
-    """What a notice says of this address: from its line to that of another, or all of it where it is not named."""
-    text = notice.lower()
-    place = text.find(address.lower()) if address else -1
-    start = notice.rfind("\n", 0, place) + 1 if place >= 0 else 0
-    following = [text.find(other.lower(), place + len(address)) for other in others if other and other != address]
-    end = min((found for found in following if found > place >= 0), default=len(notice))
-    return notice[start : min(end, start + 1500)]
 
 
 def meant(notice: str, address: str) -> str:

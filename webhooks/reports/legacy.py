@@ -11,7 +11,7 @@ from flufl.bounce import all_failures
 
 from webhooks import classification, phrasing
 from webhooks.events import Reason
-from webhooks.reports import dsn, mime, quoted, signs
+from webhooks.reports import about, dsn, mime, quoted, signs
 from webhooks.reports.report import Action, Recipient
 
 logging.getLogger("flufl.bounce").setLevel(logging.CRITICAL)  # it logs each mail that its readers stumble over
@@ -29,16 +29,6 @@ _DAEMON = re.compile(
     re.IGNORECASE,
 )
 _NO_REPLY = re.compile(r"(?<![\w.+-])(?:no|do[-_.]?not)[-_.]?reply@", re.IGNORECASE)
-_COPY = re.compile(
-    r"^(?:[ \t]{0,20}[-_=*#]{2}.{0,80}\b(?:original|returned m|copy of|unsent|undelivered"
-    r"|message (?:header|text|body)?s? ?follow|nachricht|元の|原始|原邮件)"
-    r"|(?:received|return-path):|>\s*(?:from|to|subject):\s"
-    r"|(?:the )?(?:original|returned|old) message\b|your message reads|(?:this|here|included) is a copy"
-    r"|[ \t]{0,20}message (?:header|text|body)s? follow"
-    r"|.{0,60}\b(?:original|undelivered|unsent|returned) (?:message|e?-?mail)\b.{0,40}\b(?:follow|below|attached))",
-    re.IGNORECASE | re.MULTILINE,
-)
-"""Where a notice ends and the mail it returns begins."""
 _ADDRESS = re.compile(
     r"[A-Za-z0-9!#$%&*+/?^_`{|}~.\u00c0-\u024f\u0370-\u05ff=-]{1,128}"
     r"@[A-Za-z0-9\u00c0-\u024f\u0370-\u05ff.-]{1,254}[A-Za-z0-9\u00c0-\u024f\u0370-\u05ff]"
@@ -54,8 +44,6 @@ _ASKED = re.compile(
 )
 _ANSWERED = re.compile(r"^[^\w\n]{0,20}(?:received\b[^\w\n]{1,20})?5\d\d\b", re.IGNORECASE | re.MULTILINE)
 _TRACE = re.compile(r"^(?:received|return-path):", re.IGNORECASE | re.MULTILINE)
-_VERSION = re.compile(r"(?<![45]\d\d[ -])(?<![\w.#-])\d{1,3}\.\d{1,3}\.\d{1,3}(?![\w.])")
-"""Three numbers in a title, which without a reply code before them are not the status of anything."""
 _COPIED_TO = re.compile(r"^[ \t>]{0,20}to:(.*)$", re.IGNORECASE | re.MULTILINE)
 _SERVICE = re.compile(
     r"^(?:mailer-?daemon|postmaster|abuse|support|help|helpdesk|admin|noreply|no-reply|hostmaster)@", re.IGNORECASE
@@ -95,14 +83,15 @@ def read(message: mime.Part) -> tuple[Recipient, ...]:
     """Whom it names; one recipient without an address where the mail fails somebody and does not say whom."""
     text = mime.notice(message)[:MOST_NOTICE]
     ours = quoted.subject(dsn.returned(message), text)
-    copy = _COPY.search(text)
-    end = copy.start() if copy and copy.start() else len(text)
+    end = quoted.start_of_copy(text)
     said = quoted.without(text[:end], ours)
-    subject = _VERSION.sub("", quoted.without(message.header("subject"), ours))
+    subject = quoted.title(message.header("subject"), ours)
     action = Action.DELAYED if phrasing.fits(signs.DELAYS, f"subject: {subject} {said}") else Action.FAILED
     named = _told(said, _by_flufl(message)) or _by_header(message)
     addresses = named or _by_text(message, said, text[end:]) or [""]
-    return tuple(_recipient(address, action, said, addresses, subject) for address in addresses[: dsn.MOST_RECIPIENTS])
+    told = about.each(said, addresses[: dsn.MOST_RECIPIENTS])
+    common = f"{subject} {said if len(told) == 1 else about.before(said, told)}"
+    return tuple(_recipient(address, action, said, words, common) for address, words in told.items())
 
 
 def _returns(message: mime.Part) -> bool:
@@ -122,13 +111,13 @@ def _quotes_a_refusal(notice: str) -> bool:
     return _ASKED.search(text) is not None and _ANSWERED.search(text) is not None
 
 
-def _recipient(address: str, action: Action, said: str, addresses: list[str], subject: str) -> Recipient:
-    about = dsn.about(said, address, addresses)
-    reading = classification.classify("", about)
+def _recipient(address: str, action: Action, said: str, words: str, common: str) -> Recipient:
+    """`words` are about this address, `common` is what is said of all."""
+    reading = classification.classify("", words)
     if reading.reason is Reason.UNKNOWN:
-        reading = classification.classify(reading.status, f"{subject} {said}")
+        reading = classification.classify(reading.status, common)
     meant = dsn.meant(said, address)
-    return Recipient(meant, action, reading.bounce, reading.reason, reading.status, " ".join(about.split())[:500])
+    return Recipient(meant, action, reading.bounce, reading.reason, reading.status, " ".join(words.split())[:500])
 
 
 def _told(said: str, addresses: list[str]) -> list[str]:

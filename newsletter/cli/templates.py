@@ -10,7 +10,7 @@ from newsletter.content import checking, gallery, languages, scaffolding
 from newsletter.content.errors import ContentError, shown
 from newsletter.content.facts import TRANSACTIONAL
 from newsletter.suggest import hint
-from newsletter.web import pages
+from newsletter.web import page_faults, pages
 
 app = grouping.group()
 
@@ -82,12 +82,16 @@ def page(
 def check(kinds: Kinds = None, own: Own = None, as_json: AsJson = False) -> None:
     """Compile templates with everything they might have to say; each fault with its file, line and column.
 
+    Your own pages are read too, unless you name kinds of mails.
+
     Ends with status 1 if there is a fault.
 
     Example: newsletter templates check invitation reminder
     """
     folder = _own(own)
-    found = [checking.check_kind(kind, folder) for kind in _known(kinds, folder)]
+    mails = [checking.check_kind(kind, folder) for kind in _known(kinds, folder)]
+    own_pages = page_faults.check(folder) if folder is not None and not kinds else []
+    found = [*mails, *own_pages]
     if as_json:
         edge.emit_json(found)
     else:
@@ -97,11 +101,12 @@ def check(kinds: Kinds = None, own: Own = None, as_json: AsJson = False) -> None
             for note in one.notes:
                 edge.say(f"note: {note}")
         count = sum(len(one.faults) for one in found)
-        largest = max(found, key=lambda one: one.html_size)
+        largest = max(mails, key=lambda one: one.html_size)
         size = (
             f"; the largest is {largest.kind}, {largest.html_size / 1000:.0f} KB of HTML" if largest.html_size else ""
         )
-        edge.say(f"{edge.counted(len(found), 'kind')}, {edge.counted(count, 'fault')}{size}.")
+        seen = f"{edge.counted(len(mails), 'kind')}{', ' + edge.counted(len(own_pages), 'page') if own_pages else ''}"
+        edge.say(f"{seen}, {edge.counted(count, 'fault')}{size}.")
     if any(one.faults for one in found):
         raise typer.Exit(1)
 

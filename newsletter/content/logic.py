@@ -4,7 +4,7 @@ Tags that do not balance, names that nothing gives, filters that do not exist, a
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 import jinja2
@@ -17,19 +17,23 @@ from newsletter.content.pointing import column, column_of, line_of
 from newsletter.content.slots import IN_TEMPLATES, cannot
 from newsletter.suggest import hint
 
+Names = Mapping[str, frozenset[str] | None]
+"""What a template is given, and what each of it has, where that is known beforehand."""
 
-def _members(of: type) -> frozenset[str]:
+
+def members(of: type) -> frozenset[str]:
+    """What each of a class has."""
     return frozenset(name for name in dir(of) if not name.startswith("_"))
 
 
-NAMES: dict[str, frozenset[str] | None] = {
-    "constellation": _members(Constellation),
-    "event": _members(Event),
-    "previous": _members(Event),
-    "brand": _members(Palette),
+NAMES: Names = {
+    "constellation": members(Constellation),
+    "event": members(Event),
+    "previous": members(Event),
+    "brand": members(Palette),
     "person": frozenset({"named", *IN_TEMPLATES["person"]}),
     "links": frozenset({"join", "events", "calendar", "archive", *IN_TEMPLATES["links"]}),
-    "letter": _members(Letter),
+    "letter": members(Letter),
     **dict.fromkeys(
         [
             "upcoming",
@@ -46,7 +50,7 @@ NAMES: dict[str, frozenset[str] | None] = {
         ]
     ),
 }
-"""Everything a template is given, and what each of it has, where that is known beforehand."""
+"""Everything a template of a mail is given."""
 
 _OF_JINJA = frozenset({"loop", "self", "super", "caller", "varargs", "kwargs"})
 
@@ -64,15 +68,25 @@ def faults(source: str, environment: jinja2.Environment, *, is_whole: bool = Tru
 
     A file that others include (not `is_whole`) may use what they have set, so its names are only tried as it runs.
     """
+    return _faults(source, environment, NAMES if is_whole else None, has_slots=True)
+
+
+def faults_of_page(source: str, environment: jinja2.Environment, names: Names | None) -> list[str]:
+    """The same of a page, which is given `names` (None: whatever those have who include it) and may decide on each."""
+    return _faults(source, environment, names, has_slots=False)
+
+
+def _faults(source: str, environment: jinja2.Environment, names: Names | None, *, has_slots: bool) -> list[str]:
     found = _unbalanced(_VERBATIM.sub(_blank, source))
     if not found:
         try:
             tree = environment.parse(source)
         except jinja2.TemplateSyntaxError as error:
             return [f"{error.lineno}:{column(source, error.lineno)}: {error.message}"]
-        found = sorted({*_unknown_helpers(tree, source, environment), *_decided(tree, source)})
-        if is_whole and not found:  # Jinja looks for names only where it knows every filter
-            found = sorted({*_unknown_names(tree, source, environment)})
+        decided = _decided(tree, source) if has_slots else ()
+        found = sorted({*_unknown_helpers(tree, source, environment), *decided})
+        if names is not None and not found:  # Jinja looks for names only where it knows every filter
+            found = sorted({*_unknown_names(tree, source, environment, names)})
     return [f"{line}:{start}: {text}" for line, start, text in found]
 
 
@@ -133,23 +147,29 @@ def _unknown_helpers(tree: nodes.Template, source: str, environment: jinja2.Envi
             yield _at(source, node.lineno, node.name, f"there is no {what} {node.name}{hint(node.name, known)}")
 
 
-def _unknown_names(tree: nodes.Template, source: str, environment: jinja2.Environment) -> Iterator[_Fault]:
+def made(tree: nodes.Template) -> set[str]:
+    """The names that a template makes itself: what it sets, its macros and what it imports."""
     own = {name.name for name in tree.find_all(nodes.Name) if name.ctx in ("store", "param")}
     own |= {macro.name for macro in tree.find_all(nodes.Macro)}
-    for made in tree.find_all((nodes.Import, nodes.FromImport)):
-        own |= _imported(made)
-    known = {*NAMES, *own, *_OF_JINJA, *environment.globals}
+    return own.union(*map(_imported, tree.find_all((nodes.Import, nodes.FromImport))))
+
+
+def _unknown_names(
+    tree: nodes.Template, source: str, environment: jinja2.Environment, names: Names
+) -> Iterator[_Fault]:
+    own = made(tree)
+    known = {*names, *own, *_OF_JINJA, *environment.globals}
     unknown = meta.find_undeclared_variables(tree) - known
     for name in tree.find_all(nodes.Name):
         if name.name in unknown:
-            told = f"{name.name} is undefined{hint(name.name, {*NAMES, *own})}"
+            told = f"{name.name} is undefined{hint(name.name, {*names, *own})}"
             yield _at(source, name.lineno, name.name, told)
     for node in tree.find_all(nodes.Getattr):
         root = node.node.name if isinstance(node.node, nodes.Name) else ""
-        members = None if root in own else NAMES.get(root)
-        if members is not None and node.attr not in members:
+        found = None if root in own else names.get(root)
+        if found is not None and node.attr not in found:
             whole = f"{root}.{node.attr}"
-            yield _at(source, node.lineno, whole, f"{whole} is undefined{hint(node.attr, members)}")
+            yield _at(source, node.lineno, whole, f"{whole} is undefined{hint(node.attr, found)}")
 
 
 def _imported(node: nodes.Node) -> set[str]:

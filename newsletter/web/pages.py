@@ -48,8 +48,7 @@ class Pages:
         ours = {language: _environment(FileSystemLoader(FOLDER), base, language) for language in catalogues.LANGUAGES}
         if own is None:
             return cls(ours, {}, base)
-        loader = _OwnBeforeOurs([own / "pages", FOLDER])
-        return cls(ours, {language: _environment(loader, base, language) for language in catalogues.LANGUAGES}, base)
+        return cls(ours, {language: environment(own, base, language) for language in catalogues.LANGUAGES}, base)
 
     def show(
         self, name: str, look: Look, voice: Voice, *, now: datetime, status: int = 200, **values: Any
@@ -59,19 +58,7 @@ class Pages:
 
     def render(self, name: str, look: Look, voice: Voice, *, now: datetime, **values: Any) -> str:
         """A template's text: the staff's where there is one that can be shown; nobody is kept out by its mistake."""
-        words = {
-            **values,
-            "look": look,
-            "now": now,
-            "lang": voice.language,
-            "days": partial(dates.days, where=voice.locale),
-            "hours": partial(dates.hours, where=voice.locale),
-            "clock": partial(dates.clock, where=voice.locale),
-            "full_day": partial(dates.full_day, where=voice.locale),
-            "short_days": partial(dates.short_days, where=voice.locale),
-            "place": partial(zones.place, where=voice.locale),
-            "listed": voice.listed,
-        }
+        words = {**values, **_words(look, voice, now)}
         file = f"{name}.html"
         if (own := self.own.get(voice.language)) is not None:
             try:
@@ -79,6 +66,25 @@ class Pages:
             except Exception as error:  # whatever a template calls may raise anything
                 log.error("a page of your own fails, ours is shown", **_fault(file, error))
         return self.ours[voice.language].get_template(file).render(words)
+
+
+def _words(look: Look, voice: Voice, now: datetime) -> dict[str, Any]:
+    """What every page is given."""
+    in_order = {name: partial(write, where=voice.locale) for name, write in _WRITERS.items()}
+    return {"look": look, "now": now, "lang": voice.language, "listed": voice.listed, **in_order}
+
+
+_WRITERS: dict[str, Callable[..., str]] = {
+    "days": dates.days,
+    "hours": dates.hours,
+    "clock": dates.clock,
+    "full_day": dates.full_day,
+    "short_days": dates.short_days,
+    "place": zones.place,
+}
+
+WORDS = ("look", "now", "lang", "listed", *_WRITERS)
+"""The names of what every page is given."""
 
 
 def _fault(page: str, error: Exception) -> dict[str, str]:
@@ -98,11 +104,15 @@ class _OwnBeforeOurs(FileSystemLoader):
         return source, path, lambda: is_current() and (own == Path(path) or not own.exists())
 
 
+def names() -> list[str]:
+    """What pages there are to make one's own."""
+    return sorted(file.stem for file in FOLDER.glob("*.html") if not file.stem.startswith(("form", "snippet")))
+
+
 def begin(name: str, own: Path) -> Path:
     """Copy a page of ours into the staff's folder, to be changed there. Raises PageError where that cannot be done."""
-    names = sorted(file.stem for file in FOLDER.glob("*.html") if not file.stem.startswith(("form", "snippet")))
-    if name not in names:
-        raise PageError(f"there is no page {name}{hint(name, names)}")
+    if name not in names():
+        raise PageError(f"there is no page {name}{hint(name, names())}")
     target = own / "pages" / f"{name}.html"
     if target.exists():
         raise PageError(f"{target} exists already, and is left as it is")
@@ -124,8 +134,13 @@ def _written(macro: Macro, *values: object) -> Markup:
     return Markup(macro(*values))  # noqa: S704 - a macro's text has been escaped
 
 
+def environment(own: Path, base: str = "", language: str = catalogues.SOURCE) -> Environment:
+    """The environment of the staff's pages, and of ours where they have none."""
+    return _environment(_OwnBeforeOurs([own / "pages", FOLDER]), base, language)
+
+
 def _environment(loader: FileSystemLoader, base: str, language: str) -> Environment:
-    environment = Environment(
+    made = Environment(
         loader=loader,
         autoescape=True,
         undefined=StrictUndefined,
@@ -133,7 +148,7 @@ def _environment(loader: FileSystemLoader, base: str, language: str) -> Environm
         lstrip_blocks=True,
     )
     voice = catalogues.voice(language)
-    environment.globals.update(
+    made.globals.update(
         base=base,
         sky=sky,
         google=calendars.google,
@@ -141,5 +156,5 @@ def _environment(loader: FileSystemLoader, base: str, language: str) -> Environm
         zone_options=partial(zones.options, voice=voice),
         once=lru_cache(_KEPT)(_written),
     )
-    catalogues.speak(environment, voice)
-    return environment
+    catalogues.speak(made, voice)
+    return made

@@ -9,6 +9,8 @@ import pytest
 from PIL import Image, ImageStat
 
 from newsletter import assets
+from newsletter.content.checking import Checked
+from newsletter.web import page_faults, pages
 
 Newsletter = Callable[..., Any]
 
@@ -77,6 +79,35 @@ def test_a_template_that_is_wrong_fails_with_its_places(newsletter: Newsletter, 
     assert (done.code, done.err) == (1, "")
     (fault,) = json.loads(done.out)[0]["faults"]
     assert fault == f"templates/mail/goodbye/body.txt:{line}:25: evnt is undefined; did you mean event?"
+
+
+def test_pages_of_ones_own_are_checked_as_they_begin_and_with_the_place_of_each_mistake(
+    newsletter: Newsletter, own: Path
+) -> None:
+    own.parent.rmdir()
+    assert newsletter("templates", "list").err.startswith(
+        "newsletter: newsletter.toml:13: templates: there is no folder"
+    )
+    for name in pages.names():
+        assert newsletter("templates", "page", name).code == 0
+    assert page_faults.check(own.parent) == [Checked(f"pages/{name}.html", 0, ()) for name in pages.names()]
+    folder = own.parent / "pages"
+    (folder / "link.html").write_text('{% extends "bse.html" %}\n{{ email }}{{ look.nmae }}')
+    (folder / "join.html").write_text("{{ emtry }}{{ lokk }}\n{# fine #}{{ fields }}")
+    (folder / "left.html").write_text('{% extends "base.html" %}\n{% block main %}{% if %}')
+    (folder / "rvsp.html").write_text("{{ whatever|upper }}{{ person|length }}")
+    done = newsletter("templates", "check")
+    assert done.code == 1
+    assert done.err.splitlines() == [
+        "templates/pages/join.html:1:4: emtry is undefined; did you mean entry?",
+        "templates/pages/join.html:1:15: lokk is undefined; did you mean look?",
+        "templates/pages/left.html:2:1: {% block %} is never closed in this file",
+        "templates/pages/left.html:2:17: {% if %} is never closed in this file",
+        "templates/pages/link.html:2:15: look.nmae is undefined; did you mean name?",
+        "templates/pages/link.html:1:13: there is no page bse.html; did you mean base.html?",
+    ]
+    assert "note: templates/pages/rvsp.html: no page is called so; did you mean rsvp?" in done.out
+    assert f", {len(pages.names()) + 1} pages, 6 faults; " in done.out
 
 
 @pytest.mark.browser

@@ -9,13 +9,18 @@ MOST = 200
 
 _LABEL = r"(?<!\w)(?:subject|betreff|objet|sujet|asunto|oggetto|assunto|onderwerp|temat|тема|主题|主旨|件名|제목)"
 _LINE = re.compile(rf"^[^\w\n]{{0,20}}{_LABEL}[ \t]{{0,20}}[:：](.*)$", re.IGNORECASE | re.MULTILINE)
+_VERBS = "was|has|is|to|from|with|you|that|which|could|cannot|can|did|does|will|exceed(?:s|ed)"
+"""What goes on after “the original message” where a notice speaks of it and no copy of it begins."""
 _COPY = re.compile(
     r"^(?:[ \t]{0,20}[-_=*#]{2}.{0,80}\b(?:original|returned m|copy of|unsent|undelivered"
     r"|message (?:header|text|body)?s? ?follow|nachricht|копия сообщения|исходно|元の|原始|原邮件|原信)"
     r"|(?:received|return-path|dkim-signature|list-[a-z]{2,20}|feedback-id):|>\s*(?:from|to|subject):\s"
-    r"|(?:the )?(?:original|returned|old) (?:message|mail)\b(?! (?:was|has|is|to|from|with)\b)|your message reads"
+    rf"|(?:the )?(?:original|returned|old) (?:message|mail)\b(?!\s(?:{_VERBS})\b)|your message reads"
+    r"|[^\w\n]{0,20}(?:mensaje original|message d'origine|message original|mensagem original|messaggio originale"
+    r"|originalnachricht|ursprüngliche nachricht)\b"
     r"|(?:this|here|included) is a copy|[ \t]{0,20}message (?:header|text|body)s? follow"
-    r"|.{0,60}\b(?:original|undelivered|unsent|returned) (?:message|e?-?mail)\b.{0,40}\b(?:follow|below|attached))",
+    r"|(?!.{0,100}\b(?:reason|error|cause))"
+    r".{0,60}\b(?:original|undelivered|unsent|returned) (?:message|e?-?mail)\b.{0,40}\b(?:follow|below|attached))",
     re.IGNORECASE | re.MULTILINE,
 )
 _VERSION = re.compile(r"(?<![45]\d\d[ -])(?<![\w.#-])\d{1,3}\.\d{1,3}\.\d{1,3}(?![\w.])")

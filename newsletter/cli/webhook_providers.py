@@ -5,6 +5,7 @@ import base64
 import contextlib
 import secrets
 from typing import Annotated
+from urllib.parse import urlsplit
 
 import typer
 
@@ -24,6 +25,7 @@ from webhooks.providers.guide import Key
 
 Name = Annotated[str, typer.Argument(help="The provider, as in postmark.", metavar="PROVIDER")]
 
+_THIS_MACHINE = ("localhost", "127.0.0.1", "::1")
 _NOBODY = "nobody@example.org"
 _NO_TOKEN = "a" * 40
 _LOOK_SECONDS = 0.2
@@ -51,6 +53,8 @@ def setup(name: Name, as_json: Annotated[bool, typer.Option("--json", help="Prin
         return
     edge.prose(f"At {name}:  {guide.where}")
     edge.prose(f"URL:  {url.replace('://', '://NAME:PASSWORD@', 1) if guide.login else url}")
+    if urlsplit(url).hostname in _THIS_MACHINE:
+        edge.prose(f"  Only this machine can open that: set public_url before you give it to {name}.")
     edge.prose(f"Events:  {', '.join(guide.tick)}")
     edge.say()
     edge.prose("In newsletter.toml, under [webhooks]:")

@@ -1,5 +1,6 @@
 """`newsletter webhooks`: whom we tell what happens here; what providers tell us is next door."""
 
+import textwrap
 from typing import Annotated
 
 import typer
@@ -12,6 +13,9 @@ from webhooks import destinations
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Number = Annotated[int, typer.Argument(help="Its number in `newsletter webhooks list`.")]
+
+_MOST_SAID = 60
+"""Characters of an answer that are shown."""
 
 app = grouping.group()
 
@@ -167,7 +171,8 @@ def deliveries(
 
 
 def _answer(one: Delivery) -> str:
-    return f"{one.answer} ({one.attempts} tries)" if one.attempts > 1 else one.answer
+    said = textwrap.shorten(one.answer, _MOST_SAID, placeholder=" …")
+    return f"{said} ({one.attempts} tries)" if one.attempts > 1 else said
 
 
 @app.command()

@@ -10,7 +10,7 @@ from newsletter.outgoing import endpoints
 from newsletter.outgoing.endpoints import Endpoint
 
 _TEXT = """\
-Since {since:%Y-%m-%d %H:%M} UTC, {one.url} is told nothing any more of what happens here: {one.disabled_for}.
+Since {since:%Y-%m-%d %H:%M} UTC, {one.url} is told nothing any more of what happens here: {why}.
 
 What it missed until then is kept for a while. Once it takes messages again, run “newsletter webhooks enable {one.id}”
 and “newsletter webhooks redeliver --failed {one.id}”. What happens in the meantime is not kept for it.
@@ -24,7 +24,7 @@ async def _untold(connection: AsyncConnection, now: datetime) -> Sequence[Note]:
 
 
 def _note(one: Endpoint) -> Note:
-    text = _TEXT.format(one=one, since=one.disabled_at)
+    text = _TEXT.format(one=one, since=one.disabled_at, why=one.disabled_for.rstrip("."))
     return Note(one.id, f"A webhook was turned off: {one.url[:100]}", text)
 
 

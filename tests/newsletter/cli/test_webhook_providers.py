@@ -165,6 +165,7 @@ def test_setup_says_where_what_to_tick_and_each_setting(command: Any, name: str)
     told = command("webhooks", "setup", name)
     assert told.code == 0
     assert f"/webhooks/{name}" in told.out
+    assert "set public_url before" in " ".join(told.out.split()), "no provider reaches this machine's own address"
     for setting in (one for one in Webhooks.model_fields if one.startswith(f"{name}_")):
         assert setting in told.out
         assert not KEYS.get(setting) or KEYS[setting] not in told.out, "no secret is shown"

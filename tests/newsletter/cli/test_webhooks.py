@@ -14,6 +14,7 @@ from newsletter.outgoing.types import Type
 from newsletter.tables import outgoing
 
 NOW = datetime(2021, 3, 1, 12, tzinfo=UTC)
+ANSWER = f"500 {'page ' * 40}"
 DOCS = Path(__file__).parents[3] / "docs" / "webhooks.md"
 
 
@@ -34,7 +35,7 @@ def tell() -> None:
         database = connect("sqlite:///newsletter.sqlite3")
         async with database.begin() as connection:
             told = {"endpoint_id": 1, "type": Type.ERASED, "subject_id": 1, "at": NOW, "due_at": NOW}
-            await connection.execute(insert(outgoing).values(told))
+            await connection.execute(insert(outgoing).values(**told, answer=ANSWER))
         await database.close()
 
     asyncio.run(work())
@@ -63,6 +64,7 @@ def test_what_was_told_is_listed_and_posted_again_by_its_number(site: Any) -> No
     assert (message["type"], message["state"], message["attempts"]) == ("subscriber.erased", "waiting", 0)
     shown = site("webhooks", "deliveries", "--endpoint", 1, "--state", "waiting").out
     assert "subscriber.erased" in shown
+    assert (message["answer"], 0 < shown.count("page") < 15) == (ANSWER, True), "a row is for the eye"
     assert len(site("webhooks", "list").out.splitlines()) > 3, "the events go on in further lines"
     assert max(map(len, site("webhooks", "list").out.splitlines())) <= 80
     done = site("webhooks", "redeliver", message["id"])

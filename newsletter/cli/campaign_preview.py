@@ -7,7 +7,7 @@ import uvicorn
 
 from newsletter import database as databases
 from newsletter.campaigns import previewing, store
-from newsletter.cli import edge, listening
+from newsletter.cli import edge, listening, output
 from newsletter.engine import parts
 from newsletter.settings import Settings
 from newsletter.studio.app import Studio, create_app
@@ -42,7 +42,8 @@ async def write(settings: Settings, slug: str, folder: Path, *, browser: bool) -
     async with edge.opened(settings.database) as database, database.read() as connection:
         found = await store.find(connection, slug)
         seen = await previewing.preview(connection, settings, parts.stationery(settings), found, edge.now())
-    files = previewing.write(seen, folder, slug.replace("/", "-"))
+    with output.writing():
+        files = previewing.write(seen, folder, slug.replace("/", "-"))
     edge.say(f"Subject: {seen.subject}")
     for file in files:
         edge.say(f"{file}  {file.stat().st_size:,} bytes")

@@ -62,6 +62,8 @@ async def send(settings: Settings, slug: str, wanted: str | None, *, agreed: boo
     async with edge.opened(settings.database) as database:
         async with database.read() as connection:
             await store.find(connection, slug)  # a slip is told before a server is asked
+            if wanted is not None:
+                await audiences.resolve(connection, wanted)
         await sending.probe(settings)
         if wanted is not None:
             async with database.begin() as connection:

@@ -1,4 +1,4 @@
-"""What imports and exports write: the export to stdout or a private file, refused rows beside it, or nothing yet."""
+"""What commands write: an export to stdout or a private file, refused rows beside it, other files, or nothing yet."""
 
 import sys
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ Rejects = Annotated[
 
 
 class CannotWrite(NewsletterError):
-    """The file to write to cannot be written."""
+    """A file or folder cannot be written."""
 
 
 @contextmanager
@@ -34,3 +34,14 @@ def opened(target: Path | None) -> Iterator[TextIO]:
         raise CannotWrite(f"{target}: {error.strerror or error}") from error
     with file:
         yield file
+
+
+@contextmanager
+def writing() -> Iterator[None]:
+    """Work that writes files and makes folders where somebody said. Raises CannotWrite."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is None:
+            raise  # of no file
+        raise CannotWrite(f"{error.filename}: {error.strerror or error}") from error

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from newsletter.cli import edge, grouping
+from newsletter.cli import edge, grouping, output
 from newsletter.content import checking, gallery, languages, scaffolding
 from newsletter.content.errors import ContentError, shown
 from newsletter.content.facts import TRANSACTIONAL
@@ -59,7 +59,9 @@ def new(
     Example: newsletter templates new invitation --language es
     """
     folder = _folder(own)
-    for file in scaffolding.begin(kind, folder, like=like or kind, language=language):
+    with output.writing():
+        files = scaffolding.begin(kind, folder, like=like or kind, language=language)
+    for file in files:
         edge.say(shown(str(file)))
     edge.say(f"Change them, then: newsletter templates check {kind}")
 
@@ -75,7 +77,9 @@ def page(
 
     Example: newsletter templates page join
     """
-    edge.say(shown(str(pages.begin(name, _folder(own)))))
+    with output.writing():
+        begun = pages.begin(name, _folder(own))
+    edge.say(shown(str(begun)))
 
 
 @app.command()
@@ -125,10 +129,12 @@ def gallery_(
     Example: newsletter templates gallery invitation --folder gallery
     """
     mine = _own(own)
-    pictures = edge.run(gallery.hang(_known(kinds, mine), folder, mine))
+    with output.writing():
+        pictures = edge.run(gallery.hang(_known(kinds, mine), folder, mine))
     edge.say(f"{len(pictures)} pictures: {folder / 'index.html'}")
     if sheet is not None:
-        gallery.sheet(pictures, sheet)
+        with output.writing():
+            gallery.sheet(pictures, sheet)
         edge.say(f"All of them in one: {sheet}")
 
 

@@ -39,6 +39,11 @@ def test_the_command_tells_what_is_wrong_and_ends_with_1(desk: Callable[..., Any
     assert listed["findings"][0]["rule"] == "link-relative"
 
 
+def test_a_preview_that_cannot_be_written_is_one_line(desk: Callable[..., Any]) -> None:
+    done = desk("campaign", "preview", "word", "--folder", "word.md")
+    assert (done.code, done.out, done.err) == (1, "", "newsletter: word.md: File exists\n")
+
+
 def test_a_campaign_with_an_error_is_not_sent_unless_somebody_says_why(
     desk: Callable[..., Any], tmp_path: Path
 ) -> None:

@@ -64,6 +64,15 @@ def test_a_moment_that_cannot_be_is_refused_in_a_line(desk: Callable[..., Any], 
     assert json.loads(desk("campaign", "show", "opening/invitation", "--json").out)["status"] == "draft"
 
 
+def test_a_slip_in_whom_it_is_for_is_told_before_a_relay_is_asked(
+    desk: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NEWSLETTER_SMTP__SOCKET", "no-relay")
+    done = desk("campaign", "send", "opening/invitation", "--yes", "--to", "role = ")
+    assert (done.code, done.out) == (1, "")
+    assert "column 7: the expression ends where a text in quotation marks" in done.err.splitlines()[-1]
+
+
 def test_a_mail_by_readers_own_clocks_is_said_to_be_one(desk: Callable[..., Any], tmp_path: Path) -> None:
     shown = desk("campaign", "show", "opening/invitation").out
     assert "09:00 by each reader's own clock, when the plan sends it" in shown

@@ -52,6 +52,7 @@ def test_a_template_of_ones_own_begins_as_a_copy_and_goes_before_ours(newsletter
         (["new", "story", "--language", "spanish"], "spanish is no language; name it as in es"),
         (["check", "stroy"], "there is no template for stroy; did you mean story?"),
         (["check", "--templates", "nowhere"], "nowhere: there is no such folder"),
+        (["gallery", "goodbye", "--folder", "newsletter.toml"], "newsletter.toml: File exists"),
     ],
 )
 def test_what_cannot_be_done_is_one_clear_line_and_nothing_is_written(

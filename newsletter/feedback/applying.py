@@ -79,7 +79,7 @@ class Applier:
                 proven.append(judged)
         await self._obey(connection, proven, now)
         stored = dict(waiting)
-        await _date(connection, [one for one in proven if one.event.at != stored[one.row].at])
+        await _date(connection, [one for one in proven if _is_misdated(one, stored[one.row])])
         await _close(connection, proven, others, now)
         await _empty(connection, [(row, event) for row, event in waiting if row in refs and refs[row] not in people])
         await breaker.look(connection, self.policy, now)
@@ -197,10 +197,19 @@ async def _close(
         log.info("report applied", report=fact["its_id"], outcome=fact["its_outcome"])
 
 
+def _is_misdated(one: Proven, told: Event) -> bool:
+    """Whether a report by a wrong clock would be counted on another day, or as older than the opt-in."""
+    if told.at == one.event.at:
+        return False
+    opt_in = one.receiver.confirmed_at
+    return scoring.day_of(told.at) != scoring.day_of(one.event.at) or (opt_in is not None and told.at < opt_in)
+
+
 async def _date(connection: AsyncConnection, proven: Sequence[Proven]) -> None:
     """Put right the time of reports by a wrong clock, for days are counted by it later."""
-    for one in proven:
-        await connection.execute(update(inbox).where(inbox.c.id == one.row).values(event=to_json(one.event)))
+    if proven:
+        statement = update(inbox).where(inbox.c.id == bindparam("its_id")).values(event=bindparam("dated"))
+        await connection.execute(statement, [{"its_id": one.row, "dated": to_json(one.event)} for one in proven])
 
 
 async def _empty(connection: AsyncConnection, gone: Sequence[tuple[int, Event]]) -> None:

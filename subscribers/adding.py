@@ -31,7 +31,10 @@ async def add(
     """Add somebody; their number. Raises NotAdded, with nothing changed: nobody who is gone comes back this way."""
     hashed = suppression.address_hash(request.address.normal, hash_key)
     if (reason := await suppression.find(connection, hashed)) is not None:
-        raise NotAdded(f"{request.address.given} is suppressed ({reason}), and so was not added")
+        raise NotAdded(
+            f"{request.address.given} is suppressed ({reason}), and so was not added; "
+            "`newsletter subscribers show` says who can undo it"
+        )
     number = await signup.enter(connection, request, hashed, now)
     if number is None:
         known = select(subscriber.c.status).where(subscriber.c.hash == hashed)

@@ -1,6 +1,7 @@
 """A real server on a socket of its own, and Debian's Chromium before it."""
 
 import asyncio
+import shutil
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -64,9 +65,9 @@ def form() -> Form:
 
 
 @pytest.fixture
-def site(tmp_path: Path, form_origins: list[str], form: Form) -> Iterator[Site]:
+def site(tmp_path: Path, sqlite_template: Path, form_origins: list[str], form: Form) -> Iterator[Site]:
     """The application under uvicorn, with the sample constellation loaded, at a moment before its opening."""
-    url = f"sqlite:///{tmp_path}/newsletter.sqlite3"
+    url = f"sqlite:///{shutil.copy(sqlite_template, tmp_path)}"
     secrets = {"signing_keys": [KEY], "hash_key": "h" * 40}
     # Its clock stands still, so nobody is late enough for a shortest time; and the work is a tenth of the usual.
     joining = {"proof_iterations": 500, "shortest_fill": timedelta()}
@@ -85,7 +86,6 @@ def site(tmp_path: Path, form_origins: list[str], form: Form) -> Iterator[Site]:
 
 
 async def serve(server: uvicorn.Server, listener: socket.socket, url: str, form: Form) -> None:
-    await databases.upgrade(url)
     database = databases.connect(url)
     sample = file.read(assets.TEMPLATES / "init" / "constellation.toml")
     async with database.begin() as connection:

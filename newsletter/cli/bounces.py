@@ -19,6 +19,7 @@ from newsletter.engine import listener, mailboxes, parts, returned_mail
 from newsletter.engine.returned_mail import Reading
 from newsletter.errors import NewsletterError
 from newsletter.feedback import breaker, kept
+from newsletter.feedback.inbox import LATEST
 from newsletter.feedback.kept import Kept
 from newsletter.settings import DEFAULT_FILE, NoSettings, Settings
 from subscribers.links import Links
@@ -233,6 +234,8 @@ def review(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] 
         edge.prose("Mails kept as they came; `newsletter bounces mail NUMBER` prints one, --dismiss lets go of it:")
         letters = [(one.id, edge.moment(one.received_at), one.kind, one.sender, one.subject) for one in mails]
         edge.table(["number", "received (UTC)", "kind", "sender", "subject"], letters, numbers=["number"])
+    if LATEST in (len(reports), len(mails)):
+        edge.say(f"Of either, the latest {LATEST} are shown; as you let go of them, older ones follow.")
 
 
 @app.command()

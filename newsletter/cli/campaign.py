@@ -425,6 +425,9 @@ def uncertain(
     if as_json:
         edge.emit_json(held)
         return
+    if not held:
+        edge.say(f"Of {slug}, nothing is in doubt.")
+        return
     edge.table(["address", "when (UTC)", "why"], [(one.address, edge.moment(one.at), one.reply) for one in held])
     if resend or sent:
         edge.say(f"{count:,} are queued again." if resend else f"{count:,} are taken as sent.")

@@ -15,6 +15,9 @@ from subscribers.links import Links
 from webhooks import classification
 from webhooks.events import LISTED, Event, Kind, from_json, to_json
 
+LATEST = 100
+"""How many of what waits for a person are listed at once."""
+
 _UNPROVEN = inbox.c.outcome.like("unproven%")
 _JUDGED = "judged by staff; "
 
@@ -68,7 +71,7 @@ class Unproven:
     why: str
 
 
-async def unproven(connection: AsyncConnection, limit: int = 100) -> list[Unproven]:
+async def unproven(connection: AsyncConnection, limit: int = LATEST) -> list[Unproven]:
     """The latest reports that nothing proved and nobody has judged."""
     rows = await connection.execute(
         select(inbox.c.id, inbox.c.received_at, inbox.c.event, inbox.c.outcome)

@@ -57,7 +57,7 @@ async def keep(connection: AsyncConnection, report: Report, raw: bytes, now: dat
     )
 
 
-async def waiting(connection: AsyncConnection, limit: int = 100) -> list[Kept]:
+async def waiting(connection: AsyncConnection, limit: int = inbox.LATEST) -> list[Kept]:
     """The latest that nobody has judged."""
     rows = await connection.execute(
         select(kept_mail.c.id, kept_mail.c.received_at, kept_mail.c.kind, kept_mail.c.sender, kept_mail.c.subject)

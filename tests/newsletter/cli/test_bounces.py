@@ -127,6 +127,20 @@ def test_who_lets_go_of_a_mail_has_judged_what_it_reported_too(unproven: dict[st
     assert newsletter("bounces", "review").out == "Nothing waits for anybody's judgement.\n"
 
 
+def test_of_many_that_wait_the_latest_are_shown_and_that_is_said(
+    unproven: dict[str, Any], newsletter: Any, tmp_path: Path
+) -> None:
+    assert "the latest" not in newsletter("bounces", "review").out
+    raw = (MAILS / "postfix-unknown-user.eml").read_bytes()
+    for number in range(len(unproven["reports"]), 101):
+        another = raw.replace(b"Message-ID: <", b"Message-ID: <%d." % number, 1)
+        (tmp_path / "returned" / "new" / f"{number}.b").write_bytes(another)
+    assert newsletter("bounces", "collect", tmp_path / "returned").code == 0
+    assert newsletter("bounces", "review").out.endswith(
+        "Of either, the latest 100 are shown; as you let go of them, older ones follow.\n"
+    )
+
+
 def test_that_nothing_waits_is_said_in_a_line_and_not_by_an_empty_table(pipe: Any, newsletter: Any) -> None:
     newsletter("db", "upgrade")
     assert newsletter("bounces", "review").out == "Nothing waits for anybody's judgement.\n"

@@ -140,6 +140,7 @@ async def test_what_failed_is_tried_again_and_what_is_in_doubt_is_listed_sent_ag
         assert (await run("campaign", "retry", slug)) == (0, "Nothing failed for a passing reason.\n")
         status, said = await run("campaign", "uncertain", slug, "--resend")
         assert (status, "2 are queued again." in said) == (0, True)
+        assert (await run("campaign", "uncertain", slug)) == (0, f"Of {slug}, nothing is in doubt.\n")
         assert (await run("campaign", "send", slug, "--yes"))[0] == 0
         reported = json.loads((await run("campaign", "report", slug, "--json"))[1])
     assert reported["report"]["states"] == {"refused": 1, "sent": 5}

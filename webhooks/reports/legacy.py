@@ -67,11 +67,12 @@ def is_report(message: mime.Part) -> bool:
     unanswerable = message.header("return-path").replace(" ", "") == "<>"
     if subject and (daemon or unanswerable):
         return True
-    refusal = _quotes_a_refusal(mime.notice(message))
-    if daemon and (formatted or refusal or _repeats(mime.notice(message)) or bool(_by_flufl(message))):
+    notice = mime.notice(message)
+    refusal = _quotes_a_refusal(notice)
+    if daemon and (formatted or refusal or _repeats(notice) or bool(_by_flufl(message))):
         return True
     nobody = unanswerable or bool(_NO_REPLY.search(message.header("from")))
-    return (nobody or (subject and refusal)) and _returns(message)
+    return (nobody or (subject and refusal)) and _returns(message, notice)
 
 
 def is_refusal(message: mime.Part) -> bool:
@@ -94,9 +95,9 @@ def read(message: mime.Part) -> tuple[Recipient, ...]:
     return tuple(_recipient(address, action, said, words, common) for address, words in told.items())
 
 
-def _returns(message: mime.Part) -> bool:
+def _returns(message: mime.Part, notice: str) -> bool:
     """Whether it encloses a mail and says that it was not delivered, whatever its title is."""
-    return dsn.returned(message) is not None and phrasing.fits(signs.FAILURES, mime.notice(message)[:1000])
+    return dsn.returned(message) is not None and phrasing.fits(signs.FAILURES, notice[:1000])
 
 
 def _repeats(notice: str) -> bool:

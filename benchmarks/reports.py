@@ -55,7 +55,6 @@ def measure(scale: Scale) -> Iterator[Row]:
 def _bodies(made: Ground, count: int) -> Iterator[bytes]:
     links = parts.links(made.settings)
     now = datetime.now(UTC).isoformat()
-    kinds = [{"type": "delivered"}] * 8 + [{"type": "soft"}, {"type": "hard"}]
     for first in range(1, count + 1, _BATCH):
         events = [
             {
@@ -63,11 +62,22 @@ def _bodies(made: Ground, count: int) -> Iterator[bytes]:
                 "email": f"reader{number}@example{number % 97}.net",
                 "token": links.delivery_token(DeliveryRef("campaign", 1, number)),
                 "at": now,
-                **kinds[number % 10],
+                **_said(number),
             }
             for number in range(first, min(first + _BATCH, count + 1))
         ]
         yield json.dumps({"events": events}).encode()
+
+
+def _said(number: int) -> dict[str, str]:
+    """What became of a mail, and in which words its receiver's server said so."""
+    match number % 10:
+        case 0:
+            return {"type": "hard", "detail": f"550 5.1.1 <reader{number}@example{number % 97}.net>: user unknown"}
+        case 1:
+            return {"type": "soft", "detail": f"452 4.2.2 mailbox full, session {number:x}"}
+        case _:
+            return {"type": "delivered", "detail": f"250 2.0.0 OK: queued as {number:x}"}
 
 
 def _seconds(url: str, port: int, bodies: list[bytes], count: int) -> float:

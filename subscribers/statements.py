@@ -2,12 +2,14 @@
 
 import json
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 from typing import cast as take_as
 
 from sqlalchemy import (
+    ColumnClause,
     ColumnElement,
+    FromClause,
     Table,
     TableValuedAlias,
     Text,
@@ -47,6 +49,18 @@ def _array(values: Collection[str]) -> str:
 
 
 _QUOTED = re.compile(r'["\\]')
+
+
+def listed(connection: AsyncConnection, rows: Sequence[Mapping[str, Any]], *columns: ColumnClause[Any]) -> FromClause:
+    """A table of these rows, to update others from; they travel as one parameter, and each has all the columns.
+
+    A column holds a number or a text.
+    """
+    if connection.dialect.name == "postgresql":
+        recordset = func.json_to_recordset(cast(literal(json.dumps(rows), Text), postgresql.JSON))
+        return recordset.table_valued(*columns).render_derived(name="told", with_types=True)
+    row = func.json_each(json.dumps(rows)).table_valued("value")
+    return select(*(row.c.value.op("->>")(one.name).label(one.name) for one in columns)).subquery("told")
 
 
 def json_text(connection: AsyncConnection, column: ColumnElement[Any], key: str) -> ColumnElement[str | None]:

@@ -7,6 +7,7 @@ The words decide: more than half of all 5.x.x replies are about the sender or th
 import re
 import unicodedata
 from dataclasses import dataclass
+from functools import lru_cache
 
 from webhooks import phrasing
 from webhooks.events import BounceClass, Reason
@@ -108,7 +109,11 @@ _GENERAL: _Table = tuple((reason, phrasing.table(phrases)) for reason, phrases i
 
 def classify(status: str, text: str) -> Reading:
     """Read a reply. `status` is the enhanced code a report states, if any; `text` is what the receiver said."""
-    words = _normal(text)
+    return _reading(status, _normal(text))
+
+
+@lru_cache(maxsize=1000)  # a receiver says the same to many
+def _reading(status: str, words: str) -> Reading:
     codes = _STATUS.findall(words)
     reply = _reply(words)
     best = _telling(status, codes)
@@ -118,6 +123,11 @@ def classify(status: str, text: str) -> Reading:
     if reason is Reason.NO_SUCH_DOMAIN and not permanent:
         reason = Reason.NETWORK  # a name server that fails for the moment, not a domain that is gone
     return Reading(_bounce(reason, permanent, words), reason, best)
+
+
+def telling_status(status: str, text: str) -> str:
+    """The most telling enhanced code in a reply that turns nothing away, or empty."""
+    return _telling(status, _STATUS.findall(_normal(text)))
 
 
 def _normal(text: str) -> str:
@@ -154,7 +164,7 @@ def _is_permanent(reply: str, codes: list[str], status: str) -> bool:
 
 def _by_words(rules: _Table, spoken: str) -> Reason | None:
     text = " ".join(spoken.split())
-    return next((reason for reason, phrases in rules if any(phrase.stands_in(text) for phrase in phrases)), None)
+    return next((reason for reason, phrases in rules if phrasing.stand_in(phrases, text)), None)
 
 
 def _by_detail(status: str, spoken: str) -> Reason | None:

@@ -9,7 +9,7 @@ from datetime import date, datetime
 from typing import NamedTuple
 
 import structlog
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import Integer, Text, bindparam, column, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from newsletter.delivery import hearing, pauses, transactional
@@ -18,7 +18,8 @@ from newsletter.feedback import breaker, counting, proof, receivers
 from newsletter.feedback.proof import Proven
 from newsletter.settings import Bounces
 from newsletter.tables import inbox
-from subscribers import consent, preferences, scoring, suppression
+from subscribers import consent, preferences, scoring, statements, suppression
+from subscribers.columns import BigInt
 from subscribers.links import DeliveryRef, Links
 from subscribers.suppression import Finding, Reason
 from webhooks import reports
@@ -36,6 +37,16 @@ class _Other(NamedTuple):
     outcome: str
     person: int | None
 
+
+_FACTS = (
+    column("id", BigInt),
+    column("outcome", Text),
+    column("heard", Text),
+    column("person", BigInt),
+    column("campaign", Integer),
+    column("domain", Text),
+)
+"""What is written down of an applied report."""
 
 _SUPPRESSES = {"hard": Reason.HARD_BOUNCE, "complaint": Reason.COMPLAINT}
 _GOODBYES_A_DAY = 1
@@ -169,32 +180,33 @@ async def _close(
     """Mark the reports as applied."""
     facts: list[dict[str, object]] = [
         {
-            "its_id": one.row,
-            "its_outcome": one.outcome,
-            "its_heard": one.heard,
-            "its_person": one.receiver.id,
-            "its_campaign": (one.ref.campaign_id or None) if one.ref else None,
-            "its_domain": one.receiver.domain,
+            "id": one.row,
+            "outcome": one.outcome,
+            "heard": one.heard,
+            "person": one.receiver.id,
+            "campaign": (one.ref.campaign_id or None) if one.ref else None,
+            "domain": one.receiver.domain,
         }
         for one in proven
     ]
-    nothing = {"its_heard": None, "its_campaign": None, "its_domain": None}
-    facts += [{"its_id": one.row, "its_outcome": one.outcome, "its_person": one.person, **nothing} for one in others]
-    statement = (
+    nothing = {"heard": None, "campaign": None, "domain": None}
+    facts += [{"id": one.row, "outcome": one.outcome, "person": one.person, **nothing} for one in others]
+    told = statements.listed(connection, facts, *_FACTS)
+    await connection.execute(
         update(inbox)
-        .where(inbox.c.id == bindparam("its_id"))
+        .where(inbox.c.id == told.c.id)
         .values(
             applied_at=now,
-            outcome=bindparam("its_outcome"),
-            heard=bindparam("its_heard"),
-            subscriber_id=bindparam("its_person"),
-            campaign_id=bindparam("its_campaign"),
-            domain=bindparam("its_domain"),
+            outcome=told.c.outcome,
+            heard=told.c.heard,
+            subscriber_id=told.c.person,
+            campaign_id=told.c.campaign,
+            domain=told.c.domain,
         )
     )
-    await connection.execute(statement, facts)
     for fact in facts:
-        log.info("report applied", report=fact["its_id"], outcome=fact["its_outcome"])
+        if fact["heard"] != "delivered":
+            log.info("report applied", report=fact["id"], outcome=fact["outcome"])
 
 
 def _is_misdated(one: Proven, told: Event) -> bool:

@@ -82,8 +82,9 @@ def _event(fields: payload.Fields, now: datetime) -> Event:
     if not (address or token):
         raise MalformedReport(f'event {identifier} needs an "email" or a "token"')
     kind, bounce = TYPES.get(fields.text("type"), (Kind.OTHER, None))
-    reading = classification.classify(fields.text("status"), fields.text("detail"))
-    bounced = kind in (Kind.BOUNCED, Kind.DEFERRED)
+    reading = None
+    if kind in (Kind.BOUNCED, Kind.DEFERRED):
+        reading = classification.classify(fields.text("status"), fields.text("detail"))
     return Event(
         provider=Generic.name,
         id=identifier,
@@ -91,8 +92,8 @@ def _event(fields: payload.Fields, now: datetime) -> Event:
         address=address,
         at=fields.at("at", now=now),
         token=token or None,
-        bounce=(_stated(BounceClass, fields.text("class")) or bounce or reading.bounce) if bounced else None,
-        reason=(_stated(Reason, fields.text("reason")) or reading.reason) if bounced else Reason.UNKNOWN,
+        bounce=(_stated(BounceClass, fields.text("class")) or bounce or reading.bounce) if reading else None,
+        reason=(_stated(Reason, fields.text("reason")) or reading.reason) if reading else Reason.UNKNOWN,
         status=fields.text("status"),
         detail=fields.text("detail"),
     )

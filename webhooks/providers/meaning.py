@@ -21,8 +21,10 @@ class Meaning:
         A provider's class stands, for it saw the whole conversation, but for one case: `hard` where the receiver
         plainly speaks of the sender or of the moment. An address is buried only where nobody disagrees.
         """
+        if self.bounce is None:
+            return replace(self, status=classification.telling_status(status, said))
         reading = classification.classify(status, said)
-        if self.bounce is None or reading.reason in (Reason.UNKNOWN, Reason.SUPPRESSED):
+        if reading.reason in (Reason.UNKNOWN, Reason.SUPPRESSED):
             return replace(self, status=reading.status)
         if reading.bounce is self.bounce or self.bounce is BounceClass.HARD:
             return replace(self, bounce=reading.bounce, reason=reading.reason, status=reading.status)

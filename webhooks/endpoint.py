@@ -4,15 +4,22 @@ The caller stores the events and only then answers 2xx. Every error here is a We
 answer; an event of a type we do not know is read as `other` and acknowledged, for a provider would only repeat it.
 """
 
+import contextlib
 from collections.abc import Mapping
 from datetime import datetime
 
-from webhooks.errors import MalformedReport, TooLarge
+from webhooks.errors import MalformedReport, NotAuthentic, TooLarge
 from webhooks.events import Event
 from webhooks.providers import Answering, Provider
 
 MAX_BODY = 5 * 1024 * 1024
 MAX_EVENTS = 10_000
+
+
+def require_key(provider: Provider, *, now: datetime) -> None:
+    """Raises NotConfigured where no key of the provider is set, or one that is none."""
+    with contextlib.suppress(NotAuthentic, MalformedReport):
+        provider.verify({}, b"{}", now=now)
 
 
 def receive(provider: Provider, headers: Mapping[str, str], body: bytes, *, now: datetime) -> list[Event]:

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from newsletter.cli import edge, grouping, webhook_providers
+from newsletter.cli import edge, grouping, webhook_setup, webhook_trial
 from newsletter.outgoing import endpoints, outbox, types
 from newsletter.outgoing.endpoints import Endpoint
 from newsletter.outgoing.outbox import Delivery, State
@@ -20,8 +20,8 @@ _MOST_SAID = 60
 app = grouping.group()
 
 
-app.command("setup")(webhook_providers.setup)
-app.command("test")(webhook_providers.try_)
+app.command("setup")(webhook_setup.setup)
+app.command("test")(webhook_trial.try_)
 
 
 @app.callback()

@@ -150,6 +150,6 @@ async def arrivals(
     return [Arrival(row.id, from_json(row.event), row.outcome or "") for row in rows]
 
 
-async def take_out(connection: AsyncConnection, numbers: Sequence[int]) -> None:
-    """Take samples of ours out again; reports of others stay for good."""
-    await connection.execute(delete(inbox).where(inbox.c.id.in_(numbers)))
+async def take_out(connection: AsyncConnection, provider: str, ids: Sequence[str]) -> None:
+    """Take samples of ours out again, by their event ids; reports of others stay for good."""
+    await connection.execute(delete(inbox).where(inbox.c.provider == provider, inbox.c.event_id.in_(ids)))

@@ -49,6 +49,7 @@ from newsletter.web.pages import Pages, stylesheets
 from newsletter.web.proof import Proofs
 from newsletter.web.site import Site
 from subscribers.links import LinkExpired, LinkInvalid, Links
+from webhooks.rehearsals import Rehearsals
 
 log = structlog.get_logger(__name__)
 
@@ -85,6 +86,7 @@ def create_app(
         mail_domains=MailDomains(settings.joining.name_server),
         clock=clock,
         providers=webhooks.open_all(settings.webhooks),
+        rehearsals=Rehearsals(keys),
         shelf=Shelf(settings.templates),
     )
 

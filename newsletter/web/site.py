@@ -24,6 +24,7 @@ from subscribers import preferences
 from subscribers.links import LinkInvalid, Links, Purpose
 from subscribers.preferences import Preferences
 from webhooks.providers import Provider
+from webhooks.rehearsals import Rehearsals
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,7 @@ class Site:
     mail_domains: MailDomains
     clock: Clock
     providers: Mapping[str, Provider]
+    rehearsals: Rehearsals
     shelf: Shelf
 
     def show(self, name: str, look: Look, voice: Voice, *, status: int = 200, **values: object) -> HTMLResponse:

@@ -12,7 +12,7 @@ from starlette.responses import JSONResponse, Response
 from newsletter import feedback
 from newsletter.settings import Webhooks
 from newsletter.web.site import Site
-from webhooks import endpoint, providers
+from webhooks import endpoint, providers, rehearsals
 from webhooks.errors import UnknownProvider, WebhookError
 from webhooks.providers import Provider
 
@@ -38,7 +38,10 @@ async def receive(site: Site, request: Request) -> Response:
     now = site.clock()
     try:
         provider = _provider(site, request)
-        events = await _work(provider, endpoint.receive, provider, request.headers, body, now=now)
+        if rehearsals.HEADER in request.headers:
+            events = site.rehearsals.receive(provider, request.headers, body, now=now)
+        else:
+            events = await _work(provider, endpoint.receive, provider, request.headers, body, now=now)
         async with site.database.begin() as connection:
             await feedback.store(connection, events, now)
         answer = await _work(provider, endpoint.answer, provider, body)

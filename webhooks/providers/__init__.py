@@ -59,7 +59,21 @@ class Sampling(Provider, Protocol):
         """The headers and body of a report that `address` bounced hard, as the provider would sign it."""
 
 
-PROVIDERS: dict[str, type[Provider]] = {
+@runtime_checkable
+class Rehearsing(Provider, Protocol):
+    """A provider that signs by a private key which it alone holds: a test signs by one made for it."""
+
+    def rehearse(self, address: str, token: str, *, now: datetime) -> tuple[dict[str, str], bytes, str]:
+        """The headers and body of a report that `address` bounced hard, and the public part of the key that signed it.
+
+        The key has signed nothing else, and is gone.
+        """
+
+    def believing(self, public: str) -> Provider:
+        """This provider as if that public part were its own: its key, or the certificate that it names."""
+
+
+PROVIDERS: dict[str, type[Sampling | Rehearsing]] = {
     "azure": Azure,
     "brevo": Brevo,
     "forwardemail": ForwardEmail,
@@ -78,7 +92,7 @@ PROVIDERS: dict[str, type[Provider]] = {
 }
 
 
-def build(name: str, values: Mapping[str, Any]) -> Provider:
+def build(name: str, values: Mapping[str, Any]) -> Sampling | Rehearsing:
     """The provider of that name with its keys out of `values`, a flat mapping of `NAME_FIELD`.
 
     A key that is missing is empty, and then nothing the provider sends is believed. Raises UnknownProvider.

@@ -21,7 +21,8 @@ class Key:
 class Guide:
     """Where in the provider's pages the webhook is made, which events to tick, and which keys there are.
 
-    With `login`, name and password are written into the URL: https://NAME:PASSWORD@…
+    With `login`, name and password are written into the URL: https://NAME:PASSWORD@… `trial` is what makes the provider
+    report something by itself.
     """
 
     where: str
@@ -29,3 +30,4 @@ class Guide:
     keys: tuple[Key, ...]
     login: bool = False
     notes: tuple[str, ...] = ()
+    trial: str = "send a mail through it"

@@ -5,15 +5,16 @@ https://docs.postalserver.io/developer/webhooks
 
 import base64
 import binascii
+import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import ClassVar
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
-from cryptography.hazmat.primitives.serialization import load_der_public_key
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_der_public_key
 
 from webhooks import classification, payload, signatures, tokens
 from webhooks.errors import MalformedReport, NotAuthentic, NotConfigured
@@ -30,6 +31,8 @@ EVENTS: dict[str, Meaning] = {
 }
 """A bounce that came back as a mail is reported without what it says; a failure of delivery is read by its words."""
 
+SIGNATURE = "X-Postal-Signature-256"
+
 
 @dataclass(frozen=True, slots=True)
 class Postal:
@@ -41,13 +44,14 @@ class Postal:
         where="the server → Webhooks → Add new webhook",
         tick=("MessageSent", "MessageDelayed", "MessageDeliveryFailed", "MessageHeld", "MessageBounced"),
         keys=(Key("public_key", "what `postal default-dkim-record` prints on the server, from behind p= to the ;"),),
+        notes=("Output Style, where there is one: Postal.",),
     )
     public_key: str = ""
 
     def verify(self, headers: Mapping[str, str], body: bytes, *, now: datetime) -> None:
         """Check the signature, SHA-256 or that of older versions. Raises NotAuthentic or NotConfigured."""
         key = _key(self.public_key)
-        given = signatures.header(headers, "X-Postal-Signature-256")
+        given = signatures.header(headers, SIGNATURE)
         algorithm: hashes.HashAlgorithm = hashes.SHA256()
         if not given:
             given, algorithm = signatures.required(headers, "X-Postal-Signature"), hashes.SHA1()  # noqa: S303  # see SES
@@ -64,6 +68,25 @@ class Postal:
         report = Fields(document)
         message = report.child("payload", "original_message").data or report.child("payload", "message").data
         return [] if message.get("direction") == "incoming" else [_event(report, Fields(message), now)]
+
+    def rehearse(self, address: str, token: str, *, now: datetime) -> tuple[dict[str, str], bytes, str]:
+        """A hard failure, signed by a key made for it; and that key's public part, as PEM."""
+        said = "550 5.1.1 User unknown"
+        message = {"direction": "outgoing", "to": address, "message_id": f"{token}@sample.example"}
+        document = {
+            "event": "MessageDeliveryFailed",
+            "timestamp": now.timestamp(),
+            "payload": {"status": "HardFail", "output": said, "message": message},
+            "uuid": derived_id("sample", address, now),
+        }
+        body, key = json.dumps(document).encode(), rsa.generate_private_key(65537, 2048)
+        signature = base64.b64encode(key.sign(body, padding.PKCS1v15(), hashes.SHA256())).decode()
+        public = key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+        return {SIGNATURE: signature}, body, public.decode()
+
+    def believing(self, public: str) -> "Postal":
+        """What that key signs is believed, and nothing else."""
+        return replace(self, public_key=public)
 
 
 def _key(text: str) -> rsa.RSAPublicKey:

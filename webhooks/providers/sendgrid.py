@@ -5,15 +5,16 @@ https://www.twilio.com/docs/sendgrid/for-developers/tracking-events/getting-star
 
 import base64
 import binascii
+import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import ClassVar
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import load_der_public_key
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_der_public_key
 
 from webhooks import payload, signatures, tokens
 from webhooks.errors import NotAuthentic, NotConfigured
@@ -40,6 +41,10 @@ DROPS: dict[str, Meaning] = {
 """Why SendGrid did not even try, by its `reason`; anything else is its own affair or ours."""
 
 
+SIGNATURE, TIMESTAMP = "X-Twilio-Email-Event-Webhook-Signature", "X-Twilio-Email-Event-Webhook-Timestamp"
+ALGORITHM = ec.ECDSA(hashes.SHA256())
+
+
 @dataclass(frozen=True, slots=True)
 class SendGrid:
     """The verification key of the signed event webhook: base64 of a DER public key on P-256."""
@@ -50,24 +55,48 @@ class SendGrid:
         where="Settings → Mail Settings → Event Webhooks → Create new webhook",
         tick=("Bounced", "Dropped", "Deferred", "Delivered", "Spam Reports", "Unsubscribes", "Group Unsubscribes"),
         keys=(Key("public_key", "the same page: turn on Signed Event Webhook, save, and copy its Verification Key"),),
+        trial="press Test Integration on the webhook's page, or send a mail through it",
     )
     public_key: str = ""
 
     def verify(self, headers: Mapping[str, str], body: bytes, *, now: datetime) -> None:
         """Check the signature and its time. Raises NotAuthentic or NotConfigured."""
         key = _key(self.public_key)
-        given = signatures.required(headers, "X-Twilio-Email-Event-Webhook-Signature")
-        timestamp = signatures.required(headers, "X-Twilio-Email-Event-Webhook-Timestamp")
+        given = signatures.required(headers, SIGNATURE)
+        timestamp = signatures.required(headers, TIMESTAMP)
         signatures.fresh(timestamp, now)
         try:
             signature = base64.b64decode(given, validate=True)
-            key.verify(signature, timestamp.encode() + body, ec.ECDSA(hashes.SHA256()))
+            key.verify(signature, timestamp.encode() + body, ALGORITHM)
         except (InvalidSignature, binascii.Error, ValueError) as error:
             raise NotAuthentic("the signature does not match the body") from error
 
     def parse(self, body: bytes, *, now: datetime) -> list[Event]:
         """The events of the batch. Raises MalformedReport."""
         return [_event(fields, now) for fields in payload.objects(payload.load(body))]
+
+    def rehearse(self, address: str, token: str, *, now: datetime) -> tuple[dict[str, str], bytes, str]:
+        """A hard bounce, signed by a key made for it; and that key's public part, as SendGrid shows its own."""
+        event = {
+            "event": "bounce",
+            "type": "bounce",
+            "email": address,
+            "timestamp": int(now.timestamp()),
+            "sg_event_id": derived_id("sample", address, now),
+            "smtp-id": f"<{token}@sample.example>",
+            "token": token,
+            "reason": "550 5.1.1 User unknown",
+            "status": "5.1.1",
+        }
+        body, timestamp = json.dumps([event]).encode(), str(int(now.timestamp()))
+        key = ec.generate_private_key(ec.SECP256R1())
+        signature = base64.b64encode(key.sign(timestamp.encode() + body, ALGORITHM)).decode()
+        public = key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+        return {SIGNATURE: signature, TIMESTAMP: timestamp}, body, base64.b64encode(public).decode()
+
+    def believing(self, public: str) -> "SendGrid":
+        """What that key signs is believed, and nothing else."""
+        return replace(self, public_key=public)
 
 
 def _key(text: str) -> ec.EllipticCurvePublicKey:

@@ -10,20 +10,22 @@ https://docs.aws.amazon.com/ses/latest/dg/notification-contents.html
 
 import base64
 import binascii
+import json
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from typing import ClassVar
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
+from cryptography.hazmat.primitives.serialization import Encoding
 
-from webhooks import fetching, payload, tokens
+from webhooks import fetching, payload, sns, tokens
 from webhooks.errors import MalformedReport, NotAuthentic, NotConfigured, Unavailable
-from webhooks.events import Event, Kind, Reason
+from webhooks.events import Event, Kind, Reason, derived_id
 from webhooks.payload import Fields
 from webhooks.providers import meaning
 from webhooks.providers.guide import Guide, Key
@@ -32,13 +34,6 @@ from webhooks.providers.meaning import Meaning
 TOLERANCE = timedelta(hours=1)
 """SNS repeats a message for up to an hour with the time it was first published at."""
 
-NOTIFICATION = ("Message", "MessageId", "Subject", "Timestamp", "TopicArn", "Type")
-CONFIRMATION = ("Message", "MessageId", "SubscribeURL", "Timestamp", "Token", "TopicArn", "Type")
-SIGNED = {
-    "Notification": NOTIFICATION,
-    "SubscriptionConfirmation": CONFIRMATION,
-    "UnsubscribeConfirmation": CONFIRMATION,
-}
 # SignatureVersion 1 is SHA1 by Amazon's definition; forging it needs a second preimage, not a collision.
 HASHES: dict[str, hashes.HashAlgorithm] = {"1": hashes.SHA1(), "2": hashes.SHA256()}  # noqa: S303
 
@@ -61,7 +56,6 @@ DELAYS = {
     "IPFailure": Reason.REPUTATION,
 }
 
-_ARN = re.compile(r"arn:aws(-cn)?:sns:([a-z]{2}(?:-[a-z]+)+-\d):\d{12}:[A-Za-z0-9_-]{1,256}(?:\.fifo)?")
 _CERTIFICATE = r"/SimpleNotificationService-[0-9a-f]{16,64}\.pem"
 _CONFIRM = r"/\?Action=ConfirmSubscription&[!-\"$-~]+"
 _KEPT = 8
@@ -81,6 +75,7 @@ class Ses:
             "Set the topic and let us run before you make the subscription: we confirm it, and that of no other topic.",
             "Turn raw message delivery off: what is delivered raw is not signed.",
         ),
+        trial="send a mail through it to bounce@simulator.amazonses.com",
     )
     topic_arn: str = ""
     fetch: Callable[[str], bytes] = field(default=fetching.get, repr=False)
@@ -88,7 +83,7 @@ class Ses:
 
     def verify(self, headers: Mapping[str, str], body: bytes, *, now: datetime) -> None:
         """Check topic, then age, then signature. Raises NotConfigured, NotAuthentic, MalformedReport or Unavailable."""
-        if not _ARN.fullmatch(self.topic_arn):
+        if sns.host(self.topic_arn) is None:
             raise NotConfigured("no topic is set for this provider: set webhooks.ses_topic_arn to arn:aws:sns:…")
         message = _message(body)
         if message.text("TopicArn") != self.topic_arn:
@@ -96,7 +91,7 @@ class Ses:
         published = payload.instant(message.data.get("Timestamp"))
         if published is None or abs(now - published) > TOLERANCE:
             raise NotAuthentic("the message was not published within the last hour")
-        names, algorithm = SIGNED.get(message.text("Type")), HASHES.get(message.text("SignatureVersion"))
+        names, algorithm = sns.SIGNED.get(message.text("Type")), HASHES.get(message.text("SignatureVersion"))
         if names is None or algorithm is None:
             raise NotAuthentic("the message is of a type or a signature version that SNS does not document")
         self._check(message, names, algorithm, now)
@@ -122,24 +117,42 @@ class Ses:
             self.fetch(self._ours(message.data.get("SubscribeURL"), _CONFIRM))
         return b""
 
+    def rehearse(self, address: str, token: str, *, now: datetime) -> tuple[dict[str, str], bytes, str]:
+        """A hard bounce on our topic, signed by a key made for it; and that key's certificate, as PEM."""
+        key = rsa.generate_private_key(65537, 2048)
+        message = {
+            "Type": "Notification",
+            "MessageId": derived_id("sample", address, now),
+            "TopicArn": self.topic_arn,
+            "Message": json.dumps(_bounced(address, token, now)),
+            "Timestamp": f"{now.astimezone(UTC):%Y-%m-%dT%H:%M:%S.000Z}",
+            "SignatureVersion": "2",
+            "SigningCertURL": f"{sns.host(self.topic_arn)}/SimpleNotificationService-{'0' * 32}.pem",
+        }
+        signature = key.sign(sns.signed(message, sns.NOTIFICATION), padding.PKCS1v15(), HASHES["2"])
+        body = json.dumps({**message, "Signature": base64.b64encode(signature).decode()}).encode()
+        headers = {"Content-Type": "text/plain; charset=UTF-8", "x-amz-sns-topic-arn": self.topic_arn}
+        return headers, body, _certificate_of(key, now)
+
+    def believing(self, public: str) -> "Ses":
+        """This topic, whose messages that certificate proves and no other; nothing is fetched, nor kept for later."""
+        return replace(self, fetch=lambda _: public.encode(), certificates={})
+
     def _check(self, message: Fields, names: tuple[str, ...], algorithm: hashes.HashAlgorithm, now: datetime) -> None:
         url = self._ours(message.data.get("SigningCertURL"), _CERTIFICATE)
         key = self._certificate(url, now).public_key()
-        values = [(name, message.data[name]) for name in names if isinstance(message.data.get(name), str)]
-        signed = "".join(f"{name}\n{value}\n" for name, value in values).encode("utf-8", "surrogatepass")
         try:
             signature = base64.b64decode(message.text("Signature"), validate=True)
             if not isinstance(key, rsa.RSAPublicKey):
                 raise NotAuthentic("the certificate holds no RSA key")
-            key.verify(signature, signed, padding.PKCS1v15(), algorithm)
+            key.verify(signature, sns.signed(message.data, names), padding.PKCS1v15(), algorithm)
         except (InvalidSignature, binascii.Error, ValueError) as error:
             raise NotAuthentic("the signature does not match the message") from error
 
     def _ours(self, url: object, rest: str) -> str:
         """The URL, when it is of the SNS of our topic's own region and nothing else. Raises NotAuthentic."""
-        arn = _ARN.fullmatch(self.topic_arn)
-        host = f"sns.{arn[2]}.amazonaws.com{'.cn' if arn[1] else ''}" if arn else ""
-        if not (host and isinstance(url, str) and re.fullmatch(rf"https://{re.escape(host)}{rest}", url, re.ASCII)):
+        host = sns.host(self.topic_arn)
+        if not (host and isinstance(url, str) and re.fullmatch(rf"{re.escape(host)}{rest}", url, re.ASCII)):
             raise NotAuthentic("the message names a URL that is not of SNS in our region")
         return url
 
@@ -156,6 +169,32 @@ class Ses:
         if not found.not_valid_before_utc <= now <= found.not_valid_after_utc:
             raise NotAuthentic("the certificate of the signature is not valid now")
         return found
+
+
+def _certificate_of(key: rsa.RSAPrivateKey, now: datetime) -> str:
+    """Signed by the key itself, good for as long as SNS may repeat what it signs."""
+    nobody, number = x509.Name([]), x509.random_serial_number()
+    builder = x509.CertificateBuilder(nobody, nobody, key.public_key(), number, now - TOLERANCE, now + TOLERANCE)
+    return builder.sign(key, hashes.SHA256()).public_bytes(Encoding.PEM).decode()
+
+
+def _bounced(address: str, token: str, now: datetime) -> dict[str, object]:
+    said = "smtp; 550 5.1.1 User unknown"
+    one = {"emailAddress": address, "action": "failed", "status": "5.1.1", "diagnosticCode": said}
+    return {
+        "notificationType": "Bounce",
+        "bounce": {
+            "bounceType": "Permanent",
+            "bounceSubType": "General",
+            "bouncedRecipients": [one],
+            "timestamp": now.isoformat(),
+        },
+        "mail": {
+            "timestamp": now.isoformat(),
+            "destination": [address],
+            "headers": [{"name": "Message-ID", "value": f"<{token}@sample.example>"}],
+        },
+    }
 
 
 def _message(body: bytes) -> Fields:

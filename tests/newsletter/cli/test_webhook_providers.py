@@ -4,21 +4,25 @@ import base64
 import json
 import os
 import re
+import signal
+import sqlite3
 import subprocess
 import sys
 import threading
 import time
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from newsletter.settings import Webhooks
-from webhooks.providers import PROVIDERS, Sampling, build
+from webhooks.providers import PROVIDERS
 
 ONLY_THEY_SIGN = ("postal", "sendgrid", "ses")
 SENDGRID = ec.generate_private_key(ec.SECP256R1())
@@ -37,16 +41,15 @@ def public(key: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey) -> str:
     return base64.b64encode(key.public_key().public_bytes(encoding, form)).decode()
 
 
-@pytest.fixture(scope="module")
-def service(tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path) -> Iterator[tuple[Path, str]]:
-    """A service with a key of each provider: its folder, and where it is."""
-    folder = tmp_path_factory.mktemp("service")
-    (folder / "newsletter.sqlite3").write_bytes(sqlite_template.read_bytes())
+@contextmanager
+def serving(folder: Path, database: str, *options: str) -> Iterator[str]:
+    """A service in that folder, with a key of each provider; where it is."""
     keys = KEYS | {
         "sendgrid_public_key": public(SENDGRID),
         "postal_public_key": public(rsa.generate_private_key(65537, 2048)),
     }
     lines = [
+        f'database = "{database}"',
         "[secrets]",
         f'signing_keys = ["{"k" * 40}"]',
         f'hash_key = "{"h" * 40}"',
@@ -55,18 +58,42 @@ def service(tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path) -> 
     ]
     (folder / "newsletter.toml").write_text("\n".join(lines))
     process = subprocess.Popen(
-        [sys.executable, "-m", "newsletter", "serve", "--port", "0"],
+        [sys.executable, "-m", "newsletter", "serve", "--port", "0", *options],
         cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(Path.cwd()), "PYTHONUNBUFFERED": "1"},
+        env=ENVIRONMENT,
         stdout=subprocess.PIPE,
         text=True,
     )
     assert process.stdout is not None
     found = re.search(r"http://\S+?(?=,)", process.stdout.readline())
     assert found is not None
-    yield folder, found[0]
+    yield found[0]
     process.terminate()
     process.communicate()
+
+
+ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path.cwd()), "PYTHONUNBUFFERED": "1"}
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path) -> Iterator[tuple[Path, str]]:
+    """A service on SQLite: its folder, and where it is."""
+    folder = tmp_path_factory.mktemp("service")
+    (folder / "newsletter.sqlite3").write_bytes(sqlite_template.read_bytes())
+    with serving(folder, "sqlite:///newsletter.sqlite3") as at:
+        yield folder, at
+
+
+@pytest.fixture(scope="module")
+def on_postgresql(
+    tmp_path_factory: pytest.TempPathFactory, postgres: str, postgres_template: str
+) -> Iterator[tuple[Path, str]]:
+    """The same on PostgreSQL."""
+    with psycopg.connect(postgres, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE providers TEMPLATE {postgres_template} STRATEGY FILE_COPY")
+    folder = tmp_path_factory.mktemp("service")
+    with serving(folder, postgres.replace("/postgres?", "/providers?")) as at:
+        yield folder, at
 
 
 @pytest.fixture
@@ -76,31 +103,26 @@ def command(newsletter: Any, service: tuple[Path, str], monkeypatch: pytest.Monk
     return newsletter
 
 
-@pytest.mark.parametrize("name", sorted(PROVIDERS.keys() - set(ONLY_THEY_SIGN)))
-def test_a_sample_of_each_provider_that_shares_its_key_arrives_through_the_running_service(
-    command: Any, service: tuple[Path, str], name: str
+@pytest.mark.parametrize("kind", ["service", "on_postgresql"])
+@pytest.mark.parametrize("name", sorted(PROVIDERS))
+def test_a_sample_of_each_provider_arrives_through_the_running_service(
+    newsletter: Any, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, kind: str, name: str
 ) -> None:
-    done = command("webhooks", "test", name, "--at", service[1])
+    folder, at = request.getfixturevalue(kind)
+    monkeypatch.chdir(folder)
+    done = newsletter("webhooks", "test", name, "--at", at)
     assert (done.code, done.err) == (0, "")
     assert "bounced, hard, no-such-user, of nobody@example.org" in done.out
     assert "unproven" in done.out
-    assert command("bounces", "review", "--json").out.count("nobody@example.org") == 0, "it was taken out again"
+    assert ("a key made for this test" in done.out) == (name in ONLY_THEY_SIGN)
+    assert not [line for line in done.out.splitlines() if len(line) > 80]
+    assert newsletter("bounces", "review", "--json").out.count("nobody@example.org") == 0, "it was taken out again"
 
 
 @pytest.mark.parametrize("name", sorted(PROVIDERS))
 def test_no_line_of_a_setup_is_torn_by_a_terminal_of_80_columns(command: Any, name: str) -> None:
     lines = command("webhooks", "setup", name).out.splitlines()
     assert not [line for line in lines if len(line) > 80 and " " in line.strip()]
-
-
-@pytest.mark.parametrize("name", ONLY_THEY_SIGN)
-def test_where_only_the_provider_can_sign_the_service_is_reached_and_refuses_what_is_unsigned(
-    command: Any, service: tuple[Path, str], name: str
-) -> None:
-    assert not isinstance(build(name, {}), Sampling)
-    done = command("webhooks", "test", name, "--at", service[1], "--wait", 0)
-    assert (done.code, done.err) == (0, "")
-    assert f"refuses what {name} has not signed" in done.out
 
 
 def send_as_sendgrid(to: str, number: int) -> None:
@@ -134,7 +156,8 @@ def test_what_the_provider_signs_by_itself_is_waited_for_and_shown(command: Any,
 def test_a_provider_that_sends_nothing_in_time_is_one_clear_line(command: Any, service: tuple[Path, str]) -> None:
     done = command("webhooks", "test", "postal", "--at", service[1], "--wait", 0.01)
     assert done.code == 1
-    assert done.err.startswith("newsletter: nothing signed by postal came")
+    assert "The sample concerned nobody" in done.out
+    assert done.err.startswith("newsletter: postal reported nothing in 0.01 seconds")
 
 
 def test_a_service_with_another_key_is_told_apart_from_one_that_is_not_there(
@@ -147,6 +170,56 @@ def test_a_service_with_another_key_is_told_apart_from_one_that_is_not_there(
     assert done.code == 1
     assert "answered 401" in done.err
     assert "the service holds another key" in done.err
+
+
+@pytest.mark.parametrize(
+    ("setting", "other"),
+    [
+        ("WEBHOOKS__SENDGRID_PUBLIC_KEY", public(ec.generate_private_key(ec.SECP256R1()))),
+        ("SECRETS__SIGNING_KEYS", json.dumps(["n" * 40])),
+    ],
+)
+def test_a_sample_by_a_key_made_for_it_tells_other_settings_too(
+    command: Any, service: tuple[Path, str], monkeypatch: pytest.MonkeyPatch, setting: str, other: str
+) -> None:
+    monkeypatch.setenv(f"NEWSLETTER_{setting}", other)
+    done = command("webhooks", "test", "sendgrid", "--at", service[1])
+    assert done.code == 1
+    assert "answered 401" in done.err
+    assert "the service holds another key than these settings" in done.err
+
+
+def test_a_service_on_another_database_is_told_apart_too(
+    command: Any, service: tuple[Path, str], monkeypatch: pytest.MonkeyPatch, sqlite_template: Path, tmp_path: Path
+) -> None:
+    other = tmp_path / "other.sqlite3"
+    other.write_bytes(sqlite_template.read_bytes())
+    monkeypatch.setenv("NEWSLETTER_DATABASE", f"sqlite:///{other}")
+    done = command("webhooks", "test", "ses", "--at", service[1])
+    assert done.code == 1
+    assert "keeps another database" in done.err
+
+
+@pytest.mark.parametrize("name", ["postmark", "sendgrid"])
+def test_a_sample_is_taken_out_even_where_the_command_is_stopped(
+    newsletter: Any, sqlite_template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    (tmp_path / "newsletter.sqlite3").write_bytes(sqlite_template.read_bytes())
+    monkeypatch.chdir(tmp_path)
+    with serving(tmp_path, "sqlite:///newsletter.sqlite3", "--no-engine") as at:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "newsletter", "webhooks", "test", name, "--at", at],
+            env=ENVIRONMENT,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert process.stdout is not None
+        assert process.stdout.readline() == f"{at}/webhooks/{name} answered 200.\n"
+        process.send_signal(signal.SIGINT)
+        rest, _ = process.communicate()
+    assert (process.returncode, rest) == (130, ""), "it was waiting for the engine, of which there is none"
+    with sqlite3.connect("newsletter.sqlite3") as connection:
+        assert connection.execute("SELECT count(*) FROM inbox").fetchone() == (0,)
 
 
 @pytest.mark.parametrize("name", sorted(PROVIDERS))

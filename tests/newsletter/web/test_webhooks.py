@@ -1,19 +1,24 @@
 """Reports by HTTP: believed when they prove themselves, stored before they are acknowledged, once."""
 
+import base64
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import ClassVar
 
 import pytest
-from sqlalchemy import select
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from sqlalchemy import Engine, event, select
 from structlog.testing import capture_logs
 
 from newsletter.tables import inbox
+from subscribers.links import DeliveryRef
 from webhooks import providers
 from webhooks.errors import Unavailable
 from webhooks.events import Event, Kind
+from webhooks.rehearsals import HEADER, NO_TOKEN, NOBODY, Rehearsals
 
 
 @pytest.fixture
@@ -143,3 +148,93 @@ async def test_what_a_report_says_is_stored_before_its_answer_is_tried(
     for _ in range(2):
         assert (await client.post("/webhooks/handshake", content=b"{}")).status_code == 503
     assert await stored(desk) == [("handshake", "ana@example.org")]
+
+
+def public(key: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey) -> str:
+    return base64.b64encode(key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)).decode()
+
+
+@pytest.fixture(scope="module")
+def keys_of_theirs() -> dict[str, str]:
+    """What is set of each provider whose private key it alone has."""
+    return {
+        "ses_topic_arn": "arn:aws:sns:eu-west-1:123456789012:news",
+        "sendgrid_public_key": public(ec.generate_private_key(ec.SECP256R1())),
+        "postal_public_key": public(rsa.generate_private_key(65537, 2048)),
+    }
+
+
+@pytest.fixture
+def with_theirs(settings, keys_of_theirs):
+    """Settings that know these providers."""
+    return settings.model_copy(update={"webhooks": settings.webhooks.model_copy(update=keys_of_theirs)})
+
+
+@pytest.fixture
+def rehearsals(settings) -> Rehearsals:
+    """The hand that `newsletter webhooks test` writes."""
+    return Rehearsals([key.get_secret_value() for key in settings.secrets.signing_keys])
+
+
+@pytest.fixture
+def statements() -> Iterator[list[str]]:
+    """Whatever any database is asked meanwhile."""
+    asked: list[str] = []
+
+    def note(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        asked.append(statement)
+
+    event.listen(Engine, "before_cursor_execute", note)
+    yield asked
+    event.remove(Engine, "before_cursor_execute", note)
+
+
+THEIRS = ["postal", "sendgrid", "ses"]
+
+
+@pytest.mark.parametrize("name", THEIRS)
+async def test_a_sample_by_a_key_that_stands_in_is_stored_once_while_its_test_lasts(
+    serve, with_theirs, loaded, desk, rehearsals, clock, name: str
+) -> None:
+    client = await serve(with_theirs)
+    provider = providers.build(name, with_theirs.webhooks.in_clear())
+    headers, body = rehearsals.sample(provider, now=clock())
+    late_headers, late_body = rehearsals.sample(provider, now=clock())
+    answers = [await client.post(f"/webhooks/{name}", content=body, headers=headers) for _ in range(2)]
+    assert [answer.status_code for answer in answers] == [200, 401]
+    assert await stored(desk) == [(name, NOBODY)]
+    assert desk.links.read_delivery_token(NO_TOKEN) is None
+    clock.forward(timedelta(minutes=2))
+    assert (await client.post(f"/webhooks/{name}", content=late_body, headers=late_headers)).status_code == 401
+    assert len(await stored(desk)) == 1
+
+
+@pytest.mark.parametrize("name", THEIRS)
+async def test_a_sample_that_names_a_mail_of_ours_or_somebody_is_refused_and_changes_nothing(
+    serve, with_theirs, loaded, desk, rehearsals, clock, name: str
+) -> None:
+    client = await serve(with_theirs)
+    provider = providers.build(name, with_theirs.webhooks.in_clear())
+    genuine = desk.links.delivery_token(DeliveryRef("campaign", 1, 1))
+    for address, token in ((NOBODY, genuine), ("ana@example.org", NO_TOKEN), ("ana@example.org", genuine)):
+        headers, body, key = provider.rehearse(address, token, now=clock())
+        headers |= rehearsals.vouch(provider, key, now=clock())
+        assert (await client.post(f"/webhooks/{name}", content=body, headers=headers)).status_code == 401
+    assert await stored(desk) == []
+
+
+@pytest.mark.parametrize("name", THEIRS)
+async def test_a_stranger_s_key_costs_the_database_nothing(
+    serve, with_theirs, loaded, rehearsals, clock, statements: list[str], name: str
+) -> None:
+    client = await serve(with_theirs)
+    provider = providers.build(name, with_theirs.webhooks.in_clear())
+    of_a_stranger, body = Rehearsals(["s" * 40]).sample(provider, now=clock())
+    statements.clear()
+    for header in (of_a_stranger[HEADER], "", "x.y.z"):
+        answer = await client.post(f"/webhooks/{name}", content=body, headers=of_a_stranger | {HEADER: header})
+        assert answer.status_code == 401
+    assert statements == []
+    headers, body = rehearsals.sample(provider, now=clock())
+    assert (await client.post(f"/webhooks/{name}", content=body, headers=headers)).status_code == 200
+    assert statements

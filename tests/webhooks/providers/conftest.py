@@ -32,7 +32,8 @@ MANDRILL_URL = "https://news.example.org/webhooks/mandrill"
 class Party:
     """A provider as we have configured it, and as it signs: `post(body, at)` gives headers and body on the wire.
 
-    `stranger` is the same, configured with another key than it signs with.
+    `stranger` is the same, configured with another key than it signs with; `public` is of the key that it signs with,
+    where that is its own.
     """
 
     provider: Provider
@@ -40,6 +41,7 @@ class Party:
     post: Callable[[bytes, datetime], Posted]
     body: bytes
     batch: Callable[[int], bytes] | None = None
+    public: str = ""
 
 
 BODY_IS_NOT_SIGNED = {"azure", "brevo", "mailgun", "mailjet", "postmark", "sparkpost"}
@@ -91,6 +93,12 @@ def batching(request: pytest.FixtureRequest) -> Party:
 @pytest.fixture(params=sorted(PROVIDERS.keys() - ONLY_THEY_SIGN))
 def sharing(request: pytest.FixtureRequest) -> Party:
     """Every provider whose key we have, and so can sign by."""
+    return request.getfixturevalue(request.param)
+
+
+@pytest.fixture(params=sorted(ONLY_THEY_SIGN))
+def rehearsing(request: pytest.FixtureRequest) -> Party:
+    """Every provider for whose key another stands in when it is tried out."""
     return request.getfixturevalue(request.param)
 
 
@@ -282,6 +290,7 @@ def sendgrid(payload) -> Party:
         post,
         payload("sendgrid/bounce.json"),
         listed({"event": "open"}),
+        public(key),
     )
 
 
@@ -298,6 +307,7 @@ def postal(payload, rsa_keys) -> Party:
         provider("postal", public_key=public(other)),
         post,
         payload("postal/failed.json"),
+        public=public(ours),
     )
 
 
@@ -364,4 +374,4 @@ def ses(payload, sns, rsa_keys, now) -> Party:
 
     ours = Ses(TOPIC, sns.fetch)
     stranger = replace(ours, fetch=Sns(rsa_keys[1], now).fetch, certificates={})
-    return Party(ours, stranger, post, payload("ses/bounce-permanent.json"))
+    return Party(ours, stranger, post, payload("ses/bounce-permanent.json"), public=sns.certificate.decode())

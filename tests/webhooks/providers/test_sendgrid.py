@@ -1,10 +1,12 @@
-from datetime import UTC, datetime
+import json
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from webhooks.errors import NotConfigured
+from webhooks.errors import NotAuthentic, NotConfigured
 from webhooks.events import BounceClass, Kind, Reason
 from webhooks.providers.sendgrid import SendGrid
+from webhooks.rehearsals import NO_TOKEN, NOBODY, Rehearsals
 
 BLOCK, HARD, SOFT = BounceClass.BLOCK, BounceClass.HARD, BounceClass.SOFT
 
@@ -58,3 +60,23 @@ def test_a_key_that_is_none_is_one_clear_line(key, now):
     headers = {"X-Twilio-Email-Event-Webhook-Signature": "x", "X-Twilio-Email-Event-Webhook-Timestamp": "1"}
     with pytest.raises(NotConfigured, match="sendgrid_public_key"):
         SendGrid(key).verify(headers, b"[]", now=now)
+
+
+def test_a_key_that_stands_in_signs_no_second_event_beside_its_sample(sendgrid, now):
+    event = {"event": "bounce", "email": NOBODY, "token": NO_TOKEN}
+    rehearsals = Rehearsals(["k" * 40])
+    header = rehearsals.vouch(sendgrid.stranger, sendgrid.public, now=now)
+    for others in ([event], [{**event, "email": "ana@school.example"}], [{"event": "unsubscribe"}]):
+        headers, body = sendgrid.post(json.dumps([event, *others]).encode(), now)
+        with pytest.raises(NotAuthentic, match="nothing else"):
+            rehearsals.receive(sendgrid.stranger, headers | header, body, now=now)
+    headers, body = sendgrid.post(json.dumps([event]).encode(), now)
+    assert rehearsals.receive(sendgrid.stranger, headers | header, body, now=now)
+
+
+def test_a_sample_signed_long_ago_is_refused_however_new_its_header(sendgrid, now):
+    rehearsals = Rehearsals(["k" * 40])
+    headers, body, public = sendgrid.provider.rehearse(NOBODY, NO_TOKEN, now=now - timedelta(minutes=6))
+    headers |= rehearsals.vouch(sendgrid.provider, public, now=now)
+    with pytest.raises(NotAuthentic, match="minutes away"):
+        rehearsals.receive(sendgrid.provider, headers, body, now=now)

@@ -12,6 +12,7 @@ from webhooks import endpoint, fetching
 from webhooks.errors import NotAuthentic, NotConfigured, Unavailable
 from webhooks.events import BounceClass, Kind, Reason
 from webhooks.providers.ses import Ses
+from webhooks.rehearsals import HEADER, NO_TOKEN, NOBODY, Rehearsals
 
 BLOCK, HARD, SOFT = BounceClass.BLOCK, BounceClass.HARD, BounceClass.SOFT
 HOST = "https://sns.eu-west-1.amazonaws.com"
@@ -217,6 +218,64 @@ def test_a_certificate_with_another_kind_of_key_is_refused(ses, sns, now):
     sns.certificate = builder.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
     with pytest.raises(NotAuthentic, match="RSA"):
         receive(ses, sns.message(now, "{}"), now)
+
+
+@pytest.fixture
+def stand_in(ses, sns, payload, token):
+    """What comes of a message about nobody, with a header by which the key of `sns` stands in for that of Amazon."""
+
+    def receive(now, **changes):
+        rehearsals = Rehearsals(["k" * 40])
+        text = payload("ses/bounce-permanent.json").decode()
+        message = sns.message(now, text.replace("ana@school.example", NOBODY).replace(token, NO_TOKEN), **changes)
+        header = rehearsals.vouch(ses.stranger, ses.public, now=now)
+        return rehearsals.receive(ses.stranger, header, json.dumps(message).encode(), now=now)
+
+    return receive
+
+
+def test_a_message_about_nobody_is_taken_from_a_certificate_that_stands_in(stand_in, now):
+    assert [event.address for event in stand_in(now)] == [NOBODY]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"TopicArn": f"{TOPIC}2"},
+        {"SigningCertURL": "https://evil.example/SimpleNotificationService-0123456789abcdef.pem"},
+        {"SigningCertURL": "https://sns.us-east-1.amazonaws.com/SimpleNotificationService-0123456789abcdef.pem"},
+        {"SigningCertURL": ""},
+        {"SignatureVersion": "3"},
+        {"Timestamp": "2021-03-01T10:59:00.000Z"},
+        {"Type": "UnsubscribeConfirmation", "SubscribeURL": f"{HOST}/?Action=ConfirmSubscription&x=1", "Token": "x"},
+        {"Type": "SubscriptionConfirmation", "SubscribeURL": f"{HOST}/?Action=ConfirmSubscription&x=1", "Token": "x"},
+    ],
+)
+def test_a_certificate_that_stands_in_is_held_to_all_that_amazon_s_is_and_confirms_nothing(
+    changes, stand_in, ses, sns, now
+):
+    with pytest.raises(NotAuthentic):
+        stand_in(now, **changes)
+    assert sns.fetched == []
+
+
+def test_a_certificate_that_stood_in_is_fetched_from_nowhere_and_believed_no_more(ses, sns, now):
+    rehearsals = Rehearsals(["k" * 40])
+    headers, body = rehearsals.sample(ses.provider, now=now)
+    assert rehearsals.receive(ses.provider, headers, body, now=now)
+    assert sns.fetched == []
+    del headers[HEADER]
+    with pytest.raises(NotAuthentic, match="does not match"):
+        endpoint.receive(ses.provider, headers, body, now=now)
+    assert sns.fetched == [json.loads(body)["SigningCertURL"]]
+
+
+def test_a_sample_signed_long_ago_is_refused_however_new_its_header(ses, now):
+    rehearsals = Rehearsals(["k" * 40])
+    headers, body, public = ses.provider.rehearse(NOBODY, NO_TOKEN, now=now - timedelta(minutes=61))
+    headers |= rehearsals.vouch(ses.provider, public, now=now)
+    with pytest.raises(NotAuthentic, match="last hour"):
+        rehearsals.receive(ses.provider, headers, body, now=now)
 
 
 def answering(handler):

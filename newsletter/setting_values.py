@@ -11,6 +11,7 @@ from pydantic import AfterValidator, SecretStr, ValidationInfo
 from newsletter import database, families
 from newsletter.errors import NewsletterError
 from newsletter.suggest import hint
+from webhooks import sns
 
 _USUAL_PORTS = {"http": ":80", "https": ":443"}
 
@@ -43,6 +44,13 @@ def aws_region(value: str) -> str:
     """A region of Amazon's, or nothing. Raises ValueError."""
     if value and re.fullmatch(r"[a-z]{2}(-[a-z]+)+-\d", value) is None:
         raise ValueError(f"{value} is no region; write it as in eu-west-1")
+    return value
+
+
+def topic(value: str) -> str:
+    """The ARN of a topic of Amazon SNS, or nothing. Raises ValueError."""
+    if value and sns.host(value) is None:
+        raise ValueError(f"{value} is no ARN of a topic; write it as in arn:aws:sns:eu-west-1:123456789012:news")
     return value
 
 

@@ -224,7 +224,7 @@ class Webhooks(Section):
     sendgrid_public_key: str = ""
     sendgrid_api_key: SecretStr = SecretStr("")
     sendgrid_api: Interface = ""
-    ses_topic_arn: str = ""
+    ses_topic_arn: Annotated[str, AfterValidator(setting_values.topic)] = ""
     ses_access_key: str = ""
     ses_secret_key: SecretStr = SecretStr("")
     ses_region: Annotated[str, AfterValidator(setting_values.aws_region)] = ""

@@ -10,7 +10,8 @@ import typer
 from newsletter.cli import edge
 from newsletter.content.headers import TOKEN_LINES
 from newsletter.settings import Settings
-from webhooks import lists, providers
+from webhooks import endpoint, lists, providers
+from webhooks.errors import NotConfigured
 from webhooks.providers import Provider, Rehearsing, Sampling
 from webhooks.providers.generic import Generic
 from webhooks.providers.guide import Key
@@ -58,6 +59,8 @@ def setup(name: Name, as_json: Annotated[bool, typer.Option("--json", help="Prin
         edge.prose(f"    at {name}: {key.place}")
         if key.ours and not _is_set(provider, key):
             edge.prose(f"    made up by you, for instance {_made_up(name, key)}")
+    if fault := _fault(provider):
+        edge.prose(f"So nothing of {name} is believed yet: {fault}")
     if name in TOKEN_LINES and name not in settings.providers:
         edge.prose(
             f'Under [smtp] or [[relays]], where mail goes out through it: provider = "{name}"; without, no report can '
@@ -104,6 +107,16 @@ def _setting(name: str, key: Key) -> str:
 
 def _is_set(provider: Provider, key: Key) -> bool:
     return bool(getattr(provider, key.field))
+
+
+def _fault(provider: Provider) -> str:
+    """What is wrong with the keys that are set, so that nothing is believed; nothing where none is."""
+    if any(_is_set(provider, key) for key in provider.guide.keys):
+        try:
+            endpoint.require_key(provider, now=edge.now())
+        except NotConfigured as error:
+            return str(error)
+    return ""
 
 
 def _made_up(name: str, key: Key) -> str:

@@ -16,9 +16,11 @@ from webhooks.providers import PROVIDERS
 def test_each_key_of_a_provider_is_a_setting_and_reaches_it(name: str) -> None:
     wanted = [field.name for field in fields(PROVIDERS[name]) if field.type in (str, "str")]  # type: ignore[arg-type] # all are dataclasses
     assert wanted
-    settings = Webhooks(**{f"{name}_{field}": f"the {field}" for field in wanted})
+    given = {field: f"the {field}" for field in wanted}
+    given |= {"topic_arn": "arn:aws:sns:eu-west-1:123456789012:news"} if "topic_arn" in given else {}
+    settings = Webhooks(**{f"{name}_{field}": value for field, value in given.items()})
     built = providers.build(name, settings.in_clear())
-    assert [getattr(built, field) for field in wanted] == [f"the {field}" for field in wanted]
+    assert {field: getattr(built, field) for field in wanted} == given
 
 
 def test_every_setting_of_webhooks_belongs_to_a_provider() -> None:

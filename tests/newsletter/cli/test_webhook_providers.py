@@ -247,6 +247,27 @@ def test_setup_says_where_what_to_tick_and_each_setting(command: Any, name: str)
     assert document["url"].endswith(f"/webhooks/{name}")
 
 
+def test_setup_says_of_a_key_that_is_none_what_is_wrong_with_it(command: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "is believed yet" not in command("webhooks", "setup", "sendgrid").out
+    monkeypatch.setenv("NEWSLETTER_WEBHOOKS__SENDGRID_PUBLIC_KEY", "MA==")
+    told = " ".join(command("webhooks", "setup", "sendgrid").out.split())
+    assert "nothing of sendgrid is believed yet: webhooks.sendgrid_public_key is no base64 public key" in told
+
+
+def test_a_topic_that_is_none_is_told_with_file_and_key_when_the_settings_are_read(
+    newsletter: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    lines = ["[secrets]", f'signing_keys = ["{"k" * 40}"]', f'hash_key = "{"h" * 40}"']
+    Path("newsletter.toml").write_text("\n".join([*lines, "[webhooks]", 'ses_topic_arn = "news"']))
+    done = newsletter("webhooks", "setup", "ses")
+    assert (done.code, done.out) == (1, "")
+    assert done.err == (
+        "newsletter: newsletter.toml:5: webhooks.ses_topic_arn: news is no ARN of a topic; write it as in "
+        "arn:aws:sns:eu-west-1:123456789012:news\n"
+    )
+
+
 def test_a_provider_there_is_not_is_one_clear_line(command: Any) -> None:
     done = command("webhooks", "setup", "pigeon")
     assert (done.code, done.out) == (1, "")

@@ -55,26 +55,29 @@ def setup(name: Name, as_json: Annotated[bool, typer.Option("--json", help="Prin
     edge.prose("In newsletter.toml, under [webhooks]:")
     for key in guide.keys:
         of_choice = f" ({key.choice})" if key.choice else ""
-        edge.prose(f"  {_setting(name, key)}{of_choice}: {'is set' if _is_set(provider, key) else 'is not set yet'}")
+        is_set, needless = _is_set(provider, key), _is_needless(provider, key)
+        state = "is set" if is_set else "is not needed" if needless else "is not set yet"
+        edge.prose(f"  {_setting(name, key)}{of_choice}: {state}")
         edge.prose(f"    at {name}: {key.place}")
-        if key.ours and not _is_set(provider, key):
-            edge.prose(f"    made up by you, for instance {_made_up(name, key)}")
+        if key.ours and not (is_set or needless):
+            edge.say("    made up by you, for instance:")
+            edge.say(f'      {_setting(name, key)} = "{_made_up(name, key)}"')
     if fault := _fault(provider):
         edge.prose(f"So nothing of {name} is believed yet: {fault}")
     if name in TOKEN_LINES and name not in settings.providers:
-        edge.prose(
-            f'Under [smtp] or [[relays]], where mail goes out through it: provider = "{name}"; without, no report can '
-            "be believed."
-        )
+        edge.prose("Under [smtp] or [[relays]], where mail goes out through it; without, no report can be believed:")
+        edge.say(f'  provider = "{name}"')
     for note in guide.notes:
         edge.prose(note)
+    edge.say()
     _tell_of_list(settings, name)
-    edge.prose(f"Then start `newsletter serve` anew, and try it: newsletter webhooks test {name}")
+    edge.say()
+    edge.say("Then start `newsletter serve` anew, and try it:")
+    edge.say(f"  newsletter webhooks test {name}")
 
 
 def _tell_of_list(settings: Settings, name: str) -> None:
     """Whether the provider's own suppression list can be read, and what for."""
-    edge.say()
     if name not in lists.LISTS:
         edge.prose(f"Its own suppression list: {lists.WITHOUT[name]}.")
         return
@@ -84,7 +87,6 @@ def _tell_of_list(settings: Settings, name: str) -> None:
         edge.prose(f"    at {name}: {key.place}")
     edge.prose(f"  {name}_api: only where its API is at another host than usual")
     edge.prose(f"Once a day, and at once by: newsletter suppressions sync {name}")
-    edge.say()
 
 
 def _list_as_json(settings: Settings, name: str) -> list[dict[str, object]] | str:
@@ -107,6 +109,13 @@ def _setting(name: str, key: Key) -> str:
 
 def _is_set(provider: Provider, key: Key) -> bool:
     return bool(getattr(provider, key.field))
+
+
+def _is_needless(provider: Provider, key: Key) -> bool:
+    """Whether another choice was made than that of this key."""
+    return key.choice != "" and any(
+        _is_set(provider, one) for one in provider.guide.keys if one.choice not in ("", key.choice)
+    )
 
 
 def _fault(provider: Provider) -> str:

@@ -1,6 +1,7 @@
 """`newsletter webhooks test`: whether what a provider reports arrives."""
 
 import asyncio
+import json
 from datetime import datetime
 from typing import Annotated
 
@@ -45,6 +46,7 @@ def try_(
     """
     settings = edge.settings()
     provider = webhook_setup.chosen(settings, name)
+    endpoint.require_key(provider, now=edge.now())
     url = webhook_setup.url(at.rstrip("/") or settings.public_url, name)
 
     async def work() -> None:
@@ -63,13 +65,12 @@ def try_(
 
 async def _show_sample(database: Database, settings: Settings, provider: Sampling | Rehearsing, url: str) -> None:
     now = edge.now()
-    endpoint.require_key(provider, now=now)
     headers, body = _sample(settings, provider, now)
     ids = [event.id for event in provider.parse(body, now=now)]
     try:
         answer = await fetching.post(url, headers, body, allow_private=True)
         if answer.status != 200:
-            raise NotArriving(f"{url} answered {answer}{_hint(answer)}")
+            raise NotArriving(f"{url} answered {answer.status}{_reason(answer)}{_hint(answer)}")
         edge.say(f"{url} answered 200.")
         found = await _applied(database, provider.name, ids)
         if not found:
@@ -125,6 +126,14 @@ def _tell(found: list[Arrival]) -> None:
         what = ", ".join(word for word in (event.kind, event.bounce or "", event.reason) if word)
         edge.say(f"It arrived as report {one.id}: {what}, of {event.address or 'nobody'}.")
         edge.say(f"What follows: {one.outcome or 'it waits for the engine to apply it'}.")
+
+
+def _reason(answer: Answer) -> str:
+    """What a service of ours says of it; the pages of others are left out."""
+    try:
+        return f": {json.loads(answer.text)['error']}"
+    except (ValueError, TypeError, KeyError):
+        return ""
 
 
 def _hint(answer: Answer) -> str:

@@ -168,8 +168,13 @@ def test_a_service_with_another_key_is_told_apart_from_one_that_is_not_there(
     monkeypatch.setenv("NEWSLETTER_WEBHOOKS__POSTMARK_PASSWORD", "newer")
     done = command("webhooks", "test", "postmark", "--at", service[1])
     assert done.code == 1
-    assert "answered 401" in done.err
+    assert "answered 401: wrong user name or password\n" in done.err
     assert "the service holds another key" in done.err
+    done = command("webhooks", "test", "postmark", "--at", f"{service[1]}/join")
+    assert done.err.splitlines() == [
+        f"newsletter: {service[1]}/join/webhooks/postmark answered 404",
+        "newsletter: something else answers there; is public_url right?",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -242,9 +247,28 @@ def test_setup_says_where_what_to_tick_and_each_setting(command: Any, name: str)
     for setting in (one for one in Webhooks.model_fields if one.startswith(f"{name}_")):
         assert setting in told.out
         assert not KEYS.get(setting) or KEYS[setting] not in told.out, "no secret is shown"
+    assert told.out.endswith(
+        f"\n\nThen start `newsletter serve` anew, and try it:\n  newsletter webhooks test {name}\n"
+    )
     document = json.loads(command("webhooks", "setup", name, "--json").out)
     assert document["events"]
     assert document["url"].endswith(f"/webhooks/{name}")
+
+
+def test_a_secret_that_is_made_up_and_the_name_of_a_relay_s_provider_are_lines_to_paste(
+    command: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NEWSLETTER_WEBHOOKS__SPARKPOST_PASSWORD", "")
+    told = command("webhooks", "setup", "sparkpost").out
+    assert re.search(r'^ +sparkpost_password = "[0-9a-f]{48}"$', told, re.MULTILINE)
+    assert '\n  provider = "sparkpost"\n' in told
+
+
+def test_setup_asks_for_no_key_of_another_choice_than_was_made(command: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "brevo_token (by token): is not needed\n" in command("webhooks", "setup", "brevo").out
+    monkeypatch.setenv("NEWSLETTER_WEBHOOKS__BREVO_USERNAME", "")
+    monkeypatch.setenv("NEWSLETTER_WEBHOOKS__BREVO_PASSWORD", "")
+    assert "brevo_token (by token): is not set yet\n" in command("webhooks", "setup", "brevo").out
 
 
 def test_setup_says_of_a_key_that_is_none_what_is_wrong_with_it(command: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 class Connections:
     """At most so many connections of an engine, each in one transaction at a time.
 
-    Who finds none waits, in the order in which they came; but who is `urgent` goes before all who are not.
+    Who finds none waits, in the order in which they came.
     """
 
     def __init__(self, engine: AsyncEngine, *, most: int, patience: float) -> None:
@@ -22,14 +22,13 @@ class Connections:
         self._engine = engine
         self._patience = patience
         self._free = most
-        self._urgent: deque[asyncio.Future[None]] = deque()
-        self._others: deque[asyncio.Future[None]] = deque()
+        self._waiting: deque[asyncio.Future[None]] = deque()
         self._idle: list[AsyncConnection] = []
 
     @asynccontextmanager
-    async def begin(self, *, urgent: bool = False) -> AsyncIterator[AsyncConnection]:
+    async def begin(self) -> AsyncIterator[AsyncConnection]:
         """A transaction: committed at the end, rolled back by an exception."""
-        await self._enter(self._urgent if urgent else self._others)
+        await self._enter()
         try:
             connection = self._idle.pop() if self._idle else await self._engine.connect()
             is_well = False  # who was cancelled in the middle of something leaves nothing that others could go on with
@@ -57,12 +56,12 @@ class Connections:
             await self._idle.pop().close()
         await self._engine.dispose()
 
-    async def _enter(self, queue: deque[asyncio.Future[None]]) -> None:
+    async def _enter(self) -> None:
         if self._free:
             self._free -= 1
             return
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        queue.append(turn)
+        self._waiting.append(turn)
         try:
             async with asyncio.timeout(self._patience):
                 await turn
@@ -73,10 +72,9 @@ class Connections:
 
     def _leave(self) -> None:
         """Hand the place on to who is next; one who gave up waiting has cancelled their turn."""
-        for queue in (self._urgent, self._others):
-            while queue:
-                turn = queue.popleft()
-                if not turn.done():
-                    turn.set_result(None)
-                    return
+        while self._waiting:
+            turn = self._waiting.popleft()
+            if not turn.done():
+                turn.set_result(None)
+                return
         self._free += 1

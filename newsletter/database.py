@@ -53,12 +53,14 @@ AWAY = (OperationalError, InterfaceError, OSError, TimeoutError)
 class Database:
     """A database: `begin()` to write, `read()` to look.
 
-    On SQLite all writing goes through one connection, which BEGINs IMMEDIATE: a second writer would only contend
-    for the lock, and a deferred BEGIN silently loses updates under concurrent select-then-update.
+    On SQLite what writes goes through one connection, which BEGINs IMMEDIATE: others would only contend for the lock,
+    and a deferred BEGIN silently loses updates under concurrent select-then-update. What is brief has one of its own,
+    so that it need not wait for something that itself waits for another process.
     """
 
     url: URL
     writer: AsyncEngine | Connections
+    brief_writer: AsyncEngine | Connections
     reader: AsyncEngine | Connections
 
     @property
@@ -72,21 +74,14 @@ class Database:
 
     def briefly(self) -> AbstractAsyncContextManager[AsyncConnection]:
         """A transaction of a few small statements, such as a request makes: `here`, before all that is not brief."""
-        return self.here(urgent=True)
+        return _here(self.brief_writer, is_urgent=True)
 
-    @asynccontextmanager
-    async def here(self, *, urgent: bool = False) -> AsyncIterator[AsyncConnection]:
+    def here(self) -> AbstractAsyncContextManager[AsyncConnection]:
         """A transaction that SQLite runs without a thread: others wait a third as long for their turn to write.
 
         Nothing else runs in this process meanwhile. So it is for some hundred rows, or where nothing else is to run.
         """
-        if isinstance(self.writer, Connections):
-            async with self.writer.begin(urgent=urgent) as connection:
-                sqlite.driver(connection.sync_connection).stay(is_urgent=urgent)
-                yield connection
-        else:
-            async with self.writer.begin() as connection:
-                yield connection
+        return _here(self.writer, is_urgent=False)
 
     def read(self) -> AbstractAsyncContextManager[AsyncConnection]:
         """A consistent view to read from; SQLite refuses to write through it."""
@@ -114,9 +109,16 @@ class Database:
 
     async def close(self) -> None:
         """Close every connection."""
-        await self.writer.dispose()
-        if self.reader is not self.writer:
-            await self.reader.dispose()
+        for connections in {self.writer, self.brief_writer, self.reader}:
+            await connections.dispose()
+
+
+@asynccontextmanager
+async def _here(writer: AsyncEngine | Connections, *, is_urgent: bool) -> AsyncIterator[AsyncConnection]:
+    async with writer.begin() as connection:
+        if isinstance(writer, Connections):
+            sqlite.driver(connection.sync_connection).stay(is_urgent=is_urgent)
+        yield connection
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +202,7 @@ def connect(url: str, *, pool: int = 8, for_import: bool = False) -> Database:
         engine = create_async_engine(
             parsed.set(drivername="postgresql+psycopg"), pool_size=pool, max_overflow=pool, pool_pre_ping=True
         )
-        return Database(parsed, engine, engine)
+        return Database(parsed, engine, engine, engine)
     path = Path(str(parsed.database))
     extra = _FOR_IMPORT if for_import else ()
     writing = [*_PRAGMAS, "query_only = OFF", "busy_timeout = 0", *extra]
@@ -209,6 +211,7 @@ def connect(url: str, *, pool: int = 8, for_import: bool = False) -> Database:
     reader = sqlite.engine(path, reading, only_reads=True, patience=_BUSY_SECONDS)
     return Database(
         parsed,
+        Connections(writer, most=1, patience=_BUSY_SECONDS),
         Connections(writer, most=1, patience=_BUSY_SECONDS),
         Connections(reader, most=pool, patience=_BUSY_SECONDS),
     )

@@ -35,9 +35,10 @@ BATCH = 4096
 _MANY, _FEW = 1024, 256
 """Rows of a transaction on SQLite, which holds the one write lock: as long as nobody else writes, and then."""
 
-_COURTEOUS = 200
-"""Transactions, of a second or two: for so long few rows are written at once after somebody else wrote something. So
-whoever joins meanwhile waits for some milliseconds."""
+_COURTEOUS, _GAP = 200, 0.002
+"""Transactions, of a second or two: for so long few rows are written at once after somebody else wrote something, and
+so many seconds apart. So whoever joins meanwhile waits for some milliseconds: SQLite keeps no queue, and who looks for
+its lock once in a millisecond would hardly meet it between two transactions."""
 
 _PIECE = 100
 """Rows read before whatever else is ready gets its turn: two milliseconds."""
@@ -166,7 +167,7 @@ async def _take(
     while named:
         taken = await _take_some(named, portions, begin=begin, asking=asking, now=now, report=report)
         named = named[taken:]
-        await asyncio.sleep(0)
+        await asyncio.sleep(_GAP if portions.courteous else 0)
 
 
 async def _take_some(

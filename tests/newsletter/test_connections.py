@@ -65,23 +65,6 @@ async def test_whoever_waits_too_long_is_told_and_takes_nobodys_place(one):
     assert await count(one) == 0
 
 
-async def test_who_is_urgent_goes_before_all_who_are_not(one):
-    order: list[str] = []
-
-    async def come(name: str, *, urgent: bool) -> None:
-        async with one.begin(urgent=urgent):
-            order.append(name)
-
-    async with one.begin():
-        waiting = [
-            asyncio.create_task(come(name, urgent=urgent))
-            for name, urgent in (("first", False), ("second", False), ("urgent", True), ("too", True))
-        ]
-        await asyncio.sleep(0)
-    await asyncio.gather(*waiting)
-    assert order == ["urgent", "too", "first", "second"]
-
-
 async def test_a_place_that_comes_to_someone_who_has_just_been_cancelled_is_handed_on(one):
     async with one.begin():
         gone = asyncio.create_task(use(one))

@@ -153,6 +153,13 @@ async def test_a_brief_transaction_is_whole_or_not_at_all(opened):
         assert list(await connection.scalars(text("SELECT name FROM thing"))) == ["a"]
 
 
+async def test_a_brief_transaction_waits_for_none_that_has_not_begun_to_write(opened):
+    async with opened.begin() as waiting:  # for another process, say
+        async with asyncio.timeout(5), opened.briefly() as connection:
+            await connection.execute(text("INSERT INTO thing (name) VALUES ('a')"))
+        assert await waiting.scalar(text("SELECT name FROM thing")) == "a"
+
+
 @pytest.mark.parametrize("kind", ["briefly", "here"])
 async def test_what_stays_here_asks_no_thread_and_the_next_transaction_does_again(opened, monkeypatch, kind):
     asked = []

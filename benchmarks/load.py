@@ -6,9 +6,11 @@ Host line; PAUSE: seconds between an answer and the next request
 
 import asyncio
 import json
+import os
 import re
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +49,15 @@ async def ask(port: int, requests: list[bytes], *, connections: int, pause: floa
     return {"rate": len(requests) / seconds, **slow}
 
 
+def _wake_at_once() -> None:
+    """Ask to run as soon as an answer is there, before what else this core has to do: the server is measured, not us.
+
+    The system grants it to root on Linux; elsewhere the figures hold what we wait for the core too.
+    """
+    with suppress(AttributeError, PermissionError):
+        os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))
+
+
 def _on_the_wire(request: str) -> bytes:
     head, _, body = request.partition("\n\n") if "\n\n" in request else (request, "", "")
     return f"{head.rstrip()}\r\nHost: news.example.org\r\nConnection: keep-alive\r\n\r\n{body}".encode()
@@ -56,4 +67,6 @@ if __name__ == "__main__":
     read = [_on_the_wire(one) for one in json.loads(Path(sys.argv[2]).read_text())]
     told = sys.argv[3:]
     number, seconds = (int(told[0]), float(told[1])) if told else (_CONNECTIONS, 0.0)
+    if seconds:
+        _wake_at_once()
     print(json.dumps(edge.run(ask(int(sys.argv[1]), read, connections=number, pause=seconds))))

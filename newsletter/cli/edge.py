@@ -36,6 +36,10 @@ _ALLOCATIONS = 50_000
 """Until Python looks for cycles again. Rows and mails form none, and looking after each 700 values took a quarter of an
 import's time."""
 
+_TURN_SECONDS = 0.001
+"""For how long a thread keeps Python's interpreter from one that waits for it. The event loop lets go of it at every
+statement of SQLite, and would wait five milliseconds to have it back from a thread that makes mails: for each."""
+
 _COMMANDING = re.compile(
     r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]|\r(?!\n)"  # what a terminal obeys
     r"|[\u202a-\u202e\u2066-\u2069]"  # what turns the order of letters round
@@ -77,6 +81,7 @@ def run(work: Coroutine[Any, Any, Result]) -> Result:
 
     gc.freeze()  # what has been imported stays: collections need not look at it again and again
     gc.set_threshold(_ALLOCATIONS, 20, 20)
+    sys.setswitchinterval(_TURN_SECONDS)
     try:
         with asyncio.Runner(loop_factory=new_event_loop) as runner:
             return runner.run(work)

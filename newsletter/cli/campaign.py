@@ -15,8 +15,9 @@ from newsletter.cli import campaign_checking, campaign_preview, campaign_sending
 from newsletter.constellation import store as constellations
 from newsletter.constellation.model import MailKind
 from newsletter.content.errors import ContentError
-from newsletter.delivery import ledger
+from newsletter.delivery import ledger, refusing_relays
 from newsletter.delivery.ledger import State
+from newsletter.delivery.refusing_relays import Refusing
 from newsletter.engine import parts, sending
 
 app = grouping.group()
@@ -129,23 +130,27 @@ def show(slug: Slug, as_json: AsJson = False) -> None:
     """
     settings = edge.settings()
 
-    async def work() -> tuple[previewing.Overview | None, Held | None]:
+    async def work() -> tuple[previewing.Overview | None, Held | None, list[Refusing]]:
         async with edge.opened(settings.database) as database, database.read() as connection:
             found, held = await store.find(connection, slug), (await holding.listed(connection)).get(slug)
+            is_on_its_way = found.status in ("sending", "paused")
+            refusing = await refusing_relays.current(connection, edge.now()) if is_on_its_way else []
             try:
                 paper = parts.stationery(settings)
-                return await previewing.overview(connection, settings, paper, found, edge.now()), held
+                return await previewing.overview(connection, settings, paper, found, edge.now()), held, refusing
             except ContentError:
                 if held is None:
                     raise
-                return None, held  # what is wrong with it is among its faults
+                return None, held, refusing  # what is wrong with it is among its faults
 
-    seen, held = edge.run(work())
+    seen, held, refusing = edge.run(work())
     if as_json:
-        edge.emit_json({**({"slug": slug} if seen is None else edge.plain(seen)), "held": held})
+        known = {"slug": slug} if seen is None else edge.plain(seen)
+        edge.emit_json({**known, "held": held, "refusing_relays": refusing})
         return
     rows = [] if seen is None else _overview(seen)
-    edge.table(["", slug], [*([] if held is None else _held(held)), *rows])
+    troubles = [("waits", one.said) for one in refusing]
+    edge.table(["", slug], [*([] if held is None else _held(held)), *troubles, *rows])
 
 
 def _overview(seen: previewing.Overview) -> list[tuple[str, str]]:
@@ -443,13 +448,7 @@ def report_(slug: Slug, as_json: AsJson = False) -> None:
 
     async def work() -> sending.Result:
         async with edge.opened(settings.database) as database, database.read() as connection:
-            found = await store.find(connection, slug)
-            return sending.Result(
-                report=await report.read(connection, found),
-                unreached=await report.unreached(connection, found),
-                waits=await report.waits(connection, found),
-                stopped=False,
-            )
+            return await sending.standing(connection, await store.find(connection, slug), edge.now())
 
     result, paused = edge.run(work()), edge.run(reported.paused_now(settings.database))
     if as_json:

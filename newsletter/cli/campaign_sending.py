@@ -120,6 +120,8 @@ def say_result(result: sending.Result) -> None:
         )
         if len(shown) > 20:
             edge.say(f"… and more: newsletter campaign report {result.report.slug} --json")
+    for one in result.refusing if result.report.waiting else []:
+        edge.prose(f"{one.said}. Nobody is given up for that: newsletter engine status")
     for reason, count in result.waits.items():
         edge.say(f"{count:,} wait: {reason}.")
     if result.report.waiting and result.report.next_at is not None and result.report.next_at > edge.now():

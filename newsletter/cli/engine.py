@@ -101,6 +101,8 @@ def _show(seen: Status, now: datetime) -> None:
         )
     for made in moments.tables(seen.relays, seen.domains, seen.slowed, seen.paused_domains):
         edge.show(made)
+    for refusing in seen.refusing:
+        edge.prose(f"{refusing.said}. What it refused waits: its login is wrong, or it takes no mail of ours.")
     for outage in seen.outages:
         since = f"{edge.moment(outage.since)} UTC, for {_seconds(now - outage.since)}"
         edge.prose(f"No mail has been taken by {', '.join(outage.relays)} since {since}.")

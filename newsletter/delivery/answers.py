@@ -9,6 +9,7 @@ from newsletter.delivery.at_work import AtWork
 from newsletter.delivery.ledger import Due, Settlement, State
 from newsletter.delivery.outcome import Accepted, Deferred, Outcome, Refused, Stage, Uncertain
 from newsletter.delivery.refusal import Refusal
+from newsletter.delivery.turned_away import Doubt, Offered
 from subscribers.links import DeliveryRef
 
 
@@ -16,7 +17,7 @@ from subscribers.links import DeliveryRef
 class Answers:
     """What became of a window: for the ledger, for feedback, what each domain said to put us off, and the relay.
 
-    `unoffered` are those to whom no mail was offered after all.
+    `unoffered` are those to whom no mail was offered after all. Of those in `doubt`, the refusal is not believed.
     """
 
     settled: Sequence[Settlement]
@@ -24,17 +25,30 @@ class Answers:
     refused: Sequence[Refusal]
     put_off: Mapping[str, Sequence[str]]
     held_up: Sequence[str]
+    doubt: Doubt
 
 
-def read(campaign: AtWork, people: Sequence[Due], outcomes: Mapping[int, Outcome], now: datetime) -> Answers:
+def offered(people: Sequence[Due], outcomes: Mapping[int, Outcome]) -> list[Offered]:
+    """What the relay answered to a window, in the order in which it was offered, which is that of the people."""
+    return [
+        Offered(due.subscriber_id, due.address.rpartition("@")[2], due.attempts + 1, outcome)
+        for due in people
+        if (outcome := outcomes.get(due.subscriber_id)) is not None
+    ]
+
+
+def read(
+    campaign: AtWork, people: Sequence[Due], outcomes: Mapping[int, Outcome], doubt: Doubt, now: datetime
+) -> Answers:
     """What the outcomes, by subscriber's number, mean for the people of a window; who has none was not offered."""
-    settled = [_settlement(campaign, due, outcomes.get(due.subscriber_id), now) for due in people]
+    settled = [_settlement(campaign, due, outcomes.get(due.subscriber_id), doubt, now) for due in people]
     return Answers(
         settled=settled,
         unoffered=[one.subscriber_id for one in settled if one.state is State.QUEUED],
-        refused=_refusals(campaign.id, people, outcomes),
+        refused=_refusals(campaign.id, people, outcomes, doubt),
         put_off=_put_off(people, outcomes),
         held_up=[one.reply for one in outcomes.values() if isinstance(one, Deferred) and slowing.is_relays_own(one)],
+        doubt=doubt,
     )
 
 
@@ -43,11 +57,14 @@ def is_closing(outcome: Outcome) -> bool:
     return isinstance(outcome, Deferred) and outcome.reply.startswith("421")
 
 
-def _settlement(campaign: AtWork, due: Due, outcome: Outcome | None, now: datetime) -> Settlement:
+def _settlement(campaign: AtWork, due: Due, outcome: Outcome | None, doubt: Doubt, now: datetime) -> Settlement:
     number = due.subscriber_id
     match outcome:
         case Accepted(reply):
             return Settlement(number, State.SENT, reply)
+        case Refused(reply) if number in doubt.keys:
+            state, due_at = (State.DEFERRED, doubt.until) if doubt.until else campaign.later(due, now, reply)
+            return Settlement(number, state, reply, due_at)
         case Refused(reply):
             return Settlement(number, State.REFUSED, reply)
         case Deferred(reply, stage):
@@ -64,13 +81,15 @@ def _settlement(campaign: AtWork, due: Due, outcome: Outcome | None, now: dateti
             return Settlement(number, State.QUEUED)
 
 
-def _refusals(campaign_id: int, people: Sequence[Due], outcomes: Mapping[int, Outcome]) -> list[Refusal]:
+def _refusals(campaign_id: int, people: Sequence[Due], outcomes: Mapping[int, Outcome], doubt: Doubt) -> list[Refusal]:
     """The refusals that say something about the person: those of a recipient or of the message, not of ourselves."""
     told = (Stage.RCPT, Stage.BODY)
     return [
         Refusal(DeliveryRef("campaign", campaign_id, due.subscriber_id), due.address, outcome.reply)
         for due in people
-        if isinstance(outcome := outcomes.get(due.subscriber_id), Refused) and outcome.stage in told
+        if due.subscriber_id not in doubt.keys
+        and isinstance(outcome := outcomes.get(due.subscriber_id), Refused)
+        and outcome.stage in told
     ]
 
 

@@ -39,3 +39,11 @@ def later(
 def reconnect_after(failures: int) -> timedelta:
     """How long to leave a relay alone that did not take a connection `failures` times in a row: at most a minute."""
     return timedelta(seconds=min(60.0, 2.0 ** min(failures, 6)) * _random.uniform(1 - _JITTER, 1 + _JITTER))
+
+
+def ask_again_after(refusals: int) -> timedelta:
+    """How long to leave a relay alone that refuses all of our mail, found `refusals` times: a minute, then longer.
+
+    At most a quarter of an hour: it changes only when somebody does something, and servers ban who comes too often.
+    """
+    return timedelta(minutes=min(15.0, 2.0 ** (min(refusals, 5) - 1)) * _random.uniform(1 - _JITTER, 1 + _JITTER))

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from newsletter.content.errors import ContentError
 from newsletter.database import AWAY, Database
-from newsletter.delivery import allowance, answers, ledger, patience, signed, slowing
+from newsletter.delivery import allowance, answers, ledger, patience, refusing_relays, signed, slowing
 from newsletter.delivery.answers import Answers
 from newsletter.delivery.at_work import AtWork, Campaigns
 from newsletter.delivery.brake import Brake
@@ -23,7 +23,7 @@ from newsletter.delivery.crew import Crew
 from newsletter.delivery.ledger import Hold, Window
 from newsletter.delivery.offer import Item
 from newsletter.delivery.operators import Operators
-from newsletter.delivery.outcome import Accepted, Outcome, Refused, Stage
+from newsletter.delivery.outcome import Outcome, Refused, Stage
 from newsletter.delivery.refusal import OnRefused
 from newsletter.delivery.relays import AllBusy, Member, Relays
 from newsletter.delivery.session import Session
@@ -145,7 +145,7 @@ class Dispatcher:
             return await self._claim(connection, campaign, member, hold, after_id=hold.first_id - 1)
 
         def is_last() -> bool:
-            return window.exhausted or bool(session.lost) or halts()
+            return window.exhausted or bool(session.lost) or member.welcome.refuses_us or halts()
 
         window = await self._lasting(stop, begin)
         while True:
@@ -154,10 +154,9 @@ class Dispatcher:
             items, signer = _items(campaign.mailing, window, failures), self._stationery.signer
             outcomes = dict(await signed.send(session, items, signer, self._clock(), halts))
             answered = answered or not window.due or not all(map(answers.is_closing, outcomes.values()))
-            if any(isinstance(one, Accepted) for one in outcomes.values()):
-                self.relays.does_well(member)
             outcomes.update(failures)
-            done = answers.read(campaign, window.due, outcomes, self._clock())
+            doubt = self.relays.hear(member, answers.offered(window.due, outcomes))
+            done = answers.read(campaign, window.due, outcomes, doubt, self._clock())
             following = await self._lasting(stop, self._settling(campaign, member, hold, window, done, is_last))
             self.tally.add(hold.campaign_id, window.due, done.settled)
             if following is None:
@@ -190,6 +189,7 @@ class Dispatcher:
                 await allowance.heed(connection, member.name, member.relay.settings, done.held_up, self._policy, now)
             if done.refused:
                 await self._on_refused(connection, done.refused, now)
+            await refusing_relays.heed(connection, member, done.doubt, now)
             if is_last():
                 return None
             return await self._claim(connection, campaign, member, hold, after_id=window.last_id, fenced=True)
@@ -210,7 +210,9 @@ class Dispatcher:
         now = self._clock()
         limits = member.relay.settings
         slow = await slowing.current(connection, self._policy, now)
-        allowed = await allowance.look(connection, member.name, limits, slow, self._policy.window, now)
+        allowed = await allowance.look(
+            connection, member.name, limits, slow, member.welcome.portion(self._policy.window), now
+        )
         if not allowed.left:
             member.rest(allowed.again_at, allowed.limit)
             return Window((), after_id, exhausted=True)

@@ -13,7 +13,17 @@ from newsletter.content.compiler import Renderings
 from newsletter.content.errors import ContentError
 from newsletter.content.facts import Facts
 from newsletter.database import Database
-from newsletter.delivery import allowance, backoff, composer, newcomers, patience, signed, slowing, transactional
+from newsletter.delivery import (
+    allowance,
+    backoff,
+    composer,
+    newcomers,
+    patience,
+    refusing_relays,
+    signed,
+    slowing,
+    transactional,
+)
 from newsletter.delivery.composer import Stationery
 from newsletter.delivery.ledger import State
 from newsletter.delivery.offer import Item
@@ -22,6 +32,7 @@ from newsletter.delivery.refusal import OnRefused, Refusal
 from newsletter.delivery.relays import AllBusy, Member, Relays
 from newsletter.delivery.session import Session
 from newsletter.delivery.transactional import Settlement, Waiting
+from newsletter.delivery.turned_away import Doubt, Offered
 from newsletter.settings import Settings
 from subscribers.links import DeliveryRef
 
@@ -94,7 +105,8 @@ class Messenger:
         async with self._database.here() as connection:
             now = self._clock()
             slow = await slowing.current(connection, self._policy, now)
-            allowed = await allowance.look(connection, member.name, limits, slow, _WINDOW, now, urgent=True)
+            most = member.welcome.portion(_WINDOW)
+            allowed = await allowance.look(connection, member.name, limits, slow, most, now, urgent=True)
             if not allowed.left:
                 member.rest(allowed.again_at, allowed.limit, urgent=True)
                 return None
@@ -114,16 +126,19 @@ class Messenger:
         )
         about = {one.id: replace(facts, upcoming=coming.get(one.id, ())) for one in waiting}
         outcomes = await self._offer(session, stop, waiting, about, held)
+        doubt = self._relays.hear(member, _offered(waiting, outcomes))
         if session.lost and not outcomes:
             self._relays.fails(member, session.lost)
         else:
             self._relays.does_well(member)
         now = self._clock()
-        settled = [self._settlement(one, outcomes.get(one.id), now) for one in waiting]
+        settled = [self._settlement(one, outcomes.get(one.id), doubt, now) for one in waiting]
         refused = [
             Refusal(DeliveryRef("transactional", 0, one.id), one.address, outcome.reply)
             for one in waiting
-            if isinstance(outcome := outcomes.get(one.id), Refused) and outcome.stage is Stage.RCPT
+            if one.id not in doubt.keys
+            and isinstance(outcome := outcomes.get(one.id), Refused)
+            and outcome.stage is Stage.RCPT
         ]
         held_up = [one.reply for one in outcomes.values() if isinstance(one, Deferred) and slowing.is_relays_own(one)]
         async with self._database.here() as connection:
@@ -134,6 +149,7 @@ class Messenger:
                 await allowance.heed(connection, member.name, limits, held_up, self._policy, now)
             if refused:
                 await self._on_refused(connection, refused, now)
+            await refusing_relays.heed(connection, member, doubt, now)
         return len(settled)
 
     async def _offer(
@@ -163,18 +179,29 @@ class Messenger:
                 outcomes[one.id] = Refused(str(error), Stage.LOCAL)
         return items, outcomes
 
-    def _settlement(self, one: Waiting, outcome: Outcome | None, now: datetime) -> Settlement:
+    def _settlement(self, one: Waiting, outcome: Outcome | None, doubt: Doubt, now: datetime) -> Settlement:
         match outcome:
             case Accepted(reply):
                 return Settlement(one.id, one.attempts, State.SENT, reply)
-            case Refused(reply):
+            case Refused(reply) if one.id in doubt.keys and doubt.until is not None:
+                return Settlement(one.id, one.attempts, State.DEFERRED, reply, doubt.until)
+            case Refused(reply) if one.id not in doubt.keys:
                 return Settlement(one.id, one.attempts, State.REFUSED, reply)
-            case Deferred(reply) | Uncertain(reply):
+            case Refused(reply) | Deferred(reply) | Uncertain(reply):
                 state, due_at = backoff.later(one.attempts, one.created_at, now, self._policy, reply)
                 return Settlement(one.id, one.attempts, state, reply, due_at)
             case None:
                 again = now + backoff.reconnect_after(one.attempts)
                 return Settlement(one.id, one.attempts, State.DEFERRED, "not offered yet", again)
+
+
+def _offered(waiting: Sequence[Waiting], outcomes: Mapping[int, Outcome]) -> list[Offered]:
+    """What the relay answered, in the order in which it was offered, which is that in which they waited."""
+    return [
+        Offered(one.id, one.address.rpartition("@")[2], one.attempts, outcome)
+        for one in waiting
+        if (outcome := outcomes.get(one.id)) is not None
+    ]
 
 
 def _about(one: Waiting, facts: Facts, held: Mapping[str, StoredEvent]) -> Facts:

@@ -9,17 +9,17 @@ import structlog
 log = structlog.get_logger(__name__)
 
 _LATELY = timedelta(minutes=3)
-"""A relay that fails is left alone for about a minute at most; then who has something to send asks it again."""
+"""So long after it was to be asked again, somebody who has something to send would have asked."""
 
 
 @dataclass(frozen=True, slots=True)
 class Outage:
-    """Since when none of these relays has taken mail, why, and when that was last found."""
+    """Since when none of these relays has taken mail, why, and until when they are left alone."""
 
     relays: Sequence[str]
     since: datetime
     reason: str
-    found_at: datetime
+    until: datetime
 
 
 @dataclass(slots=True)
@@ -30,15 +30,15 @@ class Outages:
 
     def current(self, now: datetime) -> list[Outage]:
         """Those that were found so lately that they go on as far as is known: who has nothing to send asks nobody."""
-        return [one for one in self._open.values() if now - one.found_at < _LATELY]
+        return [one for one in self._open.values() if now - one.until < _LATELY]
 
-    def note(self, relays: Sequence[str], reason: str, now: datetime) -> None:
-        """None of these relays takes mail; no news if that was so before."""
+    def note(self, relays: Sequence[str], reason: str, now: datetime, until: datetime | None) -> None:
+        """None of these relays takes mail, nor is asked before `until`; no news if that was so before."""
         known = self._open.get(frozenset(relays))
         if known is None:
             log.warning("no relay takes mail", relays=relays, reason=reason)
             known = Outage(relays, now, reason, now)
-        self._open[frozenset(relays)] = replace(known, found_at=now)
+        self._open[frozenset(relays)] = replace(known, until=until or now)
 
     def end(self, relay: str, now: datetime) -> bool:
         """A relay takes mail again; whether that ends an outage."""

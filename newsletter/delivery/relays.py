@@ -1,25 +1,31 @@
 """The relays that take our mail: which of them is asked next, and how each of them does.
 
-The first that can is asked: by priority, and among those of one priority in turn, by weight. One that fails is left
-alone, longer each time, and then tried by a single connection; mail goes through the others meanwhile.
+The first that can is asked: by priority, and among those of one priority in turn, by weight. One that fails, or refuses
+whatever it is offered, is left alone, longer each time, and then tried by a single connection; mail goes through the
+others meanwhile.
 """
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 import structlog
 
 from newsletter.delivery import backoff, patience
 from newsletter.delivery.outages import Outages
-from newsletter.delivery.relay import Relay, RelayUnreachable
+from newsletter.delivery.outcome import Accepted
+from newsletter.delivery.relay import Relay, RelayUnreachable, where
 from newsletter.delivery.session import Session
+from newsletter.delivery.turned_away import Doubt, Offered, Welcome
 
 log = structlog.get_logger(__name__)
 
 _LATELY = timedelta(seconds=5)
+
+_TURNS = 3
+"""So many times the rest of a relay that refuses all, and a mail that it refused tries it again: others do before."""
 
 
 @dataclass(slots=True)
@@ -30,6 +36,7 @@ class Member:
     relay: Relay
     lent: dict[bool, int] = field(default_factory=lambda: {False: 0, True: 0})
     """How many connections are in use, for what is urgent and for what is not."""
+    welcome: Welcome = field(default_factory=Welcome)
     failures: int = 0
     reason: str = ""
     rests_until: datetime | None = None
@@ -64,7 +71,8 @@ class Member:
         """Leave it alone for a while."""
         self.failures += 1
         self.reason = reason
-        self.rests_until = now + backoff.reconnect_after(self.failures)
+        rest = backoff.ask_again_after if self.welcome.refuses_us else backoff.reconnect_after
+        self.rests_until = now + rest(self.failures)
 
     def is_well(self) -> None:
         """It answered."""
@@ -108,13 +116,21 @@ class Relays:
 
     @asynccontextmanager
     async def session(self, sender: str = "") -> AsyncIterator[Session]:
-        """Lend a session for what is urgent and not counted: a few mails to staff. Raises RelayUnreachable."""
-        async with self.lend(sender, urgent=True) as (_, session):
+        """Lend a session for what is urgent and not counted: a few mails to staff. Raises RelayUnreachable.
+
+        Of a relay that refuses our mail too, if there is no other: it may take what is for its own people.
+        """
+        async with self.lend(sender, urgent=True, is_for_staff=True) as (_, session):
             yield session
 
     @asynccontextmanager
     async def lend(
-        self, sender: str = "", stop: asyncio.Event | None = None, *, urgent: bool = False
+        self,
+        sender: str = "",
+        stop: asyncio.Event | None = None,
+        *,
+        urgent: bool = False,
+        is_for_staff: bool = False,
     ) -> AsyncIterator[tuple[Member, Session]]:
         """Lend a session of a relay that mail from this address goes through, and say whose.
 
@@ -122,7 +138,7 @@ class Relays:
         connection any more.
         """
         while True:
-            member = self._next(sender, urgent=urgent)
+            member = self._next(sender, urgent=urgent, is_for_staff=is_for_staff)
             member.lent[urgent] += 1
             try:
                 async with AsyncExitStack() as lent:
@@ -133,6 +149,7 @@ class Relays:
                         raise AllBusy("the sender is being stopped", None) from None
                     except RelayUnreachable as error:
                         self.fails(member, str(error))
+                        is_for_staff = False  # or it would be asked for ever
                         continue
                     yield member, session
                     return
@@ -145,9 +162,24 @@ class Relays:
         if len(self.members) > 1 and member.failures == 1:  # of a single one, whoever asked is told
             log.warning("relay left alone", relay=member.name, reason=reason)
 
+    def hear(self, member: Member, answers: Sequence[Offered]) -> Doubt:
+        """Go by what a relay answered; whose refusal is not believed."""
+        doubt = member.welcome.hear(answers)
+        now = self.clock()
+        if doubt.is_of_all and answers:
+            if member.rests_until is None or member.rests_until <= now:  # else another connection has found it
+                place = where(member.relay.settings)
+                self.fails(member, f"{place} refuses all that it is offered: {member.welcome.reply}")
+            goes_by_others = any(not one.failures for one in self.members)
+            rest = timedelta(0) if goes_by_others else (member.rests_until or now) - now
+            return replace(doubt, until=now + rest * _TURNS)
+        if any(isinstance(one.outcome, Accepted) for one in answers):
+            self.does_well(member)
+        return doubt
+
     def does_well(self, member: Member) -> None:
-        """A relay answered what it was offered."""
-        if member.failures:
+        """A relay answered what it was offered, unless it refuses all of that."""
+        if member.failures and not member.welcome.refuses_us:
             member.is_well()
             if not self.outages.end(member.name, self.clock()):
                 log.info("relay well again", relay=member.name)
@@ -155,17 +187,19 @@ class Relays:
     def note(self, busy: AllBusy) -> None:
         """Keep in mind that no relay takes mail, if that is what an engine was told that asked for one."""
         if busy.failing:
-            self.outages.note(busy.failing, str(busy), self.clock())
+            self.outages.note(busy.failing, str(busy), self.clock(), busy.until)
 
     async def close(self) -> None:
         """End every idle session."""
         for member in self.members:
             await member.relay.close()
 
-    def _next(self, sender: str, *, urgent: bool) -> Member:
+    def _next(self, sender: str, *, urgent: bool, is_for_staff: bool) -> Member:
         now = self.clock()
         could = self._for(sender)
         ready = [one for one in could if one.is_ready(now, urgent=urgent)]
+        if is_for_staff and not ready:
+            ready = [one for one in could if one.welcome.refuses_us and not one.in_use]
         if not ready:
             raise _refusal(could, now, urgent=urgent)
         first = min(one.relay.settings.priority for one in ready)

@@ -4,15 +4,19 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 
 import structlog
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from newsletter.campaigns import report, store
 from newsletter.campaigns.report import Report, Unreached
+from newsletter.campaigns.store import Campaign
 from newsletter.clock import wall_clock
 from newsletter.database import AWAY, Database, DatabaseBusy
-from newsletter.delivery import ledger
+from newsletter.delivery import ledger, refusing_relays
 from newsletter.delivery.ledger import State
+from newsletter.delivery.refusing_relays import Refusing
 from newsletter.engine import embedded, parts, presence, status
 from newsletter.engine.embedded import Engine
 from newsletter.engine.work import one_line
@@ -39,12 +43,27 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """How it stands at the end, who was not reached, and what those wait for who may be, with how many do."""
+    """How it stands at the end, who was not reached, and what those wait for who may be, with how many do.
+
+    `refusing` are the relays that refuse all of our mail now.
+    """
 
     report: Report
     unreached: list[Unreached]
     waits: dict[str, int]
+    refusing: list[Refusing]
     stopped: bool
+
+
+async def standing(connection: AsyncConnection, campaign: Campaign, now: datetime, *, stopped: bool = False) -> Result:
+    """How a campaign stands now."""
+    return Result(
+        report=await report.read(connection, campaign),
+        unreached=await report.unreached(connection, campaign),
+        waits=await report.waits(connection, campaign),
+        refusing=await refusing_relays.current(connection, now),
+        stopped=stopped,
+    )
 
 
 OnProgress = Callable[[Progress], None]
@@ -78,12 +97,7 @@ async def send(
             await _watch(settings, database, slug, stop, on_progress)
     async with database.read() as connection:
         campaign = await store.find(connection, slug)
-        return Result(
-            report=await report.read(connection, campaign),
-            unreached=await report.unreached(connection, campaign),
-            waits=await report.waits(connection, campaign),
-            stopped=stop.is_set(),
-        )
+        return await standing(connection, campaign, wall_clock(), stopped=stop.is_set())
 
 
 async def probe(settings: Settings) -> None:

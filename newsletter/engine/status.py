@@ -9,8 +9,9 @@ from typing import Any
 from sqlalchemy import case, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from newsletter.delivery import allowance, ledger, pauses, slowing, transactional
+from newsletter.delivery import allowance, ledger, pauses, refusing_relays, slowing, transactional
 from newsletter.delivery.pauses import Pause
+from newsletter.delivery.refusing_relays import Refusing
 from newsletter.delivery.slowing import Slowed
 from newsletter.delivery.state import State
 from newsletter.settings import Delivery, Settings
@@ -101,6 +102,7 @@ class Status:
     slowed: list[Slowed]
     paused_domains: list[Pause]
     outages: list[Outage]
+    refusing: list[Refusing]
     unread: list[Unread]
     messages: dict[State, int]
     rate: float
@@ -119,6 +121,7 @@ async def read(connection: AsyncConnection, settings: Settings, now: datetime) -
         slowed=limits.receivers,
         paused_domains=limits.paused,
         outages=outages(alive),
+        refusing=await refusing_relays.current(connection, now),
         unread=unread(alive),
         messages=await transactional.counts(connection),
         rate=sum(map(_rate, alive)),

@@ -205,3 +205,23 @@ class TurnColumns(TypedColumns):
 
 
 turn = Table("turn", metadata, TurnColumns, sqlite_strict=True, sqlite_with_rowid=False)
+
+
+class RefusingRelayColumns(TypedColumns):
+    """A relay that refuses all that it is offered: since when, when it last did, and when it took mail again.
+
+    `place` is where it is, `reply` what it said last, without addresses. Staff are told once (`told_at`).
+    """
+
+    id: Named[int] = Column(Integer, primary_key=True, autoincrement=True)
+    relay: Named[str] = Column(Text, unique=True)
+    place: Named[str] = Column(Text)
+    reply: Named[str] = Column(Text)
+    since: Named[datetime] = Column(Instant)
+    seen_at: Named[datetime] = Column(Instant)
+    over_at: Named[datetime | None] = Column(Instant)
+    tell_at: Named[datetime] = Column(Instant)
+    told_at: Named[datetime | None] = Column(Instant)
+
+
+refusing_relay = Table("refusing_relay", metadata, RefusingRelayColumns, sqlite_strict=True, sqlite_autoincrement=True)

@@ -156,19 +156,45 @@ async def test_a_domain_that_blocks_us_is_left_alone_while_a_campaign_is_sent_an
     smtp_server: Any, prepare: Any, run: Run
 ) -> None:
     people = 600
-    blocked = "550 5.7.1 blocked by policy"
-    async with smtp_server(answers=lambda verb, _: blocked if verb == "RCPT" else None, drip=0.02) as server:
+
+    def answers(verb: str, address: str) -> str | None:
+        is_blocked = verb == "RCPT" and "0@" not in address
+        return "550 5.7.1 blocked by policy" if is_blocked else None
+
+    async with smtp_server(answers=answers, drip=0.02) as server:
         slug = await prepare(server.port, people)
         status, said = await run("campaign", "send", slug, "--yes")
         assert status == 3, said
         reported = json.loads((await run("campaign", "report", slug, "--json"))[1])
         status, said = await run("campaign", "report", slug)
     states = reported["report"]["states"]
-    assert set(states) == {"refused", "deferred"}
+    assert set(states) == {"refused", "deferred", "sent"}
     assert 20 <= states["refused"] < people / 2, "it takes twenty, and a second or two until they are counted"
     assert [one["domain"] for one in reported["paused_domains"]] == ["example.org"]
     assert "example.org gets no mail until" in said
     assert "it blocks us" in said
+
+
+async def test_a_relay_that_refuses_all_keeps_a_campaign_waiting_and_it_says_so(
+    smtp_server: Any, prepare: Any, run: Run
+) -> None:
+    def answers(verb: str, address: str) -> str | None:
+        return f"554 5.7.1 <{address}>: Relay access denied" if verb == "RCPT" else None
+
+    async with smtp_server(answers=answers) as server:
+        slug = await prepare(server.port, 60)
+        status, sent = await run("campaign", "send", slug, "--yes")
+        assert status == 3, sent
+        told = [(await run("campaign", "show", slug))[1], (await run("campaign", "report", slug))[1], sent]
+        told.append((await run("engine", "status"))[1])
+        (refusing,) = json.loads((await run("campaign", "show", slug, "--json"))[1])["refusing_relays"]
+    for said in told:
+        words = " ".join(said.split())
+        assert "smtp has refused all mail since 20" in words
+        assert "554 5.7.1 <[address]>: Relay access denied" in words
+        assert all(len(line) <= 80 for line in said.splitlines() if line.startswith(("smtp", " waits", "  ")))
+    assert "60 still wait." in sent
+    assert (refusing["relay"], refusing["reply"]) == ("smtp", "554 5.7.1 <[address]>: Relay access denied")
 
 
 async def test_what_is_in_doubt_may_be_taken_as_sent(smtp_server: Any, prepare: Any, run: Run) -> None:
@@ -246,7 +272,7 @@ def test_who_is_not_written_to_yet_is_counted_by_what_they_wait_for(capsys: pyte
     states = {State.SENT: 7, State.QUEUED: 5}
     seen = Report("opening/thanks", "sending", "", None, None, 12, states, {}, next_at=None)
     waits = {"it is quiet where they are": 3, "gmail is sent 1 a second": 2}
-    campaign_sending.say_result(sending.Result(seen, [], waits, stopped=False))
+    campaign_sending.say_result(sending.Result(seen, [], waits, [], stopped=False))
     lines = capsys.readouterr().out.splitlines()
     assert lines[:3] == [
         "opening/thanks is sending: 5 queued, 7 sent.",

@@ -14,7 +14,13 @@ from urllib.parse import SplitResult, urlsplit
 
 from webhooks.errors import WebhookError
 
+_UNICAST = ipaddress.ip_network("2000::/3")
+"""All of IPv6 that is given out (RFC 4291 2.4, IANA's registry): no other address leads anywhere public."""
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")  # RFC 6052: an IPv4 address stands in the last 32 bits
+_DOCUMENTATION = ipaddress.ip_network("3fff::/20")  # RFC 9637, which Python's own table does not know yet
+_CLOUDS = (ipaddress.ip_network("192.0.0.0/24"), ipaddress.ip_network("168.63.129.16"))
+"""Where Oracle's and Azure's machines find what is about themselves: no table calls these addresses private."""
+_ISATAP, _ISATAP_BITS = 0x5EFE, 0xFDFFFFFF  # one bit says whether the IPv4 address is unique
 
 
 class NoDestination(WebhookError):
@@ -66,12 +72,27 @@ async def resolve(url: str, *, allow_private: bool) -> Destination:
 
 def is_public(address: IPv4Address | IPv6Address) -> bool:
     """Whether an address, and any that is wrapped in it, is one of the public internet."""
-    if isinstance(address, IPv6Address):
-        inner = [address.ipv4_mapped, address.sixtofour, *(address.teredo or ())]
-        if address in _NAT64:
-            inner.append(IPv4Address(int(address) & 0xFFFFFFFF))
-        if any(one is not None and not is_public(one) for one in inner):
-            return False
-        if address.ipv4_mapped is not None:
-            return True
-    return address.is_global and not address.is_multicast
+    if isinstance(address, IPv4Address):
+        inside = any(address in network for network in _CLOUDS)
+        return address.is_global and not address.is_multicast and not inside
+    through = _translated(address)
+    if through is not None:
+        return is_public(through)
+    inner = [address.sixtofour, *(address.teredo or ()), _tunnelled(address)]
+    if any(one is not None and not is_public(one) for one in inner):
+        return False
+    return address in _UNICAST and address not in _DOCUMENTATION and address.is_global
+
+
+def _translated(address: IPv6Address) -> IPv4Address | None:
+    """The IPv4 address that this one is another spelling of (RFC 4291 2.5.5.2, RFC 6052)."""
+    return _last(address) if address in _NAT64 else address.ipv4_mapped
+
+
+def _tunnelled(address: IPv6Address) -> IPv4Address | None:
+    """The IPv4 address to which ISATAP would tunnel what is for this one (RFC 5214 6.1)."""
+    return _last(address) if (int(address) >> 32) & _ISATAP_BITS == _ISATAP else None
+
+
+def _last(address: IPv6Address) -> IPv4Address:
+    return IPv4Address(int(address) & 0xFFFFFFFF)

@@ -26,6 +26,8 @@ from webhooks.errors import Unavailable
         "255.255.255.255",
         "224.0.0.1",
         "192.0.2.1",
+        "192.0.0.192",
+        "168.63.129.16",
         "::1",
         "::",
         "fe80::1",
@@ -38,13 +40,23 @@ from webhooks.errors import Unavailable
         "2002:7f00:1::",
         "2002:a9fe:a9fe::1",
         "2001:db8::1",
+        "3fff::1",
+        "fec0::1",
+        "::127.0.0.1",
+        "::ffff:0:10.0.0.7",
+        "64:ff9b:1::10.0.0.7",
+        "5f00::1",
+        "2001:470:1::5efe:10.0.0.7",
+        "2001:470:1::200:5efe:192.168.1.1",
     ],
 )
 def test_an_address_that_is_not_of_the_public_internet_is_none(address: str) -> None:
     assert not destinations.is_public(ipaddress.ip_address(address))
 
 
-@pytest.mark.parametrize("address", ["93.184.215.14", "2606:4700::1111", "::ffff:93.184.215.14", "64:ff9b::5db8:d70e"])
+@pytest.mark.parametrize(
+    "address", ["93.184.215.14", "2606:4700::1111", "::ffff:93.184.215.14", "64:ff9b::5db8:d70e", "2002:5db8:d70e::1"]
+)
 def test_an_address_of_the_public_internet_is_one(address: str) -> None:
     assert destinations.is_public(ipaddress.ip_address(address))
 

@@ -51,6 +51,7 @@ async def run(
     async with edge.opened(settings.database, for_import=True) as database:
         async with database.read() as connection:
             events = {stored.event.slug for stored in await store.events(connection)}
+            language = await store.language(connection)
         with importing.writing_rejects(rejects) as rejected, _bar(file.name) as progressed:
             now = edge.now()
             report = await importing.run(
@@ -60,6 +61,7 @@ async def run(
                 now=now,
                 mapping=columns,
                 events=events or None,
+                language=language,
                 asking=ByMail(now) if ask else None,
                 dry_run=dry_run,
                 rejected=rejected,

@@ -1,5 +1,6 @@
 """What `newsletter subscribers add` does: checks what was said of a person against the series, and adds them."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, time
 
 import typer
@@ -42,8 +43,8 @@ def proof(text: str | None, on: str | None, now: datetime) -> Proof | None:
 
 
 def language(tag: str) -> str:
-    """Read `--language`; one that we do not speak is a usage error."""
-    if catalogues.locale(tag) is None:
+    """Read `--language`, empty for that of the series; one that we do not speak is a usage error."""
+    if tag and catalogues.locale(tag) is None:
         raise typer.BadParameter(f"{tag}{hint(tag, catalogues.LANGUAGES)}", param_hint="--language")
     return tag
 
@@ -55,6 +56,8 @@ async def run(settings: Settings, request: Request, proof: Proof | None, *, ask:
     async with edge.opened(settings.database) as database, database.begin() as connection:
         for slug in request.topics:
             await store.find(connection, slug)
+        if not request.locale:
+            request = replace(request, locale=await store.language(connection))
         number = await adding.add(connection, request, proof=proof, hash_key=key, now=now)
         if ask:
             await transactional.ask(connection, [number], now=now)

@@ -72,7 +72,9 @@ def add(
     email: Email,
     first_name: Annotated[str, typer.Option(help="Their first name.")] = "",
     last_name: Annotated[str, typer.Option(help="Their last name.")] = "",
-    language: Annotated[str, typer.Option(metavar="TAG", help="What they are spoken to in, such as es.")] = "en",
+    language: Annotated[
+        str, typer.Option(metavar="TAG", help="What they are spoken to in, such as es.  [default: the series' own]")
+    ] = "",
     follow: Annotated[
         list[str] | None,
         typer.Option(metavar="EVENT", help="An event they want to hear of. Repeatable.  [default: all]"),

@@ -61,6 +61,12 @@ async def current(connection: AsyncConnection) -> Constellation:
     return held
 
 
+async def language(connection: AsyncConnection) -> str:
+    """What the series speaks, for whoever has named no language; English where nothing is loaded yet."""
+    held = await _held(connection)
+    return "en" if held is None else held.language
+
+
 async def events(connection: AsyncConnection, *, removed: bool = False) -> list[StoredEvent]:
     """Every event in the order in which they start, those that have left the file only if asked for."""
     statement = select(event_table).order_by(event_table.c.starts_at, event_table.c.slug)

@@ -81,7 +81,7 @@ class _Compiler:
                 domains = [self._domain(value) for value in node.values]
                 return or_(*(subscriber.c.normal.endswith(f"@{domain}", autoescape=True) for domain in domains))
             case "language":
-                return subscriber.c.locale.in_([value.text.lower() for value in node.values])
+                return or_(*(_speaks(value.text.lower()) for value in node.values))
             case "timezone":
                 zone = case((subscriber.c.timezone == "", str(self._vocabulary.timezone)), else_=subscriber.c.timezone)
                 return zone.in_([value.text for value in node.values])
@@ -177,6 +177,13 @@ class _Compiler:
 
     def _fail(self, word: Word, reason: str) -> NoReturn:
         raise ExpressionError(self._text, word.column, reason)
+
+
+def _speaks(tag: str) -> Condition:
+    """They are spoken to in this language, wherever: `de` is `de-AT` too, as browsers name what they want (RFC 4647,
+    section 3.3.1)."""
+    locale = func.lower(subscriber.c.locale)
+    return or_(locale == tag, locale.startswith(f"{tag}-", autoescape=True))
 
 
 def _hint(wrong: str, names: Iterable[str]) -> str:

@@ -67,6 +67,7 @@ async def run(
     now: datetime,
     mapping: Mapping[str, str] | None = None,
     events: Collection[str] | None = None,
+    language: str = "en",
     asking: Asking | None = None,
     dry_run: bool = False,
     rejected: Callable[[Rejected], None] | None = None,
@@ -75,13 +76,14 @@ async def run(
     """Import a file. Raises ImportFailed for what is no file of people.
 
     `begin` opens a brief transaction (for a dry run, one to read with will do). `mapping` is column → field. `events`
-    are the slugs that may be followed (None: any). With `asking`, whoever is pending is asked once. `rejected` is given
-    each refused row, `progressed` how many rows are done and roughly of how many.
+    are the slugs that may be followed (None: any); `language` is that of whose row names none. With `asking`, whoever
+    is pending is asked once. `rejected` is given each refused row, `progressed` how many rows are done and roughly of
+    how many.
     """
     file = source.look(path)
     layout = layouts.recognise(path, file.header, mapping or {})
     report = reports.begin(file, layout, dry_run=dry_run)
-    reader = Reader(layout, file=path.name, events=events, now=now)
+    reader = Reader(layout, file=path.name, events=events, language=language, now=now)
     rows, portions = source.rows(file), _Portions()
     with seen.remembering() as seen_before:
         batch = await _read(rows, reader, seen_before, hash_key)

@@ -39,6 +39,7 @@ class Remark(StrEnum):
 
     ATTRIBUTES = "attributes not readable: left out"
     ZONE = "unknown time zone: the constellation's is used"
+    LANGUAGE = "unknown language: the constellation's is used"
     EVENT = "unknown event: left out"
     NAME = "a web address in a name: the name is left out"
     MOMENT = "consent date not readable: not taken as proof"
@@ -143,10 +144,14 @@ class _Cells(NamedTuple):
 
 
 class Reader:
-    """Reads rows of one layout. `file` is its name, for the evidence; `events` are the slugs there are (None: any)."""
+    """Reads rows of one layout. `file` is its name, for the evidence; `events` are the slugs there are (None: any);
+    `language` is that of whose row names none."""
 
-    def __init__(self, layout: Layout, *, file: str, events: Collection[str] | None, now: datetime) -> None:
+    def __init__(
+        self, layout: Layout, *, file: str, events: Collection[str] | None, language: str, now: datetime
+    ) -> None:
         self._layout = layout
+        self._language = _language(language) or "en"
         self._events = None if events is None else frozenset(events)
         self._latest = now + timedelta(days=1)  # a date without a time may be that of a zone further east
         self._pick = itemgetter(*[layout.places.get(name, -1) for name in Field])  # -1: the empty cell put at the end
@@ -175,6 +180,9 @@ class Reader:
         if zone not in _ZONES:
             zone = ""
             remarks += (Remark.ZONE,)
+        language = _language(cells.locale)
+        if cells.locale and not language:
+            remarks += (Remark.LANGUAGE,)
         consented_at = None
         if status != "pending":
             consented_at, remark = self._consented_at(cells)
@@ -191,7 +199,7 @@ class Reader:
             address,
             first,
             last,
-            _language(cells.locale),
+            language or self._language,
             zone,
             topics,
             tuple(slug for slug in _slugs(cells.muted) if slug != EVERYTHING) if cells.muted else (),
@@ -328,6 +336,6 @@ def _attributes(text: str) -> tuple[_Pairs, bool]:
 
 @lru_cache(maxsize=256)
 def _language(text: str) -> str:
-    """The language of a locale (`es-us` is es); English where there is none."""
+    """The language of a locale (`es-us` is es); empty where there is none."""
     found = _LANGUAGE.match(text)
-    return found[1].lower() if found else "en"
+    return found[1].lower() if found else ""

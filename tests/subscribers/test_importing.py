@@ -248,6 +248,15 @@ async def test_an_address_named_twice_is_counted_and_the_first_row_counts(desk, 
     assert (await desk.entry(ANA)).first_name == "Ana"
 
 
+async def test_whoever_names_no_language_is_spoken_to_in_that_of_the_series(desk):
+    report = await desk.take(
+        "email,locale\nana@example.org,\nben@example.org,Deutsch\ncem@example.org,fr\n", language="es"
+    )
+    assert report.remarks == Counter({Remark.LANGUAGE: 1})
+    people = [await desk.entry(address) for address in (ANA, BEN, "cem@example.org")]
+    assert [one.locale for one in people] == ["es", "es", "fr"]
+
+
 async def test_unknown_zones_and_events_among_known_ones_are_left_out_with_a_remark(desk):
     report = await desk.take(
         "email,timezone,events,locale\n"

@@ -187,6 +187,20 @@ def test_a_person_is_added_by_the_rules_of_an_import_and_it_is_audited(desk, new
     assert newsletter("subscribers", "add", ANA).code == 1
 
 
+def test_whoever_staff_bring_in_is_spoken_to_in_the_language_of_the_series(desk, newsletter):
+    season = desk / "constellation.toml"
+    season.write_text(season.read_text().replace('language = "en"', 'language = "de"'))
+    assert newsletter("constellation", "load", "constellation.toml", "--yes").code == 0
+    assert newsletter("subscribers", "import", "people.csv").code == 0
+    assert newsletter("subscribers", "add", "bo@example.org").code == 0
+    assert newsletter("subscribers", "add", "fleur@example.org", "--language", "fr").code == 0
+    spoken = {
+        name: json.loads(newsletter("subscribers", "show", f"{name}@example.org", "--json").out)["locale"]
+        for name in ("ana", "cem", "bo", "fleur")
+    }
+    assert spoken == {"ana": "de", "cem": "de", "bo": "de", "fleur": "fr"}
+
+
 def test_asking_is_said_and_done_once(desk, newsletter):
     assert "With --ask" in newsletter("subscribers", "import", "people.csv").out
     assert (

@@ -24,6 +24,7 @@ KINDS = ("kind:event", "kind:story")
 ROLES = ("teacher", "coach", "", "o'brien", 'the "head"', "50%", "a_c", "école", "\\")
 TAGS = ("vip", "press", "o'brien", "50%")
 SCHOOLS = ("north", "south", "")
+LOCALES = ("en", "es", "de-AT", "pt-BR", "pt")
 ZONES = ("", "America/New_York", "Europe/Berlin")
 DOMAINS = ("example.org", "sub.example.org", "xn--grnewald-95a.example")
 ANSWERS = ("going", "maybe", "not", "waiting", "")
@@ -65,7 +66,7 @@ def crowd() -> list[Person]:
             Person(
                 number,
                 dice.choice(DOMAINS),
-                dice.choice(("en", "es")),
+                dice.choice(LOCALES),
                 dice.choice(ZONES),
                 fields,
                 begun,
@@ -190,6 +191,12 @@ def texts(name: str, read: Callable[[Person], str], values: tuple[str, ...]) -> 
     return st.builds(equals, st.just(name), st.just(read), some, st.sampled_from(["=", "!=", "in", "not in"]))
 
 
+def speaks(tags: list[str], how: str) -> tuple[str, Reading]:
+    text, _ = equals("language", lambda one: "", tags, how)
+    wanted = {tag.lower() for tag in (tags[:1] if how in ("=", "!=") else tags)}
+    return text, lambda one: bool({one.locale.lower(), one.locale.partition("-")[0]} & wanted) is (how in ("=", "in"))
+
+
 def days(name: str, read: Callable[[Person], datetime | None]) -> st.SearchStrategy[tuple[str, Reading]]:
     how = st.sampled_from(["=", "!=", "<", "<=", ">", ">="])
     return st.builds(compares, st.just(name), st.just(read), st.sampled_from(DAYS), how)
@@ -198,7 +205,11 @@ def days(name: str, read: Callable[[Person], datetime | None]) -> st.SearchStrat
 LEAVES = st.one_of(
     texts("role", lambda one: one.fields.get("role", ""), ROLES),
     texts("school", lambda one: one.fields.get("school", ""), SCHOOLS),
-    texts("language", lambda one: one.locale, ("en", "es", "de")),
+    st.builds(
+        speaks,
+        st.lists(st.sampled_from(["en", "es", "de", "DE-at", "pt", "pt-BR", "p"]), min_size=1, max_size=3),
+        st.sampled_from(["=", "!=", "in", "not in"]),
+    ),
     texts("domain", lambda one: one.domain, DOMAINS),
     texts("timezone", lambda one: one.timezone or str(ZONE), ZONES[1:]),
     days("joined", lambda one: one.joined),

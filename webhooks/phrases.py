@@ -22,7 +22,8 @@ RULES: tuple[tuple[Reason, str], ...] = (
     (
         Reason.SUPPRESSED,
         """
-        suppression list | suppressed address | bounced address | suppressed recipient | has been suppressed
+        suppression list | suppressed address | bounced address | suppressed recipient | has been suppressed |
+        address was suppressed | address suppressed | due to blacklist user
         """,
     ),
     (

@@ -18,12 +18,15 @@ class Meaning:
     def refined(self, said: str, status: str = "") -> "Meaning":
         """The meaning with what the receiver said and the enhanced status it gave.
 
-        A provider's class stands, for it saw the whole conversation, but for one case: `hard` where the receiver
-        plainly speaks of the sender or of the moment. An address is buried only where nobody disagrees.
+        A provider's class stands, for it saw the whole conversation, but for two cases: `hard` where the receiver
+        plainly speaks of the sender or of the moment, since an address is buried only where nobody disagrees; and
+        `block` where the provider itself did not try, since the receiver's domain has objected to nothing.
         """
         if self.bounce is None:
             return replace(self, status=classification.telling_status(status, said))
         reading = classification.classify(status, said)
+        if reading.reason is Reason.SUPPRESSED and self.bounce is BounceClass.BLOCK:
+            return replace(SUPPRESSED, status=reading.status)
         if reading.reason in (Reason.UNKNOWN, Reason.SUPPRESSED):
             return replace(self, status=reading.status)
         if reading.bounce is self.bounce or self.bounce is BounceClass.HARD:

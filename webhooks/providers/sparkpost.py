@@ -1,6 +1,9 @@
 """SparkPost: Basic or bearer authentication, events in batches, each wrapped in `{"msys": {CLASS: {…}}}`.
 
+Whom its suppression list holds is reported as a bounce of class 25 with words of its own.
+
 https://support.sparkpost.com/docs/deliverability/bounce-classification-codes
+https://support.sparkpost.com/docs/tech-resources/preparing-for-async-suppressions
 """
 
 import json
@@ -44,6 +47,7 @@ TYPES: dict[str, Meaning] = {
     "delivery": meaning.DELIVERED,
     "delay": meaning.DEFERRED,
     "policy_rejection": meaning.block(),
+    "generation_rejection": meaning.block(),
     "list_unsubscribe": meaning.UNSUBSCRIBED,
     "link_unsubscribe": meaning.UNSUBSCRIBED,
 }

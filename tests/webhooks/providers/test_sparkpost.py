@@ -17,6 +17,7 @@ EVENTS = [
     ("bounce-23", Kind.BOUNCED, SOFT, Reason.TOO_BIG),
     ("bounce-24", Kind.BOUNCED, SOFT, Reason.EXPIRED),
     ("bounce-25", Kind.BOUNCED, BLOCK, Reason.POLICY),
+    ("bounce-25-suppressed", Kind.BOUNCED, SOFT, Reason.SUPPRESSED),
     ("bounce-30", Kind.BOUNCED, HARD, Reason.NO_SUCH_USER),
     ("bounce-40", Kind.BOUNCED, SOFT, Reason.UNKNOWN),
     ("bounce-50", Kind.BOUNCED, BLOCK, Reason.POLICY),
@@ -45,7 +46,7 @@ EVENTS = [
     ("amp-click", Kind.OTHER, None, Reason.UNKNOWN),
     ("amp-initial-open", Kind.OTHER, None, Reason.UNKNOWN),
     ("generation-failure", Kind.OTHER, None, Reason.UNKNOWN),
-    ("generation-rejection", Kind.OTHER, None, Reason.UNKNOWN),
+    ("generation-rejection", Kind.BOUNCED, SOFT, Reason.SUPPRESSED),
 ]
 
 

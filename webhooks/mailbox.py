@@ -3,7 +3,7 @@
 import contextlib
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -28,20 +28,31 @@ class Maildir:
     """A Maildir (https://cr.yp.to/proto/maildir.html): what has arrived stands in new/ until it is `done`."""
 
     path: Path
+    stuck: set[str] = field(default_factory=set)
+    """Keys of messages that are stored, and could not be moved."""
 
     def waiting(self) -> Iterator[tuple[str, bytes]]:
         """Each message in new/, oldest first: its key, and its bytes up to what a report is read of.
 
         Nothing moves: whoever stores a message calls `done` with its key afterwards, and until then it is given
-        again. Raises MailboxError where there is no Maildir, and in the end where a message could not be read: the
-        others do not wait for it.
+        again. One that could not be moved then is not given any more, but moved as soon as that can be. Raises
+        MailboxError where there is no Maildir, and in the end where a message could not be read, or not be moved
+        still: the others do not wait for it.
         """
         try:
             keys = sorted(entry.name for entry in os.scandir(self.path / "new") if not entry.name.startswith("."))
         except OSError as error:
             raise MailboxError(f"{self.path}: this is no Maildir that can be read: {error.strerror}") from error
+        self.stuck.intersection_update(keys)
         unread: OSError | None = None
+        unmoved: MailboxError | None = None
         for key in keys:
+            if key in self.stuck:
+                try:
+                    self.done(key)
+                except MailboxError as error:
+                    unmoved = error
+                continue
             try:
                 raw = _read(self.path / "new" / key)
             except (FileNotFoundError, IsADirectoryError):  # another reader was quicker, or a folder
@@ -52,6 +63,8 @@ class Maildir:
             yield key, raw
         if unread is not None:
             raise MailboxError(f"{unread.filename}: this mail cannot be read: {unread.strerror}") from unread
+        if unmoved is not None:
+            raise unmoved
 
     def done(self, key: str) -> None:
         """Move a message that is stored to cur/, flagged as seen; nothing happens when it has moved already.
@@ -64,8 +77,10 @@ class Maildir:
             with contextlib.suppress(FileNotFoundError):
                 (self.path / "new" / name).rename(self.path / "cur" / f"{name.partition(':')[0]}:2,S")
         except OSError as error:
+            self.stuck.add(name)
             said = f"{self.path}: mails are taken in, and cannot be moved from new/ to cur/: {error.strerror}"
             raise MailboxError(said) from error
+        self.stuck.discard(name)
 
 
 def maildir(path: Path) -> Maildir:

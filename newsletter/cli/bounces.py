@@ -13,6 +13,7 @@ import typer
 from newsletter import feedback, logs, setting_values
 from newsletter.cli import edge, grouping, reported
 from newsletter.clock import wall_clock
+from newsletter.database import Database
 from newsletter.delivery import pauses
 from newsletter.delivery.pauses import Pause
 from newsletter.engine import listener, mailboxes, parts, returned_mail
@@ -123,21 +124,29 @@ def collect(
     async def work() -> tuple[int, int]:
         links = parts.links(settings)
         async with edge.opened(settings.database) as database:
-            if folder is None:
-                count = await mailboxes.collect(database, links, settings, edge.now())
-            else:
-                count = await returned_mail.collect(database, links, mailbox.maildir(folder), edge.now())
-            applier, applied = feedback.Applier(links, settings.bounces), 0
-            while True:
-                async with database.begin() as connection:
-                    batch = await applier.apply_due(connection, edge.now())
-                if not batch:
-                    return count, applied
-                applied += batch
+            try:
+                if folder is None:
+                    count = await mailboxes.collect(database, links, settings, edge.now())
+                else:
+                    count = await returned_mail.collect(database, links, mailbox.maildir(folder), edge.now())
+            finally:  # what could be taken in is obeyed, whatever went wrong behind it
+                applied = await _apply(database, feedback.Applier(links, settings.bounces))
+            return count, applied
 
     count, applied = edge.run(work())
     taken, heard = edge.counted(count, "mail"), edge.counted(applied, "report")
     edge.say(f"{taken} taken in, {heard} judged. What nothing proves: newsletter bounces review")
+
+
+async def _apply(database: Database, applier: feedback.Applier) -> int:
+    """Apply all that waits in the inbox; how many reports."""
+    applied = 0
+    while True:
+        async with database.begin() as connection:
+            batch = await applier.apply_due(connection, edge.now())
+        if not batch:
+            return applied
+        applied += batch
 
 
 @app.command()

@@ -12,7 +12,7 @@ from newsletter.settings import Mailbox, Settings
 from subscribers.links import Links
 from webhooks.account import Account, MailboxError
 from webhooks.imap import Imap
-from webhooks.mailbox import maildir
+from webhooks.mailbox import Maildir, maildir
 from webhooks.pop3 import Pop3
 
 _PORTS = {("imap", "implicit"): 993, ("pop3", "implicit"): 995, ("imap", ""): 143, ("pop3", ""): 110}
@@ -41,7 +41,8 @@ def connect(settings: Mailbox) -> Imap | Pop3:
 
 async def collect(database: Database, links: Links, settings: Settings, now: datetime) -> int:
     """Take everything that waits anywhere now; answer how many mails. Raises MailboxError."""
-    count = await collect_maildir(database, links, settings, now)
+    folder = settings.bounces.maildir
+    count = 0 if folder is None else await returned_mail.collect(database, links, maildir(folder), now)
     if not settings.mailbox.protocol:
         return count
     session = await asyncio.to_thread(connect, settings.mailbox)
@@ -51,19 +52,15 @@ async def collect(database: Database, links: Links, settings: Settings, now: dat
         await asyncio.to_thread(session.close)
 
 
-async def collect_maildir(database: Database, links: Links, settings: Settings, now: datetime) -> int:
-    """Take what waits in the Maildir, if one is set; answer how many mails. Raises MailboxError."""
-    folder = settings.bounces.maildir
-    return 0 if folder is None else await returned_mail.collect(database, links, maildir(folder), now)
-
-
 async def watch_maildir(
-    database: Database, links: Links, settings: Settings, clock: Clock, troubles: Mailboxes
+    database: Database, links: Links, box: Maildir | None, clock: Clock, troubles: Mailboxes
 ) -> None:
     """Take what waits in the Maildir, if one is set; that it cannot be read is said once."""
-    name = str(settings.bounces.maildir)
+    if box is None:
+        return
+    name = str(box.path)
     try:
-        await collect_maildir(database, links, settings, clock())
+        await returned_mail.collect(database, links, box, clock())
     except MailboxError as error:
         troubles.note(name, str(error), clock(), timedelta(0))
     else:

@@ -35,6 +35,7 @@ from subscribers import attending
 from subscribers.errors import SubscribersError
 from subscribers.links import Links
 from webhooks.errors import WebhookError
+from webhooks.mailbox import Maildir, maildir
 
 log = structlog.get_logger(__name__)
 
@@ -68,6 +69,7 @@ class Work:
     starter: Starter
     lock: EngineLock
     stop: asyncio.Event
+    maildir: Maildir | None
     held_up: Mailboxes = field(default_factory=Mailboxes)
 
     @classmethod
@@ -78,7 +80,7 @@ class Work:
         async def on_refused(connection: AsyncConnection, refusals: Sequence[Refusal], now: datetime) -> None:
             await feedback.store_refusals(connection, signer, refusals, now)
 
-        to = parts.relays(settings, clock)
+        to, folder = parts.relays(settings, clock), settings.bounces.maildir
         paper = parts.stationery(settings)
         return cls(
             settings=settings,
@@ -92,6 +94,7 @@ class Work:
             starter=Starter(settings, database, paper, clock),
             lock=lock,
             stop=asyncio.Event(),
+            maildir=None if folder is None else maildir(folder),
         )
 
     @asynccontextmanager
@@ -132,7 +135,7 @@ class Work:
 
     async def collect_maildir(self) -> None:
         """Take what waits in the Maildir into the inbox."""
-        await mailboxes.watch_maildir(self.database, self.links, self.settings, self.clock, self.held_up)
+        await mailboxes.watch_maildir(self.database, self.links, self.maildir, self.clock, self.held_up)
 
     async def follow_mailbox(self) -> None:
         """Take mail out of the mailbox at a server as it comes, until the engine stops."""

@@ -253,3 +253,16 @@ async def test_a_listener_of_its_own_stores_mail_and_ends_well(prepare: Any, spa
     review = await spawn("bounces", "review")
     output, _ = await review.communicate()
     assert "A question" in output.decode()
+
+
+@pytest.mark.usefixtures("_elsewhere")
+def test_what_cannot_leave_its_maildir_is_obeyed_all_the_same_and_said(newsletter: Any, tmp_path: Path) -> None:
+    newsletter("init", tmp_path)
+    newsletter("db", "upgrade")
+    (tmp_path / "returned" / "new").mkdir(parents=True)
+    (tmp_path / "returned" / "cur").write_text("no folder")
+    copyfile(MAILS / "postfix-unknown-user.eml", tmp_path / "returned" / "new" / "1.a")
+    ended = newsletter("bounces", "collect", tmp_path / "returned")
+    assert (ended.code, ended.err.count("\n")) == (1, 1)
+    assert "cannot be moved from new/ to cur/" in ended.err
+    assert "unproven" in newsletter("bounces", "show", 1).out

@@ -9,12 +9,15 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from sqlalchemy import select
 from structlog.testing import capture_logs
 
 from newsletter.database import Database
 from newsletter.engine import embedded, mailboxes, parts, presence, status
 from newsletter.engine.held_up import Mailboxes
+from newsletter.feedback import kept
 from newsletter.settings import Mailbox, Settings
+from newsletter.tables import kept_mail
 from tests.dovecot import Dovecot
 
 
@@ -43,6 +46,39 @@ async def test_a_maildir_that_cannot_be_read_is_said_once_and_seen_until_it_can(
     assert (other["event"], other["reason"]) == ("mailbox not read", f"{why}: Not a directory")
     assert (over["event"], over["lasted"]) == ("mailbox is read again", "0:02:00")
     assert seen == status.Unread(str(maildir), clock() - timedelta(minutes=2), f"{why}: Not a directory")
+
+
+async def test_a_mail_that_cannot_leave_its_maildir_is_taken_once_and_leaves_it_as_soon_as_it_can(
+    database: Database, settings: Settings, clock: Any, tmp_path: Path
+) -> None:
+    maildir = tmp_path / "returned"
+    (maildir / "new").mkdir(parents=True)
+    (maildir / "cur").write_text("no folder")
+    (maildir / "new" / "1.a").write_bytes(b"From: a-person@example.org\nSubject: A question\n\nWhere is it?\n")
+    bounces = settings.bounces.model_copy(update={"maildir": maildir})
+    async with embedded.opened(settings.model_copy(update={"bounces": bounces}), database, clock) as engine:
+
+        async def kept_mails() -> list[str]:
+            async with database.read() as connection:
+                return [one.subject for one in await kept.waiting(connection)]
+
+        with capture_logs() as lines:
+            await engine.collect_maildir()
+            assert await kept_mails() == ["A question"]
+            async with database.begin() as connection:
+                ((number, *_),) = (await connection.execute(select(kept_mail.c.id))).all()
+                await kept.dismiss(connection, number, clock())
+            for _ in range(3):
+                clock.forward(minutes=1)
+                await engine.collect_maildir()
+            assert await kept_mails() == [], "staff have judged it"
+            (maildir / "new" / "2.b").write_bytes(b"From: other@example.org\nSubject: Another\n\nHello?\n")
+            await engine.collect_maildir()
+            assert await kept_mails() == ["Another"], "the next does not wait for it"
+            (maildir / "cur").unlink()
+            await engine.collect_maildir()
+    assert [line["event"] for line in lines] == ["mailbox not read", "mailbox is read again"]
+    assert sorted(path.name for path in (maildir / "cur").iterdir()) == ["1.a:2,S", "2.b:2,S"]
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)

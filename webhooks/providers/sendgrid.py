@@ -1,6 +1,7 @@
 """SendGrid: ECDSA over the timestamp and the raw body, events in batches.
 
 https://www.twilio.com/docs/sendgrid/for-developers/tracking-events/getting-started-event-webhook-security-features
+https://www.twilio.com/docs/sendgrid/for-developers/tracking-events/event
 """
 
 import base64
@@ -16,9 +17,9 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_der_public_key
 
-from webhooks import payload, signatures, tokens
+from webhooks import classification, payload, signatures, tokens
 from webhooks.errors import NotAuthentic, NotConfigured
-from webhooks.events import Event, Reason, derived_id
+from webhooks.events import BounceClass, Event, Reason, derived_id
 from webhooks.payload import Fields
 from webhooks.providers import meaning
 from webhooks.providers.guide import Guide, Key
@@ -39,7 +40,15 @@ DROPS: dict[str, Meaning] = {
     "spam content (if spam checker app enabled)": meaning.block(Reason.CONTENT),
 }
 """Why SendGrid did not even try, by its `reason`; anything else is its own affair or ours."""
-
+CLASSIFICATIONS: dict[str, Meaning] = {
+    "content": meaning.block(Reason.CONTENT),
+    "frequency": meaning.block(Reason.RATE_LIMITED),
+    "mailbox": meaning.soft(),
+    "reputation": meaning.block(Reason.REPUTATION),
+    "technical": meaning.soft(Reason.SYSTEM),
+}
+"""What SendGrid made of a bounce, by the first word of `bounce_classification`; `Invalid Address` and `Unclassified`
+say no more than the type does. A mailbox that is unavailable is gone only where the receiver says so."""
 
 SIGNATURE, TIMESTAMP = "X-Twilio-Email-Event-Webhook-Signature", "X-Twilio-Email-Event-Webhook-Timestamp"
 ALGORITHM = ec.ECDSA(hashes.SHA256())
@@ -114,7 +123,7 @@ def _key(text: str) -> ec.EllipticCurvePublicKey:
 def _event(fields: Fields, now: datetime) -> Event:
     said = fields.text("reason", "response")
     address = fields.text("email")
-    means = _meaning(fields).refined(said, fields.text("status"))
+    means = _meaning(fields, said).refined(said, fields.text("status"))
     identifier = fields.text("sg_event_id")
     return Event(
         provider=SendGrid.name,
@@ -130,13 +139,18 @@ def _event(fields: Fields, now: datetime) -> Event:
     )
 
 
-def _meaning(fields: Fields) -> Meaning:
+def _meaning(fields: Fields, said: str) -> Meaning:
     match fields.text("event"):
-        case "bounce" if fields.text("type") == "blocked":
-            return meaning.block()
         case "bounce":
-            return meaning.hard()
+            return _bounce(fields, said)
         case "dropped":
             return DROPS.get(fields.text("reason").lower(), meaning.OTHER)
         case other:
             return EVENTS.get(other, meaning.OTHER)
+
+
+def _bounce(fields: Fields, said: str) -> Meaning:
+    stated = meaning.block() if fields.text("type") == "blocked" else meaning.hard()
+    found = CLASSIFICATIONS.get(fields.text("bounce_classification").lower().partition(" ")[0], stated)
+    is_gone = classification.classify(fields.text("status"), said).bounce is BounceClass.HARD
+    return stated if is_gone and stated.bounce is BounceClass.HARD else found

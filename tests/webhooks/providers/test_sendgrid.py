@@ -45,6 +45,31 @@ def test_each_event_is_read(name, kind, bounce, reason, payload, now, token):
     assert event.at.replace(microsecond=0) == datetime(2021, 3, 1, 9, 15, 30, tzinfo=UTC)
 
 
+@pytest.mark.parametrize(
+    ("stated", "kind", "said", "bounce", "reason"),
+    [
+        ("Content", "bounce", "550 not taken", BLOCK, Reason.CONTENT),
+        ("Reputation", "bounce", "550 not taken", BLOCK, Reason.REPUTATION),
+        ("Frequency or Volume Too High", "bounce", "550 not taken", BLOCK, Reason.RATE_LIMITED),
+        ("Technical Failure", "bounce", "550 not taken", SOFT, Reason.SYSTEM),
+        ("Technical Failure", "blocked", "unable to get mx info", SOFT, Reason.SYSTEM),
+        ("Mailbox Unavailable", "bounce", "550 not taken", SOFT, Reason.UNKNOWN),
+        ("Mailbox Unavailable", "bounce", "550 5.1.1 User unknown", HARD, Reason.NO_SUCH_USER),
+        ("Mailbox Unavailable", "blocked", "550 5.1.1 User unknown", SOFT, Reason.UNKNOWN),
+        ("Invalid Address", "bounce", "550 not taken", HARD, Reason.NO_SUCH_USER),
+        ("Unclassified", "bounce", "550 not taken", HARD, Reason.NO_SUCH_USER),
+        ("Unclassified", "blocked", "550 not taken", BLOCK, Reason.POLICY),
+    ],
+)
+def test_what_sendgrid_made_of_a_bounce_keeps_people_whom_no_words_of_the_receiver_bury(
+    stated, kind, said, bounce, reason, payload, now
+):
+    (document,) = json.loads(payload("sendgrid/bounce-bare.json"))
+    document |= {"bounce_classification": stated, "type": kind, "reason": said}
+    (event,) = SendGrid().parse(json.dumps([document]).encode(), now=now)
+    assert (event.bounce, event.reason) == (bounce, reason)
+
+
 def test_what_becomes_of_the_account_is_for_information(payload, now):
     (event,) = SendGrid().parse(payload("sendgrid/account-suspended.json"), now=now)
     assert (event.kind, event.address, event.token) == (Kind.OTHER, "", None)

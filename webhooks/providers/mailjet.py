@@ -1,5 +1,7 @@
 """Mailjet: Basic authentication in the URL, one event or a grouped list of them, without an id of their own.
 
+`hard_bounce` says that an error lasts, not that it is the address's: `error` and `error_related_to` say whose it is.
+
 https://dev.mailjet.com/email/guides/webhooks/
 """
 
@@ -21,21 +23,37 @@ EVENTS: dict[str, Meaning] = {
     "spam": meaning.COMPLAINED,
     "unsub": meaning.UNSUBSCRIBED,
 }
+LASTING: dict[str, Meaning] = {
+    "user unknown": meaning.hard(),
+    "mailbox inactive": meaning.hard(Reason.MAILBOX_DISABLED),
+    "invalid domain": meaning.hard(Reason.NO_SUCH_DOMAIN),
+}
+"""What `error` says of an address that is gone, where `hard_bounce` says that it lasts."""
 ERRORS: dict[str, Meaning] = {
     "mailbox inactive": meaning.soft(Reason.MAILBOX_DISABLED),
     "quota exceeded": meaning.soft(Reason.MAILBOX_FULL),
     "no mail host": meaning.soft(Reason.NETWORK),
     "relay/access denied": meaning.block(Reason.RELAY_DENIED),
     "greylisted": meaning.soft(Reason.GREYLISTED),
-    "typofix": meaning.block(),
+    "typofix": meaning.soft(Reason.NO_SUCH_DOMAIN),
     "sender blocked": meaning.block(Reason.REPUTATION),
     "content blocked": meaning.block(Reason.CONTENT),
     "policy issue": meaning.block(),
+    "system issue": meaning.soft(Reason.SYSTEM),
+    "protocol issue": meaning.soft(Reason.SYSTEM),
+    "connection issue": meaning.soft(Reason.NETWORK),
     "preblocked": meaning.SUPPRESSED,
     "duplicate in campaign": meaning.OTHER,
     "bad or empty template": meaning.OTHER,
 }
-"""What `error` says of a bounce that is not hard, and of a mail that Mailjet blocked."""
+"""What `error` says of any other bounce, and of a mail that Mailjet blocked, however long that lasts."""
+RELATED: dict[str, Meaning] = {
+    "spam": meaning.block(Reason.CONTENT),
+    "content": meaning.block(Reason.CONTENT),
+    "system": meaning.soft(Reason.SYSTEM),
+    "mailjet": meaning.OTHER,
+}
+"""What `error_related_to` says where the error is none that Mailjet documents: nothing here is the address's fault."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,11 +97,11 @@ class Mailjet:
 
 def _event(fields: Fields, now: datetime) -> Event:
     name, address = fields.text("event"), fields.text("email")
-    said = " ".join(filter(None, [fields.text("error"), fields.text("comment")]))
+    said = " ".join(filter(None, [fields.text("error"), fields.text("comment", "smtp_reply")]))
     means = _meaning(fields).refined(fields.text("comment") or fields.text("error"))
     return Event(
         provider=Mailjet.name,
-        id=derived_id(name, fields.text("Message_GUID", "MessageID"), address, fields.text("time")),
+        id=derived_id(name, fields.text("Message_GUID", "MessageID", "mj_message_id"), address, fields.text("time")),
         kind=means.kind,
         address=address,
         at=fields.at("time", now=now),
@@ -96,13 +114,17 @@ def _event(fields: Fields, now: datetime) -> Event:
 
 
 def _meaning(fields: Fields) -> Meaning:
-    error = fields.text("error").lower()
     match fields.text("event"):
         case "bounce" if fields.true("hard_bounce"):
-            return meaning.hard(Reason.NO_SUCH_DOMAIN if error == "invalid domain" else Reason.NO_SUCH_USER)
+            return LASTING.get(fields.text("error").lower()) or _about(fields, meaning.hard())
         case "bounce":
-            return ERRORS.get(error, meaning.soft())
+            return _about(fields, meaning.soft())
         case "blocked":
-            return ERRORS.get(error, meaning.block())
+            return _about(fields, meaning.block())
         case other:
             return EVENTS.get(other, meaning.OTHER)
+
+
+def _about(fields: Fields, otherwise: Meaning) -> Meaning:
+    found = ERRORS.get(fields.text("error").lower())
+    return found or RELATED.get(fields.text("error_related_to").lower(), otherwise)

@@ -13,7 +13,7 @@ from typing import ClassVar
 
 from webhooks import payload, signatures, tokens
 from webhooks.errors import MalformedReport
-from webhooks.events import Event, Reason, derived_id
+from webhooks.events import BounceClass, Event, Reason, derived_id
 from webhooks.payload import Fields
 from webhooks.providers import meaning
 from webhooks.providers.guide import Guide, Key
@@ -81,7 +81,7 @@ def _event(report: Fields, now: datetime) -> Event:
     bounce = report.child("bounce")
     said = report.text("response", "message") or bounce.text("message")
     address = report.text("recipient")
-    means = CATEGORIES.get(bounce.text("category"), meaning.soft()) if bounce.data else meaning.OTHER
+    means = _meaning(bounce) if bounce.data else meaning.OTHER
     means = means.refined(said, bounce.text("status"))
     headers = [report.header(name) for name in ("Message-ID", "CFBL-Feedback-ID")]
     return Event(
@@ -96,3 +96,9 @@ def _event(report: Fields, now: datetime) -> Event:
         status=means.status,
         detail=said,
     )
+
+
+def _meaning(bounce: Fields) -> Meaning:
+    """What is only deferred, or slowed down, is tried again: nobody is gone for it."""
+    means = CATEGORIES.get(bounce.text("category"), meaning.soft())
+    return meaning.soft() if means.bounce is BounceClass.HARD and bounce.text("action") != "reject" else means

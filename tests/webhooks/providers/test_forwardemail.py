@@ -27,6 +27,15 @@ def test_each_event_is_read(name, kind, bounce, reason, payload, now, token):
     assert event.at.replace(microsecond=0) == datetime(2021, 3, 1, 9, 15, 30, tzinfo=UTC)
 
 
+@pytest.mark.parametrize("action", ["defer", "slowdown"])
+def test_a_recipient_who_is_tried_again_is_not_gone(action, payload, now):
+    document = json.loads(payload("forwardemail/recipient.json"))
+    document["bounce"] |= {"action": action}
+    document |= {"response": "the recipient could not be reached", "message": ""}
+    (event,) = ForwardEmail().parse(json.dumps(document).encode(), now=now)
+    assert (event.bounce, event.reason) == (SOFT, Reason.UNKNOWN)
+
+
 def test_two_attempts_at_the_same_mail_are_two_events(payload, now):
     document = json.loads(payload("forwardemail/capacity.json"))
     later = json.dumps({**document, "bounced_at": "2021-03-01T10:15:30.000Z"}).encode()

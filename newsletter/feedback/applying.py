@@ -210,11 +210,13 @@ async def _close(
 
 
 def _is_misdated(one: Proven, told: Event) -> bool:
-    """Whether a report by a wrong clock would be counted on another day, or as older than the opt-in."""
+    """Whether a report by a wrong clock would be counted on another day, or as older than the opt-in or a release."""
     if told.at == one.event.at:
         return False
-    opt_in = one.receiver.confirmed_at
-    return scoring.day_of(told.at) != scoring.day_of(one.event.at) or (opt_in is not None and told.at < opt_in)
+    begun = (one.receiver.confirmed_at, one.receiver.released_at)
+    return scoring.day_of(told.at) != scoring.day_of(one.event.at) or any(
+        at is not None and told.at < at for at in begun
+    )
 
 
 async def _date(connection: AsyncConnection, proven: Sequence[Proven]) -> None:

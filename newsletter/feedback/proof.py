@@ -45,6 +45,9 @@ def judge(row: int, event: Event, ref: DeliveryRef | None, receiver: Receiver | 
         event = replace(event, at=receiver.mailed_at)
     if receiver.confirmed_at is not None and event.at < receiver.confirmed_at:
         return "older than the opt-in"
+    # What a person said of our mail, staff cannot undo.
+    if event.kind is Kind.BOUNCED and receiver.released_at is not None and event.at < receiver.released_at:
+        return "older than the release by staff"
     return Proven(row, event, ref, receiver, _heard(event))
 
 

@@ -1,7 +1,7 @@
 """Whom a report is about: the receiver of a delivery that was really made, found for many reports at once."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy import select
@@ -21,7 +21,7 @@ class Receiver:
     """The subscriber a mail went to: number, normal form and hash of the address, the opt-in, and when it was sent.
 
     `is_probe` says that the mail was sent only to learn whether mails arrive. `released_at` is when staff last undid a
-    suppression; it is looked for only of those whom a provider's list names.
+    suppression.
     """
 
     id: int
@@ -101,4 +101,5 @@ async def find(connection: AsyncConnection, refs: Iterable[DeliveryRef]) -> dict
             .where(transactional.c.id.in_(singles), transactional.c.to_address.is_(None))
         )
         found |= {DeliveryRef("transactional", 0, row[0]): Receiver(*row[1:]) for row in rows_of_singles}
-    return found
+    released = await consent.released_by_staff(connection, {one.id for one in found.values()})
+    return found | {ref: replace(one, released_at=released[one.id]) for ref, one in found.items() if one.id in released}

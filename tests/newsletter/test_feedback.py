@@ -169,6 +169,35 @@ async def test_hard_bounces_from_before_a_release_by_staff_do_not_count(
     assert said[-1] == "hard bounce counted: 1 of 3 days"
 
 
+@pytest.mark.parametrize("bounce", [BounceClass.HARD, BounceClass.SOFT])
+async def test_a_bounce_from_before_a_release_by_staff_counts_no_more_when_it_is_applied_after_it(
+    database: Database, report: Any, heard: Heard, now: datetime, people: list[int], bounce: BounceClass
+) -> None:
+    released = {"actor": consent.Actor.STAFF, "now": now + timedelta(hours=2), "source": "command line"}
+    async with database.begin() as connection:
+        await consent.record(connection, people[0], consent.Action.RELEASED, **released)
+    later = now + timedelta(hours=3)
+    said = await heard(report(id="1", bounce=bounce, at=now + timedelta(hours=1)), at=later)
+    assert said == ["older than the release by staff"]
+    assert await reason(database) is None
+    async with database.read() as connection:
+        assert await scoring.days(connection, people[0]) == []
+    said = await heard(report(Kind.COMPLAINED, id="2", at=now + timedelta(hours=1)), at=later)
+    assert said[-1] == "suppressed: complaint", "staff cannot undo what a person says"
+
+
+async def test_a_bounce_of_a_mail_sent_after_a_release_counts_though_its_reporters_clock_is_slow(
+    database: Database, report: Any, heard: Heard, now: datetime, people: list[int]
+) -> None:
+    released = {"actor": consent.Actor.STAFF, "now": now - timedelta(hours=1), "source": "command line"}
+    async with database.begin() as connection:
+        await consent.record(connection, people[0], consent.Action.RELEASED, **released)
+    slow = report(id="1", at=now - timedelta(hours=2))
+    assert await heard(slow, hard_days=2) == ["hard bounce counted: 1 of 2 days"]
+    said = await heard(report(id="2", at=now + timedelta(days=1)), hard_days=2)
+    assert said[-1] == "suppressed: hard-bounce", "and again with the next"
+
+
 async def test_a_delivery_forgets_soft_bounces(database: Database, report: Any, heard: Heard, now: datetime) -> None:
     for day in (0, 1, 2, 3):
         await heard(report(bounce=BounceClass.SOFT, id=f"soft-{day}", at=now + timedelta(days=day)))

@@ -68,7 +68,7 @@ class Key:
 
 
 def make(algorithm: Algorithm, file: Path) -> None:
-    """Write a fresh private key into a file that only we may read. Raises DkimError, also where there is one."""
+    """Write a fresh private key into a file that only we may read. Raises DkimError, also where something stands."""
     private: PrivateKey
     private = generate_private_key(65537, _LEAST_BITS) if algorithm is Algorithm.RSA else Ed25519PrivateKey.generate()
     pem = private.private_bytes(
@@ -76,13 +76,28 @@ def make(algorithm: Algorithm, file: Path) -> None:
     )
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:  # a FileExistsError, where it is no folder
+        raise DkimError(f"{file.parent}: there can be no folder for the key: {error.strerror}") from error
+    try:
         descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError as error:
-        raise DkimError(f"{file}: there is a key already; choose another selector, or another file") from error
+        raise DkimError(f"{file}: {_taken(file)}") from error
     except OSError as error:
         raise DkimError(f"{file}: the key cannot be written: {error.strerror}") from error
     with os.fdopen(descriptor, "wb") as opened:
         opened.write(pem)
+
+
+def _taken(file: Path) -> str:
+    """What stands where a key was to be written, and what to do instead."""
+    if file.is_dir():
+        return "this is a folder; name a file in it"
+    try:
+        is_key = b" PRIVATE KEY-----" in file.read_bytes()
+    except OSError:
+        is_key = False
+    what = "there is a key already" if is_key else "there is a file already, which is no key"
+    return f"{what}; choose another selector, or another file"
 
 
 def load(configured: Dkim) -> Key:

@@ -46,6 +46,23 @@ def test_a_key_is_made_private_and_said_how_to_publish_and_name(newsletter: Call
     assert "no selector" in newsletter("dkim", "make", "example.org", "--selector", "a b").err
 
 
+def test_what_stands_where_a_key_was_to_be_kept_is_called_what_it_is(
+    newsletter: Callable[..., Any], begun: Path
+) -> None:
+    (begun / "folder").mkdir()
+    (begun / "notes.txt").write_text("not a key")
+
+    def refused(file: str) -> str:
+        done = newsletter("dkim", "make", "example.org", "--file", file)
+        assert (done.code, done.out, done.err.count("\n")) == (1, "", 1)
+        return done.err.removeprefix(f"newsletter: {begun}/").rstrip("\n")
+
+    assert refused("folder") == "folder: this is a folder; name a file in it"
+    assert refused("notes.txt").startswith("notes.txt: there is a file already, which is no key; choose another ")
+    assert refused("notes.txt/key.pem") == "notes.txt: there can be no folder for the key: File exists"
+    assert (begun / "notes.txt").read_text() == "not a key"
+
+
 def test_records_are_checked_where_they_are_published(newsletter: Callable[..., Any], begun: Path) -> None:
     assert "the settings name no key" in newsletter("dkim", "check").err
     rsa = configured(newsletter, begun, "--selector", "s1")

@@ -20,6 +20,14 @@ _NAT64 = ipaddress.ip_network("64:ff9b::/96")  # RFC 6052: an IPv4 address stand
 _DOCUMENTATION = ipaddress.ip_network("3fff::/20")  # RFC 9637, which Python's own table does not know yet
 _CLOUDS = (ipaddress.ip_network("192.0.0.0/24"), ipaddress.ip_network("168.63.129.16"))
 """Where Oracle's and Azure's machines find what is about themselves: no table calls these addresses private."""
+_PRIVATE = tuple(
+    ipaddress.ip_network(one)
+    for one in ("127.0.0.0/8", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "::1", "fc00::/7")
+)
+"""This machine, and networks of one's own: RFC 1918, 4193 and 6598. Link-local addresses are none: clouds tell their
+machines about themselves there."""
+_METADATA = tuple(ipaddress.ip_address(one) for one in ("100.100.100.200", "fd00:ec2::254", "fd20:ce::254"))
+"""Where Alibaba's, Amazon's and Google's do within those."""
 _ISATAP, _ISATAP_BITS = 0x5EFE, 0xFDFFFFFF  # one bit says whether the IPv4 address is unique
 
 
@@ -56,7 +64,10 @@ def check(url: str, *, allow_private: bool) -> SplitResult:
 
 
 async def resolve(url: str, *, allow_private: bool) -> Destination:
-    """Look up where a URL leads. Raises NoDestination if there is no such host, or any of its addresses is private."""
+    """Look up where a URL leads. Raises NoDestination if there is no such host, or one of its addresses is not public.
+
+    With `allow_private`, those of this machine and of private networks will do too, and no others.
+    """
     parts = check(url, allow_private=allow_private)
     host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
     try:
@@ -65,8 +76,9 @@ async def resolve(url: str, *, allow_private: bool) -> Destination:
         raise NoDestination(f"{host}: there is no such host") from error
     addresses = [ipaddress.ip_address(str(where[0]).partition("%")[0]) for *_, where in found]
     for address in addresses:
-        if not allow_private and not is_public(address):
-            raise NoDestination(f"{host} leads to {address}, which is not on the public internet")
+        if not is_public(address) and not (allow_private and is_private(address)):
+            nor = ", nor in a private network" if allow_private else ""
+            raise NoDestination(f"{host} leads to {address}, which is not on the public internet{nor}")
     return Destination(url, host, port, str(addresses[0]))
 
 
@@ -82,6 +94,17 @@ def is_public(address: IPv4Address | IPv6Address) -> bool:
     if any(one is not None and not is_public(one) for one in inner):
         return False
     return address in _UNICAST and address not in _DOCUMENTATION and address.is_global
+
+
+def is_private(address: IPv4Address | IPv6Address) -> bool:
+    """Whether an address, and any that is wrapped in it, is this machine's or of a private network."""
+    through = _translated(address) if isinstance(address, IPv6Address) else None
+    if through is not None:
+        return is_private(through)
+    inner = _tunnelled(address) if isinstance(address, IPv6Address) else None
+    if inner is not None and not is_private(inner):
+        return False
+    return address not in _METADATA and any(address in network for network in _PRIVATE)
 
 
 def _translated(address: IPv6Address) -> IPv4Address | None:

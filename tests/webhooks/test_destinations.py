@@ -62,6 +62,55 @@ def test_an_address_of_the_public_internet_is_one(address: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "host",
+    [
+        "127.0.0.1",
+        "127.8.8.8",
+        "10.0.0.7",
+        "172.31.255.1",
+        "192.168.1.1",
+        "100.64.0.1",
+        "[::1]",
+        "[fd12:3456::1]",
+        "[::ffff:10.0.0.1]",
+        "[64:ff9b::10.0.0.1]",
+        "93.184.215.14",
+    ],
+)
+async def test_private_networks_and_this_machine_are_reached_where_that_is_allowed(host: str) -> None:
+    found = await destinations.resolve(f"http://{host}/hook", allow_private=True)
+    assert ipaddress.ip_address(found.address) == ipaddress.ip_address(host.strip("[]"))
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "169.254.169.254",
+        "169.254.0.7",
+        "2852039166",
+        "[::ffff:169.254.169.254]",
+        "[64:ff9b::a9fe:a9fe]",
+        "[fe80::1]",
+        "[fd00:ec2::254]",
+        "[fd12:3456::5efe:169.254.169.254]",
+        "[fd20:ce::254]",
+        "100.100.100.200",
+        "168.63.129.16",
+        "192.0.0.192",
+        "224.0.0.1",
+        "255.255.255.255",
+        "[ff02::1]",
+        "0.0.0.0",
+        "[::]",
+        "[fec0::1]",
+    ],
+)
+async def test_no_other_address_is_reached_where_private_networks_are_allowed(host: str) -> None:
+    with pytest.raises(NoDestination, match="is not on the public internet, nor in a private network"):
+        await destinations.resolve(f"http://{host}/hook", allow_private=True)
+
+
+@pytest.mark.parametrize(
     "url",
     [
         "http://example.org/hook",

@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from newsletter.campaigns import audiences, holding, hours, store, told, visibility
 from newsletter.campaigns.store import Campaign, CampaignError
 from newsletter.constellation import planning
+from newsletter.constellation import schedule as plan
 from newsletter.constellation import store as constellations
 from newsletter.constellation.model import Constellation, Event
 from newsletter.content import compiler
@@ -94,6 +95,8 @@ async def begin(
     """Have a draft be sending from now on, what it states frozen in `document`."""
     values = {"started_at": now, "scheduled_at": scheduled_at, "document": document}
     await _step(connection, draft, ("draft", "scheduled"), "sending", **values)
+    if draft.is_the_plans and draft.event_id is not None:
+        await plan.take_over(connection, draft.event_id, draft.kind, draft.id)
 
 
 async def readers(connection: AsyncConnection, draft: Campaign, now: datetime) -> ColumnElement[bool]:
@@ -149,8 +152,10 @@ async def resume(connection: AsyncConnection, paused: Campaign, now: datetime) -
 
 
 async def cancel(connection: AsyncConnection, running: Campaign, now: datetime) -> int:
-    """End it for good; answer how many will not get it."""
+    """End it for good; answer how many will not get it. In the place of a mail of the plan, that one is not sent."""
     await _step(connection, running, ("draft", "scheduled", "sending", "paused"), "cancelled", finished_at=now)
+    if running.is_the_plans and running.event_id is not None:
+        await plan.skip(connection, running.event_id, running.kind)
     return await ledger.cancel(connection, running.id, now)
 
 

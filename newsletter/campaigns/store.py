@@ -53,6 +53,11 @@ class Campaign:
     started_at: datetime | None
     finished_at: datetime | None
 
+    @property
+    def is_the_plans(self) -> bool:
+        """Whether it has the name, and so the place, of a mail of the plan: that one is not sent besides."""
+        return self.topic is not None and self.slug == f"{self.topic}/{self.kind}"
+
 
 def _select() -> Select[Any]:
     return select(

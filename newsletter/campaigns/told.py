@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from sqlalchemy import ColumnElement, exists, false, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from newsletter.campaigns.store import Campaign
 from newsletter.constellation import planning
 from newsletter.delivery.state import State
 from newsletter.tables import campaign, delivery
@@ -41,6 +42,27 @@ def by_mail(slug: str, kind: str) -> ColumnElement[bool]:
         )
         .correlate(subscriber)
     )
+
+
+async def repeated(connection: AsyncConnection, of: Campaign, people: ColumnElement[bool]) -> dict[str, int]:
+    """How many of these people were sent another campaign of the same kind about the same event, by its name."""
+    if of.event_id is None or of.kind in planning.NOTICES:
+        return {}
+    statement = (
+        select(campaign.c.slug, func.count())
+        .join(delivery, delivery.c.campaign_id == campaign.c.id)
+        .join(subscriber, subscriber.c.id == delivery.c.subscriber_id)
+        .where(
+            campaign.c.event_id == of.event_id,
+            campaign.c.kind == of.kind,
+            campaign.c.id != of.id,
+            delivery.c.state.in_(_TOLD),
+            people,
+        )
+        .group_by(campaign.c.id, campaign.c.slug)
+        .order_by(campaign.c.id)
+    )
+    return dict((await connection.execute(statement)).all())
 
 
 async def by_digest(connection: AsyncConnection, slug: str, kind: str = "") -> ColumnElement[bool]:

@@ -8,7 +8,18 @@ from typing import Annotated, TypeVar
 import typer
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from newsletter.campaigns import audiences, holding, lifecycle, mending, previewing, report, store, visibility, writing
+from newsletter.campaigns import (
+    audiences,
+    holding,
+    lifecycle,
+    mending,
+    outlook,
+    previewing,
+    report,
+    store,
+    visibility,
+    writing,
+)
 from newsletter.campaigns.holding import Held
 from newsletter.campaigns.store import Campaign
 from newsletter.cli import campaign_checking, campaign_preview, campaign_sending, clock_time, edge, grouping, reported
@@ -84,9 +95,17 @@ def draft(
                 made = await store.find(connection, made.slug)
             stated = await lifecycle.facts(connection, settings, made)
             lifecycle.check(stated, made, edge.now(), settings.bounces.address, settings.templates)
+            planned = await outlook.planned(connection, made)
         edge.say(f"{made.slug} is a draft. Look at it: newsletter campaign preview {made.slug}")
+        if planned is not None:
+            due = clock_time.shown(planned.due_at, stated.constellation.timezone)
+            edge.prose(f"It is the plan's, which sends it {due}. {_INSTEAD if made.expression else _AT_ONCE}")
 
     edge.run(work())
+
+
+_AT_ONCE = "`campaign send` sends it at once instead."
+_INSTEAD = "Nobody else is sent it then: one besides needs a name of its own, by --as."
 
 
 @app.command("list")

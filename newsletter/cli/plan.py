@@ -8,12 +8,12 @@ from zoneinfo import ZoneInfo
 
 import typer
 
-from newsletter.campaigns import digests, holding
+from newsletter.campaigns import digests, holding, outlook
 from newsletter.campaigns.holding import Held
+from newsletter.campaigns.outlook import Prospect
 from newsletter.cli import clock_time, edge, grouping, skyline, stacked
-from newsletter.constellation import outlook, planning, schedule, store
+from newsletter.constellation import planning, schedule, store
 from newsletter.constellation.model import Event
-from newsletter.constellation.outlook import Prospect
 from newsletter.constellation.schedule import DueMail, PlanState
 
 app = grouping.alone()
@@ -50,6 +50,8 @@ def plan(
     for prospect in prospects:
         if (held := seen.holding(prospect.mail)) is not None:
             edge.say(textwrap.fill(f"{held.slug} is {held.said}: {held.faults[0].text}", _WIDTH))
+        if (of := prospect.campaign) is not None and of.expression and prospect.mail.state is not PlanState.SKIPPED:
+            edge.say(textwrap.fill(f"{of.slug} is for some only, and for nobody else: {of.expression}", _WIDTH))
     if seen.digest_at is not None:
         kept = [one.said for slug, one in seen.held.items() if slug.startswith(f"{planning.DIGEST}/")]
         when = f"{seen.digest_at.astimezone(zone):%a %Y-%m-%d %H:%M}{''.join(f' ({said})' for said in kept)}"
@@ -110,6 +112,9 @@ def _readers(seen: _Seen) -> str:
 
 
 def _state(prospect: Prospect, seen: _Seen) -> str:
+    made = prospect.campaign
+    if made is not None and made.status in ("cancelled", "scheduled"):
+        return made.status
     if prospect.mail.state is not PlanState.PLANNED:
         return prospect.mail.state.value
     if seen.holding(prospect.mail) is not None:

@@ -134,6 +134,14 @@ async def mark_started(connection: AsyncConnection, event_id: int, kind: str, ca
     return await _leave_planned(connection, event_id, kind, state=PlanState.STARTED, campaign_id=campaign_id)
 
 
+async def take_over(connection: AsyncConnection, event_id: int, kind: str, campaign_id: int) -> None:
+    """Note that a campaign carries this mail now, whoever started it; after an invitation nobody is asked any more to
+    keep the day free."""
+    await mark_started(connection, event_id, kind, campaign_id)
+    if kind == MailKind.INVITATION:
+        await skip(connection, event_id, MailKind.SAVE_THE_DATE)
+
+
 async def skip(connection: AsyncConnection, event_id: int, kind: str) -> bool:
     """Leave this mail out; False when it was no longer planned."""
     return await _leave_planned(connection, event_id, kind, state=PlanState.SKIPPED)

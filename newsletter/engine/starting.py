@@ -77,18 +77,18 @@ class Starter:
             return
         async with self.database.begin() as connection:
             now, draft = self.clock(), await campaigns.find(connection, draft.slug)
-            if mail not in await schedule.due(connection, now) or not _waits(draft):
-                return  # it was moved, called off or sent by hand meanwhile: the next round sees to that
-            await schedule.mark_started(connection, mail.event_id, mail.kind, draft.id)
+            if mail not in await schedule.due(connection, now) or draft.status != "draft":
+                return  # it was moved, called off, sent or scheduled by hand meanwhile: the next round sees to that
             people = await lifecycle.start(connection, self.settings, draft, now=now, by_hours=mail.is_local)
         log.info("campaign started", campaign=draft.slug, people=people)
 
     async def _drafted(self, connection: AsyncConnection, mail: DueMail) -> Campaign | None:
-        """The campaign that is to start now; None where its first reader's hour is later, or staff have sent it."""
+        """The campaign that is to start now; None where its first reader's hour is later, or staff have sent it
+        themselves, or said when it goes."""
         now = self.clock()
         planned = await campaigns.drafted(connection, mail.slug, mail.kind, now=now)
-        if not _waits(planned):
-            await schedule.mark_started(connection, mail.event_id, mail.kind, planned.id)
+        if planned.status != "draft":
+            await schedule.take_over(connection, mail.event_id, mail.kind, planned.id)
             return None
         if mail.is_local:
             try:

@@ -12,8 +12,8 @@ import pytest
 from sqlalchemy import func, select, update
 
 from newsletter import attendance
-from newsletter.campaigns import explaining, lifecycle, store
-from newsletter.constellation import loading, outlook
+from newsletter.campaigns import explaining, lifecycle, outlook, store
+from newsletter.constellation import loading
 from newsletter.constellation import store as constellations
 from newsletter.constellation.model import Constellation
 from newsletter.constellation.store import StoredEvent

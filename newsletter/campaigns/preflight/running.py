@@ -1,14 +1,14 @@
 """All checks of a campaign, in one list."""
 
 import asyncio
-from collections.abc import Awaitable, Coroutine, Iterator, Sequence
+from collections.abc import Awaitable, Coroutine, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from newsletter.campaigns import digests, lifecycle
+from newsletter.campaigns import digests, lifecycle, told
 from newsletter.campaigns.preflight import (
     calendar,
     dates,
@@ -64,11 +64,15 @@ class Preflight:
 
 @dataclass(frozen=True, slots=True)
 class Gathered:
-    """What a campaign states and for whom, read from the database, so that looking further needs no connection."""
+    """What a campaign states and for whom, read from the database, so that looking further needs no connection.
+
+    `repeats` are campaigns of its kind about its event, and how many of its readers were sent each.
+    """
 
     campaign: Campaign
     facts: Facts
     readers: tuple[Readers, ...]
+    repeats: Mapping[str, int]
     paper: Stationery
     now: datetime
 
@@ -85,9 +89,10 @@ async def gather(
     stated = await lifecycle.facts(connection, settings, of)
     if of.kind == planning.DIGEST and of.started_at is None:
         who = await gathering.readers(connection, *await digests.shares(connection, of, now))
-    else:
-        who = await gathering.readers(connection, await lifecycle.readers(connection, of, now))
-    return Gathered(of, stated, tuple(who), paper, now)
+        return Gathered(of, stated, tuple(who), {}, paper, now)
+    whom = await lifecycle.readers(connection, of, now)
+    repeats = {} if of.started_at is not None else await told.repeated(connection, of, whom)
+    return Gathered(of, stated, tuple(await gathering.readers(connection, whom)), repeats, paper, now)
 
 
 def mails(gathered: Gathered) -> Iterator[Mail]:
@@ -168,6 +173,15 @@ def of_audience(gathered: Gathered) -> Iterator[Finding]:
     of, stated, who, paper = gathered.campaign, gathered.facts, list(gathered.readers), gathered.paper
     if not who:
         yield warning(Rule.AUDIENCE, "nobody would get it now")
+    if of.expression and of.is_the_plans and stated.event is not None and stated.event.mail(of.kind) is not None:
+        yield warning(
+            Rule.AUDIENCE,
+            "it goes in the place of the plan's own mail, which nobody else is sent then; "
+            "one besides that needs a name of its own: campaign draft --as NAME",
+        )
+    for slug, people in gathered.repeats.items():
+        others = f"for the others alone: --to 'not received(\"{slug}\")'"
+        yield warning(Rule.AUDIENCE, f"{people:,} of {gathered.people:,} were sent {slug} already; {others}")
     for wanted, given, people in gathering.wanted_in_vain(of.kind, stated, who, paper):
         count = "one person reads" if people == 1 else f"{people:,} people read"
         yield note(Rule.LANGUAGE, f"{count} {wanted}, and would get it in {given}")

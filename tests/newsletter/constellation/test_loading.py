@@ -5,7 +5,8 @@ from datetime import datetime
 
 from sqlalchemy import insert, select
 
-from newsletter.constellation import loading, outlook, schedule
+from newsletter.campaigns import outlook
+from newsletter.constellation import loading, schedule
 from newsletter.constellation.model import Constellation, Event
 from newsletter.database import Database
 from newsletter.tables import audit, campaign, delivery

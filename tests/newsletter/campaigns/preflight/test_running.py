@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import select, update
 
-from newsletter.campaigns import store, writing
+from newsletter.campaigns import lifecycle, store, writing
 from newsletter.campaigns.preflight import gathering, running
 from newsletter.campaigns.preflight.findings import Rule, Severity
 from newsletter.constellation import store as constellations
@@ -15,6 +15,7 @@ from newsletter.constellation.model import Constellation
 from newsletter.database import Database
 from newsletter.engine import parts
 from newsletter.settings import Settings
+from newsletter.tables import delivery
 from subscribers.tables import subscriber
 
 
@@ -107,3 +108,33 @@ async def test_an_audience_of_nobody_is_looked_at_for_somebody(
         (Severity.ERROR, Rule.LINK_RELATIVE),
         (Severity.WARNING, Rule.AUDIENCE),
     ]
+
+
+async def test_a_second_mail_of_its_kind_says_who_was_sent_the_first_and_how_to_reach_the_others(
+    database: Database, settings: Settings, crowd: list[int], now: datetime
+) -> None:
+    async with database.begin() as connection:
+        first = await store.draft(connection, "opening", "invitation", now=now, expression='language = "de"')
+        await lifecycle.start(connection, settings, first, now=now)
+        sent = await connection.scalar(select(delivery.c.subscriber_id).limit(1))
+        await connection.execute(update(delivery).where(delivery.c.subscriber_id == sent).values(state="sent"))
+        again = await store.draft(connection, "opening", "invitation", now=now, suffix="again")
+        other = await store.draft(connection, "closing", "invitation", now=now)
+        seen = [
+            await running.gather(connection, settings, parts.stationery(settings), one, now) for one in (again, other)
+        ]
+    said = [[one.text for one in running.of_audience(gathered) if one.rule is Rule.AUDIENCE] for gathered in seen]
+    others = "for the others alone: --to 'not received(\"opening/invitation\")'"
+    assert said == [[f"1 of 9 were sent opening/invitation already; {others}"], []]
+
+
+async def test_a_mail_for_some_in_the_place_of_the_plans_is_a_warning(
+    database: Database, settings: Settings, crowd: list[int], now: datetime
+) -> None:
+    async with database.begin() as connection:
+        for suffix, expected in (("", [Severity.WARNING]), ("beside", [])):
+            options = {"suffix": suffix, "expression": 'language = "de"'}
+            made = await store.draft(connection, "opening", "reminder", now=now, **options)
+            seen = await running.gather(connection, settings, parts.stationery(settings), made, now)
+            found = [one.severity for one in running.of_audience(seen) if one.rule is Rule.AUDIENCE]
+            assert found == expected

@@ -1,0 +1,85 @@
+"""What fires when, and for how many: the plan as staff look at it, with what they have made of it themselves."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from newsletter.campaigns import lifecycle, store, told
+from newsletter.campaigns.store import Campaign, CampaignError
+from newsletter.constellation import planning, schedule
+from newsletter.constellation.schedule import DueMail, PlanState
+from newsletter.tables import delivery
+from subscribers import audience
+from subscribers.audience import About
+
+
+@dataclass(frozen=True, slots=True)
+class Prospect:
+    """A mail of the plan and its people: those it went to once it has started, else those who would get it now.
+
+    `campaign` is what carries it, or will: a draft of staff's too, and what they have sent or called off in its place.
+    """
+
+    mail: DueMail
+    people: int
+    campaign: Campaign | None
+
+
+async def read(connection: AsyncConnection, at: datetime) -> list[Prospect]:
+    """The whole plan in the order it falls due, its audiences counted as they would be at a moment."""
+    made = {one.slug: one for one in await store.listed(connection)}
+    mails = [(mail, made.get(f"{mail.slug}/{mail.kind}")) for mail in await schedule.upcoming(connection, every=True)]
+    waiting = {_about(mail) for mail, of in mails if of is None and mail.state is PlanState.PLANNED}
+    counted = {about: await audience.count(connection, about, at) for about in waiting}
+    sent = await _sent(connection, {number for mail, of in mails if (number := _carrier(mail, of)) is not None})
+    seen: list[Prospect] = []
+    for mail, of in mails:
+        state = _state(mail, of)
+        if state is not PlanState.PLANNED:
+            people = sent.get(_carrier(mail, of), 0)
+        else:
+            people = counted[_about(mail)] if of is None else await _readers(connection, of, at)
+        seen.append(Prospect(replace(mail, state=state), people, of))
+    return seen
+
+
+async def planned(connection: AsyncConnection, of: Campaign) -> DueMail | None:
+    """The mail of the plan that is still to come, in whose place a campaign is."""
+    if not of.is_the_plans:
+        return None
+    return next(
+        (mail for mail in await schedule.upcoming(connection) if (mail.slug, mail.kind) == (of.topic, of.kind)), None
+    )
+
+
+def _state(mail: DueMail, of: Campaign | None) -> PlanState:
+    """Where it stands, also where the plan is yet to learn what staff have done by hand."""
+    if mail.state is not PlanState.PLANNED or of is None or of.status in ("draft", "scheduled"):
+        return mail.state
+    return PlanState.SKIPPED if of.started_at is None else PlanState.STARTED
+
+
+def _carrier(mail: DueMail, of: Campaign | None) -> int | None:
+    return mail.campaign_id if of is None else of.id
+
+
+def _about(mail: DueMail) -> About:
+    return planning.about(mail.slug, mail.event.kind, mail.kind, asks=mail.event.rsvp)
+
+
+async def _readers(connection: AsyncConnection, of: Campaign, at: datetime) -> int:
+    try:
+        return await told.count(connection, await lifecycle.readers(connection, of, at))
+    except CampaignError:
+        return 0  # its audience names what is there no more, as `campaign check` says
+
+
+async def _sent(connection: AsyncConnection, campaigns: set[int]) -> dict[int | None, int]:
+    statement = (
+        select(delivery.c.campaign_id, func.count())
+        .where(delivery.c.campaign_id.in_(sorted(campaigns)))
+        .group_by(delivery.c.campaign_id)
+    )
+    return dict((await connection.execute(statement)).all())

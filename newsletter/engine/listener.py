@@ -59,7 +59,12 @@ class Letterbox:
         """Store the mail, and only then say so."""
         try:
             await returned_mail.take(
-                self.database, self.links, envelope.content, self.clock(), recipient=envelope.rcpt_tos[0]
+                self.database,
+                self.links,
+                envelope.content,
+                self.clock(),
+                sender=envelope.mail_from.strip("<>"),  # the library tells nobody as "<>"
+                recipient=envelope.rcpt_tos[0],
             )
         except Exception as error:
             return await self.handle_exception(error)

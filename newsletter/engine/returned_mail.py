@@ -29,20 +29,32 @@ def read(raw: bytes, links: Links | None, now: datetime) -> Reading:
     return Reading(report, next(genuine, None))
 
 
-async def take(database: Database, links: Links, raw: bytes, now: datetime, *, recipient: str = "") -> Reading:
+async def take(
+    database: Database, links: Links, raw: bytes, now: datetime, *, sender: str | None = None, recipient: str = ""
+) -> Reading:
     """Store what a mail says and, where it needs a person, the mail itself; when this returns, it is stored.
 
-    `recipient` is the address of the envelope, where the mail does not carry it: our token may stand in it alone.
-    Taken a second time, a mail changes nothing.
+    `sender` and `recipient` are those of the envelope, where the mail does not carry them: our token may stand in the
+    recipient alone, and nobody is answered whose sender is "" (RFC 5321 4.5.5). Taken a second time, a mail changes
+    nothing.
     """
-    if recipient:
-        raw = f"X-Original-To: {' '.join(recipient.split())}\n".encode("utf-8", "replace") + raw
+    raw = _with_envelope(raw, sender, recipient)
     reading = await asyncio.to_thread(read, raw, links, now)
     async with database.begin() as connection:
         await feedback.store(connection, reports.events(reading.report, token=reading.token), now)
         if kept.is_unclear(reading.report, reading.token):
             await kept.keep(connection, reading.report, raw, now)
     return reading
+
+
+def _with_envelope(raw: bytes, sender: str | None, recipient: str) -> bytes:
+    """The mail with its envelope as a mail server would write it down, below the line that some begin with."""
+    told = [("Return-Path", f"<{sender}>")] if sender is not None else []
+    if recipient:
+        told.append(("X-Original-To", recipient))
+    lines = "".join(f"{name}: {' '.join(value.split())}\n" for name, value in told).encode("utf-8", "replace")
+    first, end, rest = raw.partition(b"\n") if raw.startswith(b"From ") else (b"", b"", raw)
+    return first + end + lines + rest
 
 
 async def collect(database: Database, links: Links, source: Source, now: datetime) -> int:

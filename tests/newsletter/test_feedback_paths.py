@@ -279,6 +279,32 @@ async def test_a_bounce_handed_over_by_a_mail_server_is_stored_before_it_is_ackn
     assert await reasons(database) == [Reason.HARD_BOUNCE, None, None]
 
 
+@pytest.mark.parametrize("protocol", ["lmtp", "smtp"])
+async def test_what_a_mail_server_hands_over_from_nobody_ends_no_subscription_and_is_not_answered(
+    database: Database, engine: tuple[Engine, Any], protocol: str
+) -> None:
+    working, server = engine
+    for_ana, for_ben = (one for one in server.received if one.rcpt_to in ("p0@example.org", "p1@example.org"))
+    box = listener.Letterbox(database, working.links, working.settings.bounces.address, working.clock)
+
+    def hand_over(port: int, sender: str, one: Any) -> None:
+        kind = smtplib.LMTP if protocol == "lmtp" else smtplib.SMTP
+        to = f"unsubscribe+{token_of(one)}@bounces.example.org"
+        with kind("127.0.0.1", port, local_hostname="mx.example.org") as client:
+            client.sendmail(sender, [to], f"From: {one.rcpt_to}\nTo: {to}\nSubject: I read it\n\nThank you.\n")
+
+    async with listener.listening(f"{protocol}://127.0.0.1:0", box) as port:
+        await asyncio.to_thread(hand_over, port, "", for_ana)
+        await asyncio.to_thread(hand_over, port, for_ben.rcpt_to, for_ben)
+    await working.tick()
+    async with database.read() as connection:
+        left = list(await connection.scalars(select(subscriber.c.address).where(subscriber.c.status == "left")))
+        (waiting,) = await kept.waiting(connection)
+    assert left == [for_ben.rcpt_to]
+    assert (waiting.sender, waiting.subject) == (for_ana.rcpt_to, "I read it")
+    assert [one.rcpt_to for one in server.received if "You have left" in _subject(one)] == [for_ben.rcpt_to]
+
+
 def mistaken() -> datetime:
     raise LookupError("a mistake of ours")
 

@@ -1,3 +1,4 @@
+import re
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -216,6 +217,21 @@ def test_an_unsubscribe_is_never_taken_from_a_machine(mail, now):
         reports.read(raw.replace(b"Return-Path: <ana@school.example>", b"Return-Path: <>"), now=now).kind
         is ReportKind.OTHER
     )
+    for sender in (
+        b"MAILER-DAEMON@mx.example",
+        b"Mail Delivery System <MAILER-DAEMON>",
+        b"MAILER-DAEMON (Mail)",
+        b"A list <owner-talk@lists.example>",
+        b"talk-request@lists.example",
+    ):
+        from_there = re.sub(rb"(?m)^From: .*$", b"From: " + sender, raw)
+        assert reports.read(from_there, now=now).kind is not ReportKind.UNSUBSCRIBE, sender
+    for person in (b"ana-request-band@school.example", b"owner@school.example"):
+        from_there = re.sub(rb"(?m)^From: .*$", b"From: " + person, raw)
+        assert reports.read(from_there, now=now).kind is ReportKind.UNSUBSCRIBE, person
+    without = raw.replace(b"Return-Path: <ana@school.example>\n", b"")
+    assert reports.read(b"From ana@school.example Fri Jan 15 12:00:00 2021\n" + without, now=now).kind == "unsubscribe"
+    assert reports.read(b"From MAILER-DAEMON Fri Jan 15 12:00:00 2021\n" + without, now=now).kind == "other"
 
 
 def test_an_unsubscribe_without_a_token_says_so(now):

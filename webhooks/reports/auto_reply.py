@@ -19,6 +19,11 @@ HEADERS = (
 )
 """From before RFC 3834, and still written."""
 
+_NOBODY = re.compile(
+    r"(?<![\w.-])(?:mailer-daemon(?![\w.-])|owner-[^@\s]{1,60}@|[^@\s<]{1,60}-request@)", re.IGNORECASE
+)
+"""Who is never answered: mail systems and lists (RFC 3834 2)."""
+
 PRECEDENCES = frozenset({"auto_reply", "auto-reply", "autoreply"})
 
 
@@ -43,6 +48,7 @@ def is_machine(message: mime.Part) -> bool:
         or _precedence(message) in ("bulk", "junk", "list")
         or message.has("list-id", "list-unsubscribe", "x-failed-recipients", "x-auto-response-suppress")
         or message.header("return-path").replace(" ", "") == "<>"
+        or any(map(_NOBODY.search, (message.header("from"), message.header("return-path"))))
     )
 
 

@@ -24,6 +24,8 @@ DEPTH = 4
 _FIELD = re.compile(r"([!-9;-~]{1,100})[ \t]*:[ \t]*(.*)", re.DOTALL)
 _PARAMETER = re.compile(r"(?:boundary|charset|report-type)\s{0,5}=", re.IGNORECASE)
 _UNSTORABLE = re.compile(r"[\x00\ud800-\udfff]")
+_NULL_SENDER = re.compile(rb">?From (?:MAILER-DAEMON|<>)\s", re.IGNORECASE)
+"""How the `From ` line tells the sender of a mail that nobody may answer (RFC 4155, Postfix's and Exim's pipes)."""
 _JAPANESE = re.compile(rb"\x1b\$[@B]")
 _TAGS = re.compile(r"<(style|script|head)\b.*?(?:</\1|\Z)|<!--.*?(?:-->|\Z)", re.IGNORECASE | re.DOTALL)
 _BREAKS = re.compile(r"<(?:br|/p|/div|/tr|/td|/h\d|/li)\b[^>]{0,200}>", re.IGNORECASE)
@@ -104,7 +106,9 @@ def parse(raw: bytes) -> Part:
     """A mail as it arrived, with CR, LF or CRLF, below blank lines or the `From ` line of an mbox or neither."""
     text = raw[:MOST_BYTES].replace(b"\r\n", b"\n").replace(b"\r", b"\n").lstrip(b" \t\n")
     if text.startswith((b"From ", b">From ")):
-        text = text.partition(b"\n")[2]
+        line, _, text = text.partition(b"\n")
+        if _NULL_SENDER.match(line):
+            text = b"Return-Path: <>\n" + text
     return parse_part(text)
 
 

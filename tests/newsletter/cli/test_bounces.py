@@ -141,6 +141,17 @@ def test_of_many_that_wait_the_latest_are_shown_and_that_is_said(
     )
 
 
+@pytest.mark.parametrize("options", [(), ("--recipient", "bounce@bounces.example.org")])
+def test_a_piped_mail_is_read_below_the_line_that_pipes_begin_with(
+    pipe: Any, newsletter: Any, options: tuple[str, ...]
+) -> None:
+    raw = (MAILS / "postfix-unknown-user.eml").read_bytes()
+    assert newsletter("db", "upgrade").code == 0
+    assert pipe(b"From MAILER-DAEMON Fri Jan 15 12:00:00 2021\n" + raw, *options).code == 0
+    (waiting,) = json.loads(newsletter("bounces", "review", "--json").out)["mails"]
+    assert waiting["kind"] == "bounce"
+
+
 def test_that_nothing_waits_is_said_in_a_line_and_not_by_an_empty_table(pipe: Any, newsletter: Any) -> None:
     newsletter("db", "upgrade")
     assert newsletter("bounces", "review").out == "Nothing waits for anybody's judgement.\n"

@@ -8,9 +8,7 @@ import typer
 import uvicorn
 
 from newsletter import logs
-from newsletter.cli import edge, grouping, listening
-from newsletter.constellation import store as constellations
-from newsletter.constellation.store import NoConstellation
+from newsletter.cli import edge, emptiness, grouping, listening
 from newsletter.settings import Settings
 from newsletter.web.app import create_app
 
@@ -41,12 +39,13 @@ def serve(
 
 
 async def _serve(settings: Settings, host: str, port: int, *, runs_engine: bool) -> None:
-    is_loaded = await _is_loaded(settings)
+    async with edge.opened(settings.database, pool=1) as database:
+        warning = await emptiness.warning(database)
     with listening.at(host, port) as listener:
         shown = f"[{host}]" if ":" in host else host
         edge.say(f"Serving http://{shown}:{listener.getsockname()[1]}, for visitors of {settings.public_url}/join.")
-        if not is_loaded:
-            edge.warn("warning: no constellation is loaded yet; run `newsletter constellation load FILE`")
+        if warning:
+            edge.warn(warning)
         if not runs_engine:
             edge.say("The pages only: `newsletter worker` delivers.")
         config = uvicorn.Config(
@@ -59,12 +58,3 @@ async def _serve(settings: Settings, host: str, port: int, *, runs_engine: bool)
             timeout_graceful_shutdown=_DRAIN_SECONDS,
         )
         await uvicorn.Server(config).serve(sockets=[listener])
-
-
-async def _is_loaded(settings: Settings) -> bool:
-    async with edge.opened(settings.database, pool=1) as database, database.read() as connection:
-        try:
-            await constellations.current(connection)
-        except NoConstellation:
-            return False
-        return True

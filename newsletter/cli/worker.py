@@ -7,7 +7,7 @@ import structlog
 
 from newsletter import database as databases
 from newsletter import logs
-from newsletter.cli import edge, grouping
+from newsletter.cli import edge, emptiness, grouping
 from newsletter.database import Database
 from newsletter.engine import embedded, parts
 from newsletter.settings import Settings
@@ -34,6 +34,8 @@ async def _work(settings: Settings) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
     async with edge.opened(settings.database, pool=parts.relays(settings).connections + 8) as database:
+        if warning := await emptiness.warning(database):
+            edge.warn(warning)
         if settings.engine.kind == "procrastinate":
             await databases.require_queue(settings.database)
             from newsletter.engine import workers  # there only with the extra `postgres`, which was just required

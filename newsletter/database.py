@@ -2,6 +2,7 @@
 
 import asyncio
 import fcntl
+import os
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, closing, contextmanager, suppress
@@ -218,11 +219,14 @@ def connect(url: str, *, pool: int = 8, for_import: bool = False) -> Database:
 
 
 async def upgrade(url: str) -> str:
-    """Bring a database to this program's schema, creating a SQLite file that does not exist; answer its revision.
+    """Bring a database to this program's schema, creating a SQLite file that does not exist, for its owner
+    alone; answer its revision.
 
     On PostgreSQL also the tables that hand work to many hosts, where the extra `postgres` is installed.
     """
     _require_folder(url)
+    if (missing := _missing_file(url)) is not None:
+        _begin(Path(missing))
     revision = await asyncio.to_thread(_with_connection, url, _upgrade)
     if parse(url).get_backend_name() == "postgresql" and queue_schema.is_installed():
         await asyncio.to_thread(_with_connection, url, queue_schema.upgrade, isolation_level="AUTOCOMMIT")
@@ -285,12 +289,25 @@ def _copy_sqlite(source: Path, target: Path) -> None:
         raise DatabaseError(f"{source}: there is no such database")
     unfinished = target.with_name(f"{target.name}.partial")
     try:
+        unfinished.unlink(missing_ok=True)
+        _begin(unfinished)
         with closing(sqlite3.connect(source)) as live, closing(sqlite3.connect(unfinished)) as copy:
             live.backup(copy)
         unfinished.rename(target)
     except (sqlite3.Error, OSError) as error:
         unfinished.unlink(missing_ok=True)
         raise DatabaseError(f"{target}: could not write the backup: {error}") from error
+
+
+def _begin(path: Path) -> None:
+    """Make a file that only its owner may read, for addresses. SQLite gives what it puts beside it the same mode.
+
+    Raises DatabaseError where nothing can be written.
+    """
+    try:
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600))
+    except OSError as error:
+        raise DatabaseError(f"{path}: cannot be made: {error.strerror or error}") from error
 
 
 def _missing_file(url: str) -> str | None:

@@ -1,6 +1,7 @@
 """The file of refused rows: number, reason and what the row held, safe to open in a spreadsheet."""
 
 import csv
+import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -29,6 +30,7 @@ def writing(path: Path) -> Iterator[Callable[[Rejected], None]]:
 
 def _new(path: Path) -> TextIO:
     try:
-        return path.open("w", encoding="utf-8-sig", newline="")
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)  # it names people
+        return os.fdopen(descriptor, "w", encoding="utf-8-sig", newline="")
     except OSError as error:
         raise ImportFailed(f"{path}: cannot write the refused rows there: {error.strerror or error}") from error

@@ -4,7 +4,7 @@ import base64
 import binascii
 import hashlib
 import hmac
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from webhooks.errors import NotAuthentic, NotConfigured
@@ -95,10 +95,11 @@ def credentials(username: str, password: str, secret: str) -> dict[str, str]:
     return basic_header(username, password)
 
 
-def hmac_sha256_hex(given: str, signed: bytes, secret: str, setting: str) -> None:
-    """A hexadecimal HMAC-SHA256. Raises NotConfigured or NotAuthentic."""
+def hmac_sha256_hex(given: str | Sequence[str], signed: bytes, secret: str, setting: str) -> None:
+    """A hexadecimal HMAC-SHA256, or several of which one must fit. Raises NotConfigured or NotAuthentic."""
     expected = [hmac.new(key.encode(), signed, hashlib.sha256).hexdigest() for key in keys(secret, setting)]
-    if not any(same(given.strip().lower(), signature) for signature in expected):
+    found = [one.strip().lower() for one in ([given] if isinstance(given, str) else given)]
+    if not any(same(one, signature) for one in found for signature in expected):
         raise NotAuthentic("the signature does not match the body")
 
 

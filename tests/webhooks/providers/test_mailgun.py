@@ -1,3 +1,4 @@
+import json
 from datetime import UTC, datetime
 
 import pytest
@@ -38,6 +39,20 @@ def test_the_token_that_is_used_once_is_the_id_so_that_no_second_event_goes_unde
     first = Mailgun().parse(payload("mailgun/delivered.json"), now=now)
     forged = Mailgun().parse(payload("mailgun/complained.json"), now=now)
     assert first[0].id == forged[0].id == "651869375b9df3c98fc15c4889b102119add1235c38fc92824"
+
+
+def test_what_a_subaccount_sends_is_believed_by_the_key_of_the_account_above_it(mailgun, now):
+    _, body = mailgun.post(mailgun.body, now)
+    document = json.loads(body)
+    document["signature"] |= {"parent-signature": document["signature"]["signature"], "signature": "0" * 64}
+    mailgun.provider.verify({}, json.dumps(document).encode(), now=now)
+    with pytest.raises(NotAuthentic):
+        mailgun.stranger.verify({}, json.dumps(document).encode(), now=now)
+
+
+def test_why_mailgun_itself_did_not_try_is_told(payload, now):
+    (event,) = Mailgun().parse(payload("mailgun/rejected.json"), now=now)
+    assert event.detail == "Sandbox subdomains are for test purposes only."
 
 
 def test_a_password_besides_is_asked_for_where_it_is_set(mailgun, now):

@@ -119,6 +119,7 @@ def plain(report: Report, rejects: Path) -> dict[str, Any]:
         "ignored": report.ignored,
         **_plain_counts(report),
         "remarks": dict(report.remarks),
+        "first_rows": dict(report.first),
         "rejects": str(rejects) if report.counts.refused else None,
     }
 
@@ -147,11 +148,15 @@ def tell(report: Report, rejects: Path) -> None:
     elif counts.pending:
         edge.say("Nobody pending is written to. With --ask, each is asked once, by mail, whether they want yours.")
     for remark, count in sorted(report.remarks.items()):
-        edge.say(f"{count:,} times: {remark}.")
+        edge.say(f"{_rows(count, report.first[remark])}: {remark}.")
     if counts.refused:
         edge.say(f"Every refused row, with its number and the reason, is in {rejects}.")
     if report.dry_run:
         edge.say("This was a dry run: nothing was changed.")
+
+
+def _rows(count: int, first: int) -> str:
+    return f"Row {first}" if count == 1 else f"{count:,} rows, row {first} first"
 
 
 def _list(what: str, names: Sequence[str]) -> None:

@@ -129,7 +129,7 @@ class _Batch:
     rows: int = 0
     named: list[Named] = field(default_factory=list)
     rejected: list[Rejected] = field(default_factory=list)
-    remarks: list[Remark] = field(default_factory=list)
+    remarks: list[tuple[Remark, int]] = field(default_factory=list)
 
 
 async def _read(rows: Iterator[Row], reader: Reader, seen_before: seen.Seen, hash_key: str) -> _Batch:
@@ -146,7 +146,7 @@ async def _read(rows: Iterator[Row], reader: Reader, seen_before: seen.Seen, has
             batch.rejected.append(Rejected(row.number, refusal.fault, str(refusal), tuple(row.cells)))
             continue
         if isinstance(one, Person) and one.remarks:
-            batch.remarks += one.remarks
+            batch.remarks += [(remark, one.row) for remark in one.remarks]
         read.append(one)
     hashes = [address_hash(one.address.normal, hash_key) for one in read]
     batch.named = list(map(Named, hashes, seen_before.add(hashes), read))
@@ -154,7 +154,9 @@ async def _read(rows: Iterator[Row], reader: Reader, seen_before: seen.Seen, has
 
 
 def _account(batch: _Batch, report: Report, rejected: Callable[[Rejected], None] | None) -> None:
-    report.remarks.update(batch.remarks)
+    for remark, row in batch.remarks:
+        report.remarks[remark] += 1
+        report.first.setdefault(remark, row)
     for one in batch.rejected:
         report.counts.refused[one.fault] += 1
         if rejected is not None:

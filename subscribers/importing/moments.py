@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 
 _TWICE = re.compile(r"(:\d\d)(?:\.\d+)? ([+-]\d{4}) [A-Z]{3,5}\Z")
+_DOTTED = re.compile(r"(\d{1,2})\.(\d{1,2})\.(\d{4})(?:,? (\d{1,2}):(\d\d)(:\d\d)?)?\Z")
 _EARLIEST = datetime(1995, 1, 1, tzinfo=UTC)
 
 
@@ -12,10 +13,12 @@ _EARLIEST = datetime(1995, 1, 1, tzinfo=UTC)
 def read(text: str) -> datetime | None:
     """An ISO 8601 date or time, UTC unless it says otherwise; None for anything else (01/02/2021 is no date).
 
-    listmonk's have the offset twice, as a number and as a name: 2021-02-01 09:00:00.123 +0000 UTC.
+    A spreadsheet on a German, Polish or Norwegian machine makes 1.2.2021 9:00 of it: where dots are written, the day is
+    first (CLDR has no pattern that says otherwise). listmonk's have the offset twice, as a number and as a name:
+    2021-02-01 09:00:00.123 +0000 UTC.
     """
     try:
-        moment = datetime.fromisoformat(_TWICE.sub(r"\1\2", text))
+        moment = datetime.fromisoformat(_DOTTED.sub(_iso, _TWICE.sub(r"\1\2", text)))
     except ValueError:
         return None
     moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
@@ -24,3 +27,9 @@ def read(text: str) -> datetime | None:
     except OverflowError:
         return None
     return moment if moment >= _EARLIEST else None
+
+
+def _iso(dotted: re.Match[str]) -> str:
+    day, month, year, hour, minute, second = dotted.groups()
+    time = f"T{hour:0>2}:{minute}{second or ''}" if hour else ""
+    return f"{year}-{month:0>2}-{day:0>2}{time}"

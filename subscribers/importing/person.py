@@ -37,12 +37,12 @@ class Fault(StrEnum):
 class Remark(StrEnum):
     """What was put right, or left out, in a row that was taken."""
 
-    ATTRIBUTES = "attributes not readable: left out"
-    ZONE = "unknown time zone: the constellation's is used"
-    LANGUAGE = "unknown language: the constellation's is used"
+    ATTRIBUTES = "attributes are no JSON: left out"
+    ZONE = "unknown time zone, as in Europe/Madrid: the constellation's is used"
+    LANGUAGE = "unknown language, as in es or de-AT: the constellation's is used"
     EVENT = "unknown event: left out"
     NAME = "a web address in a name: the name is left out"
-    MOMENT = "consent date not readable: not taken as proof"
+    MOMENT = "consent date not readable, as in 2021-02-01: not taken as proof"
     FUTURE = "consent date in the future: not taken as proof"
 
 

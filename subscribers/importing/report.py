@@ -59,6 +59,7 @@ class Counts:
 class Report:
     """How a file was read, what became of its rows, and what is to be said about rows that were taken.
 
+    `first` is the row in which there was first something to remark, for each remark.
     A workbook has a `sheet`, and no delimiter. `asked` are the pending people who are sent a mail that asks them.
     """
 
@@ -72,6 +73,7 @@ class Report:
     dry_run: bool
     counts: Counts = field(default_factory=Counts)
     remarks: Counter[Remark] = field(default_factory=Counter)
+    first: dict[Remark, int] = field(default_factory=dict)
     asked: int = 0
 
 

@@ -292,6 +292,22 @@ async def test_a_consent_date_that_proves_nothing_leaves_a_person_pending(desk, 
     assert await people.status(ANA) == "pending"
 
 
+@pytest.mark.parametrize(
+    ("text", "moment"),
+    [
+        ("3.12.2020", datetime(2020, 12, 3, tzinfo=UTC)),
+        ("03.12.2020 09:05", datetime(2020, 12, 3, 9, 5, tzinfo=UTC)),
+        ("3.12.2020, 9:05:30", datetime(2020, 12, 3, 9, 5, 30, tzinfo=UTC)),
+        ("12.31.2020", None),
+        ("1.12.20", None),
+    ],
+)
+async def test_a_date_as_a_spreadsheet_writes_it_with_dots_has_the_day_first(desk, text, moment):
+    report = await desk.take(f'email,consented_at\nben@example.org,2020-12-03\nana@example.org,"{text}"\n')
+    assert (await desk.entry(ANA)).confirmed_at == moment
+    assert report.first == ({} if moment else {Remark.MOMENT: 3})
+
+
 @pytest.mark.parametrize("reason", [*Reason, "left"])
 async def test_nobody_who_is_gone_comes_back_by_a_file(desk, people, reason):
     if reason == "left":

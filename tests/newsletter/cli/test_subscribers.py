@@ -53,6 +53,15 @@ def test_an_import_says_what_became_of_each_row_and_where_the_refused_are(desk, 
     assert audit(desk) == [("subscribers.imported", "people.csv")]
 
 
+def test_what_was_left_out_of_rows_that_were_taken_is_said_with_the_first_of_them(desk, newsletter):
+    (desk / "mixed.csv").write_text(
+        "email,timezone,consented_at\nana@example.org,Berlin,03/12/2020\nben@example.org,,03/12/2020\n"
+    )
+    said = newsletter("subscribers", "import", "mixed.csv", "--dry-run").out
+    assert "2 rows, row 2 first: consent date not readable, as in 2021-02-01: not taken as proof.\n" in said
+    assert "\nRow 2: unknown time zone, as in Europe/Madrid: the constellation's is used.\n" in said
+
+
 def test_an_import_as_json_is_for_scripts_and_a_dry_run_changes_nothing(desk, newsletter):
     told = json.loads(newsletter("subscribers", "import", "people.csv", "--dry-run", "--json").out)
     assert (told["rows"], told["active"], told["pending"], told["dry_run"]) == (4, 1, 1, True)

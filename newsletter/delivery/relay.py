@@ -10,6 +10,7 @@ from typing import Any
 
 import aiosmtplib
 
+from newsletter.delivery import tls_mismatch
 from newsletter.delivery.session import Session
 from newsletter.errors import NewsletterError
 from newsletter.settings import Smtp
@@ -70,7 +71,7 @@ async def connect(settings: Smtp, local_hostname: str) -> Session:
             use_tls=settings.tls == "implicit",
             start_tls=_start_tls(settings),
             tls_context=_context(verify=settings.verify and settings.tls != "opportunistic", ca_file=settings.ca_file),
-            timeout=min(60.0, settings.timeout.total_seconds()),
+            timeout=min(_patience(settings), settings.timeout.total_seconds()),
         )
         await client.connect()
         if client.is_ehlo_or_helo_needed:
@@ -81,7 +82,8 @@ async def connect(settings: Smtp, local_hostname: str) -> Session:
         ValueError,
     ) as error:  # ValueError: of names in EHLO
         said = f"{error.code} {error.message}" if isinstance(error, aiosmtplib.SMTPResponseException) else str(error)
-        reason = " ".join(said.split()) or type(error).__name__
+        wrong = await tls_mismatch.advice(settings, error, _context(verify=False, ca_file=None))
+        reason = wrong or " ".join(said.split()) or type(error).__name__
         raise RelayUnreachable(f"{where(settings)}: {reason}") from error
     return Session(client, settings.timeout.total_seconds(), lmtp=lmtp)
 
@@ -117,6 +119,11 @@ def _identity(settings: Smtp) -> dict[str, Any]:
             raise aiosmtplib.SMTPException(f"{file}: no access token can be read from this file") from error
 
     return {"username": settings.username, "oauth_token_generator": token}
+
+
+def _patience(settings: Smtp) -> float:
+    """Seconds to wait for a greeting; who waits for one where servers begin with TLS would do so for long."""
+    return 10.0 if settings.port == tls_mismatch.TLS_PORT and settings.tls != "implicit" else 60.0
 
 
 def _start_tls(settings: Smtp) -> bool | None:

@@ -6,6 +6,7 @@ import hmac
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from aiosmtpd.smtp import SMTP, AuthResult
 from newsletter.delivery import relay
 from newsletter.delivery.offer import Item
 from newsletter.delivery.outcome import Accepted, Refused
+from newsletter.settings import Relay as Backup
 from newsletter.settings import Smtp
 from tests.servers import certify
 
@@ -63,9 +65,9 @@ MECHANISMS = {"CRAM-MD5", "PLAIN", "LOGIN", "XOAUTH2"}
 
 @asynccontextmanager
 async def serving(
-    post: Post, kind: type[SMTP] = SMTP, *, unix: Path | None = None, **options: Any
+    post: Post, kind: type[SMTP] = SMTP, *, unix: Path | None = None, tls: dict[str, Any] | None = None, **options: Any
 ) -> AsyncIterator[int]:
-    """aiosmtpd on a free port of loopback, which it answers, or on a Unix socket."""
+    """aiosmtpd on a free port of loopback, which it answers, or on a Unix socket; with `tls`, it begins with that."""
     loop = asyncio.get_running_loop()
     sessions: list[SMTP] = []
 
@@ -74,7 +76,7 @@ async def serving(
         return sessions[-1]
 
     if unix is None:
-        server = await loop.create_server(session, "127.0.0.1", 0)
+        server = await loop.create_server(session, "127.0.0.1", 0, **(tls or {}))
     else:
         server = await loop.create_unix_server(session, str(unix))
     try:
@@ -169,13 +171,42 @@ async def test_a_password_is_never_in_what_is_said_of_a_failed_login(secured: di
 async def test_required_tls_that_is_not_offered_ends_before_anything_is_said(tmp_path: Path) -> None:
     post = Post()
     async with serving(post) as port:
-        with pytest.raises(relay.RelayUnreachable, match="STARTTLS extension not supported"):
+        with pytest.raises(relay.RelayUnreachable, match=r'it offers no STARTTLS: set smtp\.tls to "implicit"'):
             await sent(Smtp(host="127.0.0.1", port=port, tls="required", verify=False), item(1))
         (tmp_path / "ca.pem").write_text("no certificate")
         with pytest.raises(relay.RelayUnreachable, match=r"ca\.pem: no certificates can be read"):
             await sent(Smtp(host="127.0.0.1", port=port, tls="required", ca_file=tmp_path / "ca.pem"), item(1))
         assert await sent(Smtp(host="127.0.0.1", port=port), item(1)) == [Accepted]
     assert len(post.bodies) == 1
+
+
+@pytest.mark.parametrize("ends", [None, 0.2], ids=["hangs", "closes"])
+@pytest.mark.parametrize("tls", ["none", "opportunistic", "required"])
+async def test_a_port_that_begins_with_tls_is_told_from_one_that_is_silent(
+    secured: dict[str, Any], tls: str, ends: float | None
+) -> None:
+    begins = {"ssl": secured["tls_context"], "ssl_handshake_timeout": ends}
+    async with serving(Post(), tls=begins) as port:
+        settings = Smtp(host="127.0.0.1", port=port, tls=tls, timeout="PT0.5S")
+        with pytest.raises(relay.RelayUnreachable) as caught:
+            await sent(settings)
+        assert str(caught.value) == f'smtp 127.0.0.1:{port}: it begins with TLS: set smtp.tls to "implicit"'
+        assert await sent(settings.model_copy(update={"tls": "implicit", "verify": False}), item(1)) == [Accepted]
+
+
+async def test_a_port_that_does_not_begin_with_tls_is_told_of_in_a_line_that_says_what_to_set() -> None:
+    async with serving(Post()) as port:
+        with pytest.raises(relay.RelayUnreachable) as caught:
+            await sent(Backup(name="backup", host="127.0.0.1", port=port, tls="implicit"))
+    told = 'it does not begin with TLS: set tls of the relay "backup" to "required", for STARTTLS, or to "none"'
+    assert str(caught.value) == f"smtp 127.0.0.1:{port}: {told}"
+
+
+async def test_a_server_that_says_nothing_at_all_is_not_said_to_begin_with_tls(smtp_server: Any) -> None:
+    async with smtp_server(is_mute=True) as server:
+        silent = server.settings.model_copy(update={"timeout": timedelta(seconds=0.2)})
+        with pytest.raises(relay.RelayUnreachable, match="Timed out"):
+            await sent(silent)
 
 
 @pytest.mark.parametrize("over", ["tcp", "socket"])

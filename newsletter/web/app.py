@@ -153,7 +153,7 @@ def _routes(site: Site) -> list[Route]:
         """A path and what answers it; one that is `shared` may be asked by the scripts of the sites in the settings."""
 
         async def endpoint(request: Request) -> Response:
-            if request.method == "OPTIONS":
+            if request.method == "OPTIONS" and "OPTIONS" not in by_method:
                 return Response(status_code=204, headers={"Allow": ", ".join(sorted(answered.methods or ()))})
             # HEAD is served as GET is, and neither changes anything: link scanners follow both.
             return await by_method[request.method if request.method in by_method else "GET"](site, request)
@@ -190,7 +190,7 @@ def _routes(site: Site) -> list[Route]:
         route("/refuse/{token}", GET=refuse.show, POST=refuse.act),
         route("/refused", GET=refuse.refused),
         route("/unsubscribe/{token}", GET=unsubscribe.show, POST=unsubscribe.act),
-        route("/webhooks/{provider}", HEAD=webhooks.probe, POST=webhooks.receive),
+        route("/webhooks/{provider}", HEAD=webhooks.probe, OPTIONS=webhooks.ask, POST=webhooks.receive),
         route("/media/{name}", GET=media.show),
         route("/health", GET=health.show),
         route("/metrics", GET=metrics.Exposition()),

@@ -14,7 +14,7 @@ from newsletter.settings import Webhooks
 from newsletter.web.site import Site
 from webhooks import endpoint, providers, rehearsals
 from webhooks.errors import UnknownProvider, WebhookError
-from webhooks.providers import Provider
+from webhooks.providers import Asking, Provider
 
 log = structlog.get_logger(__name__)
 
@@ -60,6 +60,15 @@ async def probe(site: Site, request: Request) -> Response:
     except UnknownProvider as error:
         raise HTTPException(404) from error
     return Response()
+
+
+async def ask(site: Site, request: Request) -> Response:
+    """Answer OPTIONS, by which Azure asks whether its events are wanted, and at what rate; nobody else is told."""
+    origin = request.headers.get("WebHook-Request-Origin", "")
+    provider = site.providers.get(request.path_params["provider"])
+    if not (isinstance(provider, Asking) and provider.wants(origin)):
+        raise HTTPException(405, headers={"Allow": "HEAD, POST"})
+    return Response(headers={"Allow": "POST", "WebHook-Allowed-Origin": origin, "WebHook-Allowed-Rate": "*"})
 
 
 def _provider(site: Site, request: Request) -> Provider:

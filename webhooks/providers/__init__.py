@@ -52,6 +52,14 @@ class Answering(Protocol):
 
 
 @runtime_checkable
+class Asking(Protocol):
+    """A provider that asks by OPTIONS whether its reports are wanted (CloudEvents 1.0.1, HTTP Web Hooks, section 4)."""
+
+    def wants(self, origin: str) -> bool:
+        """Whether reports of this sender are. The question proves nothing, and the answer gives nothing away."""
+
+
+@runtime_checkable
 class Sampling(Provider, Protocol):
     """A provider whose reports we can sign ourselves, because the key is shared with us."""
 

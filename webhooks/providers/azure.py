@@ -1,12 +1,16 @@
 """Azure Communication Services, through Event Grid: a shared secret in a header of the subscription, events in batches.
 
 Nothing is signed; the header is a delivery property of the event subscription, marked secret. When the subscription is
-made, Event Grid asks for a code to be repeated.
+made, Event Grid asks for a code to be repeated; or, where the subscription's schema is that of CloudEvents, by OPTIONS
+whether its events are wanted.
 
 https://learn.microsoft.com/en-us/azure/event-grid/communication-services-email-events
+https://learn.microsoft.com/en-us/azure/event-grid/end-point-validation-event-grid-events-schema
+https://learn.microsoft.com/en-us/azure/event-grid/end-point-validation-cloud-events-schema
 """
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -25,6 +29,8 @@ SETTING = "webhooks.azure_secret"
 
 REPORT = "Microsoft.Communication.EmailDeliveryReportReceived"
 VALIDATION = "Microsoft.EventGrid.SubscriptionValidationEvent"
+
+_EVENT_GRID = re.compile(r"(?:[a-z0-9-]+\.)*eventgrid\.azure\.(?:net|us|cn)", re.IGNORECASE)
 
 STATUSES: dict[str, Meaning] = {
     "Delivered": meaning.DELIVERED,
@@ -46,7 +52,10 @@ class Azure:
         where="Azure portal → Communication Services → Events → Event Subscription → Web Hook",
         tick=("Email Delivery Report Received",),
         keys=(Key("secret", "Delivery Properties: the header X-Webhook-Secret, static, marked as secret", ours=True),),
-        notes=("When the subscription is saved, Azure asks for a code to be repeated: let us run before you save it.",),
+        notes=(
+            "When the subscription is saved, Azure asks whether its events are wanted: let us run before you save it.",
+            "Event Schema: Event Grid Schema or Cloud Event Schema v1.0, as you like.",
+        ),
     )
     secret: str = field(default="", repr=False)
 
@@ -66,6 +75,10 @@ class Azure:
         codes = [one for one in _batch(body) if one.text("eventType") == VALIDATION]
         code = codes[0].child("data").text("validationCode") if codes else ""
         return json.dumps({"validationResponse": code}).encode() if code else b""
+
+    def wants(self, origin: str) -> bool:
+        """Whether it is Event Grid that asks, and there is a secret by which its events could be believed."""
+        return bool(self.secret.strip()) and _EVENT_GRID.fullmatch(origin) is not None
 
     def sample(self, address: str, token: str, *, now: datetime) -> tuple[dict[str, str], bytes]:
         """A hard bounce, with the secret."""
@@ -100,7 +113,11 @@ def _event(fields: Fields, now: datetime) -> Event:
     if fields.text("eventType", "type") == REPORT:
         means = STATUSES.get(data.text("status"), meaning.OTHER).refined(said)
     names = ("deliveryAttemptTimeStamp", "deliveryAttemptTimestamp")
-    at = data.at(*names, now=now) if any(name in data.data for name in names) else fields.at("eventTime", now=now)
+    at = (
+        data.at(*names, now=now)
+        if any(name in data.data for name in names)
+        else fields.at("eventTime", "time", now=now)
+    )
     return Event(
         provider=Azure.name,
         id=fields.text("id") or derived_id(data.text("messageId"), address, data.text("status")),

@@ -10,6 +10,7 @@ from typing import ClassVar
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from pydantic import SecretStr
 from sqlalchemy import Engine, event, select
 from structlog.testing import capture_logs
 
@@ -116,9 +117,28 @@ async def test_mandrill_asks_with_head_whether_anybody_listens(client) -> None:
     assert (await client.get("/webhooks/mandrill")).status_code == 405
 
 
+async def test_azure_asks_with_options_whether_its_events_are_wanted(serve, settings, loaded) -> None:
+    keys = settings.webhooks.model_copy(update={"azure_secret": SecretStr("let-me-in")})
+    client = await serve(settings.model_copy(update={"webhooks": keys}))
+    asked = {"WebHook-Request-Origin": "eventgrid.azure.net", "WebHook-Request-Rate": "120"}
+    answer = await client.options("/webhooks/azure", headers=asked)
+    assert (answer.status_code, answer.content) == (200, b"")
+    told = {name: answer.headers[name] for name in ("WebHook-Allowed-Origin", "WebHook-Allowed-Rate", "Allow")}
+    assert told == {"WebHook-Allowed-Origin": "eventgrid.azure.net", "WebHook-Allowed-Rate": "*", "Allow": "POST"}
+    for name, headers in (
+        ("azure", {}),
+        ("azure", {"WebHook-Request-Origin": "eventgrid.azure.net.example.org"}),
+        ("azure", {"WebHook-Request-Origin": "example.org"}),
+        ("postmark", asked),
+        ("nobody", asked),
+    ):
+        refused = await client.options(f"/webhooks/{name}", headers=headers)
+        assert (refused.status_code, refused.headers.get("WebHook-Allowed-Origin")) == (405, None), (name, headers)
+
+
 async def test_a_report_is_posted_and_nothing_else(client) -> None:
     for name in providers.PROVIDERS:
-        for method in ("GET", "PUT", "PATCH", "DELETE"):
+        for method in ("GET", "PUT", "PATCH", "DELETE", "OPTIONS"):
             response = await client.request(method, f"/webhooks/{name}", content=b"{}")
             assert (name, method, response.status_code) == (name, method, 405)
 

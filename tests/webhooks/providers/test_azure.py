@@ -44,3 +44,25 @@ def test_a_report_is_answered_with_nothing(payload):
 def test_a_validation_without_the_secret_is_refused(payload, now):
     with pytest.raises(NotAuthentic):
         endpoint.receive(Azure("let-me-in"), {}, payload("azure/validation.json"), now=now)
+
+
+def test_events_are_wanted_of_event_grid_alone_and_only_where_they_could_be_believed():
+    assert Azure("let-me-in").wants("eventgrid.azure.net")
+    assert not Azure("let-me-in").wants("eventgrid.azure.net.example.org")
+    assert not Azure("").wants("eventgrid.azure.net")
+
+
+def test_a_report_in_the_schema_of_cloud_events_is_read_just_so(payload, now, token):
+    (report,) = json.loads(payload("azure/bounced.json"))
+    cloud = {
+        "specversion": "1.0",
+        "id": report["id"],
+        "source": report["topic"],
+        "subject": report["subject"],
+        "type": report["eventType"],
+        "time": report["eventTime"],
+        "data": {name: value for name, value in report["data"].items() if name != "deliveryAttemptTimeStamp"},
+    }
+    (event,) = Azure().parse(json.dumps(cloud).encode(), now=now)
+    assert (event.kind, event.bounce, event.token) == (Kind.BOUNCED, HARD, token)
+    assert event.at == datetime.fromisoformat(report["eventTime"])

@@ -70,12 +70,12 @@ def voice(kind: str, written: str, reader: str, series: str) -> Voice:
     """How dates, lists and the house's own words are said to a reader of a mail that is written in a language.
 
     Mails about what someone did are in the reader's language by our catalogues, whoever wrote their files; all others
-    keep to that of their files, in the reader's own regional order.
+    keep to that of their files, in the reader's own regional order, else in the series'.
     """
     if kind in TRANSACTIONAL:
         return catalogues.voice(reader, series)
-    locale = catalogues.locale(reader, among=(written,)) or Locale(written)
-    return Voice(locale, catalogues.voice(written).translations)
+    ours = (catalogues.locale(tag, among=(written,)) for tag in (reader, series))
+    return Voice(next(filter(None, ours), Locale(written)), catalogues.voice(written).translations)
 
 
 def _is_ours(kind: str, templates: Path | None) -> bool:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from newsletter import content
-from newsletter.content import checking, samples
+from newsletter.content import checking, languages, samples
 
 BODY = (
     "<mjml><mj-body><mj-section><mj-column><mj-text>{} {{{{ event|days }}}} {{{{ constellation.postal_address }}}}"
@@ -35,6 +35,9 @@ def templates(write: Callable[..., Path]) -> Path:
         ("en", "es", "Hola", "miércoles, 8 de octubre de 2031"),
         ("de", "de", "Hello", "Mittwoch, 8. Oktober 2031"),
         ("xx-broken-", "en", "Hello", "Wednesday, October 8, 2031"),
+        ("ja", "en-GB", "Hello", "Wednesday, 8 October 2031"),
+        ("fr-CA", "es-MX", "Hola", "miércoles, 8 de octubre de 2031"),
+        ("en-US", "en-GB", "Hello", "Wednesday, October 8, 2031"),
     ],
 )
 def test_a_reader_gets_their_language_else_the_series_own_else_the_plain_files(
@@ -44,6 +47,12 @@ def test_a_reader_gets_their_language_else_the_series_own_else_the_plain_files(
     skeleton = content.compile("note", facts, content.Facets(locale=reader), envelope=envelope, templates=templates)
     assert skeleton.subject(samples.VALUES) == subject
     assert skeleton.text(samples.VALUES).startswith(f"{subject} {day}")
+
+
+@pytest.mark.parametrize("kind", ["invitation", "link"])
+def test_whoever_speaks_none_of_our_languages_gets_the_series_in_its_own_regional_order(kind: str) -> None:
+    assert str(languages.voice(kind, "es", "ja", "es_MX").locale) == "es_MX"
+    assert str(languages.voice(kind, "es", "es-AR", "es_MX").locale) == "es_AR"
 
 
 def test_what_falls_back_is_said_and_is_no_fault(templates: Path) -> None:

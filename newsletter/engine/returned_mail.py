@@ -8,7 +8,7 @@ from newsletter import feedback
 from newsletter.database import Database
 from newsletter.feedback import kept
 from subscribers.links import Links
-from webhooks import reports
+from webhooks import mailed, reports
 from webhooks.account import MailboxError
 from webhooks.mailbox import Source
 from webhooks.reports import Report
@@ -24,7 +24,7 @@ class Reading:
 
 def read(raw: bytes, links: Links | None, now: datetime) -> Reading:
     """Read one mail; without `links` no token can be known as ours. Never raises, whatever the bytes are."""
-    report = reports.read(raw, now=now)
+    report = mailed.read(raw, now=now)
     genuine = (token for token in report.tokens if links and links.read_delivery_token(token) is not None)
     return Reading(report, next(genuine, None))
 

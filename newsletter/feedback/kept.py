@@ -10,7 +10,7 @@ from newsletter.errors import NewsletterError
 from newsletter.feedback import inbox
 from newsletter.tables import kept_mail
 from subscribers import statements
-from webhooks import reports
+from webhooks import mailed, reports
 from webhooks.reports import Report, ReportKind
 
 MOST_BYTES = 256 * 1024
@@ -82,5 +82,5 @@ async def dismiss(connection: AsyncConnection, number: int, now: datetime) -> No
     if gone is None:
         raise NoSuchMail(f"no mail with the number {number} is kept")
     # It may have been cut when it was kept: the digest is of the whole.
-    report = replace(reports.read(gone.raw, now=now), id=gone.digest)
+    report = replace(mailed.read(gone.raw, now=now), id=gone.digest)
     await inbox.dismiss_of(connection, reports.events(report, token=None))

@@ -10,9 +10,9 @@ from sqlalchemy import insert, select
 from newsletter import feedback
 from newsletter.database import Database
 from newsletter.engine import parts, returned_mail
-from newsletter.feedback import listing
+from newsletter.feedback import kept, listing
 from newsletter.settings import Settings
-from newsletter.tables import campaign, delivery, inbox
+from newsletter.tables import campaign, delivery, inbox, kept_mail
 from subscribers import suppression
 from subscribers.links import DeliveryRef
 from subscribers.suppression import Reason
@@ -180,6 +180,40 @@ async def test_an_opt_out_that_names_nobody_is_a_machines_and_answered_by_no_goo
         database, settings, now, raw.format(to=PLAIN, part="message/rfc822", header=header, body="Hi")
     )
     assert outcome == "unsubscribed"
+
+
+SNS = """From: news <no-reply@sns.amazonaws.com>
+To: hello@example.org
+Date: Fri, 15 Jan 2021 11:00:00 +0000
+Message-ID: <1@eu-west-1.amazonses.com>
+Subject: AWS Notification Message
+
+{{"notificationType":"Bounce","bounce":{{"bounceType":"Permanent","bounceSubType":"General","bouncedRecipients":\
+[{{"emailAddress":"p0@example.org","status":"5.1.1","diagnosticCode":"smtp; 550 5.1.1 user unknown"}}]}},\
+"mail":{{"headers":[{{"name":"Message-ID","value":"<{token}@news.example.org>"}}]}}}}
+
+--
+If you wish to stop receiving notifications from this topic, please click or visit the link below to unsubscribe:
+"""
+
+
+async def test_what_amazon_sns_mails_of_ses_is_believed_by_our_token_alone(
+    database: Database, settings: Settings, now: datetime, token: str
+) -> None:
+    forged = "a" * len(token)
+    assert await told(database, settings, now, SNS.format(token=forged)) == (
+        None,
+        "unproven: it names no delivery of ours",
+    )
+    async with database.begin() as connection:
+        ((number, *_),) = (await connection.execute(select(kept_mail.c.id))).all()
+        await kept.dismiss(connection, number, now)
+        assert await feedback.unproven(connection) == [], "who lets go of the mail has judged what it reports"
+        await connection.execute(inbox.delete())
+    assert await told(database, settings, now, SNS.format(token=token).replace("<1@", "<2@")) == (
+        Reason.HARD_BOUNCE,
+        "suppressed: hard-bounce",
+    )
 
 
 async def test_a_mail_that_cannot_leave_its_mailbox_holds_up_none_behind_it(

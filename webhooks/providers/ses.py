@@ -101,14 +101,7 @@ class Ses:
         message = _message(body)
         if message.text("Type") != "Notification":
             return []
-        text = message.data.get("Message")
-        try:
-            document = payload.load(text.encode("utf-8", "surrogatepass")) if isinstance(text, str) else None
-        except MalformedReport:
-            document = None  # SNS and people may publish plain words to a topic
-        if not isinstance(document, dict):
-            return []
-        return list(_events(Fields(document), message.text("MessageId"), now))
+        return list(_events(_inner(message), message.text("MessageId"), now))
 
     def answer(self, body: bytes) -> bytes:
         """Confirm the subscription that was just proven to be to our topic; nothing for anything else."""
@@ -202,6 +195,25 @@ def _message(body: bytes) -> Fields:
     if not isinstance(document, dict):
         raise MalformedReport("the body must be an SNS message")
     return Fields(document)
+
+
+def mailed(text: str, *, now: datetime) -> list[Event]:
+    """The events of what SNS mails: a notification, bare or in the message of SNS; none where that is not all."""
+    try:
+        document = _message(text.encode("utf-8", "surrogatepass"))
+    except MalformedReport:
+        return []
+    is_wrapped = document.text("Type") == "Notification"
+    return list(_events(_inner(document) if is_wrapped else document, document.text("MessageId"), now))
+
+
+def _inner(message: Fields) -> Fields:
+    """What was published to the topic; nothing where that is no JSON, since SNS and people may publish plain words."""
+    text = message.data.get("Message")
+    try:
+        return Fields.of(payload.load(text.encode("utf-8", "surrogatepass")) if isinstance(text, str) else None)
+    except MalformedReport:
+        return Fields({})
 
 
 def _events(report: Fields, identifier: str, now: datetime) -> Iterator[Event]:

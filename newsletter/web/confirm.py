@@ -6,7 +6,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from newsletter.delivery import transactional
-from newsletter.web import agreement, forms, languages, reception
+from newsletter.web import agreement, choosing, forms, languages, reception
 from newsletter.web.look import Look
 from newsletter.web.site import Site, holder, visitor, voice_of
 from subscribers import preferences, signup
@@ -30,7 +30,8 @@ async def show(site: Site, request: Request) -> Response:
         voice = voice_of(person, look)
         if person.status == "active":
             own = site.token(Purpose.PREFERENCES, person.subscriber_id)
-            return site.show("confirmed", look, voice, person=person, token=own)
+            coming = [event for event in look.upcoming(site.clock()) if choosing.comes(person, event)]
+            return site.show("confirmed", look, voice, person=person, token=own, coming=coming)
         return site.show("confirm", look, voice, person=person, token=token)
 
 

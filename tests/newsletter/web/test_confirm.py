@@ -26,6 +26,13 @@ async def test_the_button_confirms_and_a_welcome_goes_out(client, desk, pending,
     assert "/preferences/" in welcome.text
 
 
+async def test_the_welcome_names_what_is_next_of_what_was_chosen(client, desk, member, text) -> None:
+    everything, some = await member(), await member("bo@example.org", scope="some", topics=["closing"])
+    pages = [text(await client.get(f"/confirm/{desk.link(Purpose.CONFIRM, one.id)}")) for one in (everything, some)]
+    assert ["Opening" in page for page in pages] == [True, False]
+    assert ["Closing <in> light" in page for page in pages] == [False, True]
+
+
 async def test_a_second_press_sends_no_second_welcome(client, desk, member) -> None:
     ana = await member()
     assert (await client.post(f"/confirm/{desk.link(Purpose.CONFIRM, ana.id)}")).status_code == 303

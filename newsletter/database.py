@@ -329,7 +329,19 @@ def _require_folder(url: str) -> None:
         raise DatabaseError(f"{path}: there is no folder {path.parent}; make it, or name another file")
 
 
+def _require_utf8(connection: Connection) -> None:
+    """A server that was set up without a locale makes databases that know bytes, and no letters."""
+    if connection.dialect.name != "postgresql":
+        return
+    encoding = connection.scalar(text("SHOW server_encoding"))
+    if encoding != "UTF8":
+        name = connection.engine.url.database
+        anew = f"createdb --encoding=UTF8 --template=template0 {name}"
+        raise DatabaseError(f"the database {name} is in {encoding}, which cannot hold every name; make it anew: {anew}")
+
+
 def _upgrade(connection: Connection) -> str:
+    _require_utf8(connection)
     # Imported for this alone: it takes half as long as all else that a command needs.
     from alembic.config import Config
 
@@ -351,8 +363,11 @@ def _current(connection: Connection) -> str | None:
 
 def _with_connection(url: str, work: Callable[[Connection], Result], **options: Any) -> Result:
     parsed = parse(url)
-    driver = "sqlite" if parsed.get_backend_name() == "sqlite" else "postgresql+psycopg"
-    engine = create_engine(parsed.set(drivername=driver), **options)
+    if parsed.get_backend_name() == "sqlite":
+        engine = create_engine(parsed.set(drivername="sqlite"), **options)
+    else:  # whatever the server's own encoding is: without one, psycopg answers bytes
+        in_utf8 = {"client_encoding": "utf8"}
+        engine = create_engine(parsed.set(drivername="postgresql+psycopg"), connect_args=in_utf8, **options)
     try:
         with engine.begin() as connection:
             return work(connection)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
+import psycopg
 import pytest
 from alembic.config import Config
 from alembic.script import ScriptDirectory
@@ -195,6 +196,19 @@ def easy_going() -> Iterator[None]:
     before = os.umask(0o022)
     yield
     os.umask(before)
+
+
+async def test_a_database_that_knows_no_letters_is_refused_with_the_command_that_makes_another(postgres: str) -> None:
+    with psycopg.connect(postgres, autocommit=True) as connection:
+        connection.execute("CREATE DATABASE bytes ENCODING 'SQL_ASCII' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0")
+    url = postgres.replace("/postgres?", "/bytes?")
+    assert await databases.current(url) is None
+    with pytest.raises(databases.DatabaseError) as refused:
+        await databases.upgrade(url)
+    assert str(refused.value) == (
+        "the database bytes is in SQL_ASCII, which cannot hold every name; "
+        "make it anew: createdb --encoding=UTF8 --template=template0 bytes"
+    )
 
 
 async def test_a_backup_is_whole_and_never_overwrites(tmp_path: Path, now: datetime) -> None:

@@ -82,7 +82,7 @@ def _events(report: Fields, now: datetime) -> Iterator[Event]:
     for address in data.texts("to") or [""]:
         yield Event(
             provider=Resend.name,
-            id=derived_id(report.text("type"), data.text("email_id"), report.text("created_at"), address),
+            id=derived_id(report.text("type"), data.text("email_id", "id"), report.text("created_at"), address),
             kind=means.kind,
             address=address,
             at=report.at("created_at", now=now),
@@ -117,4 +117,5 @@ def _meaning(name: str, bounce: Fields) -> Meaning:
 def _token(data: Fields) -> str | None:
     tag = data.child("tags").text("token")
     listed = [one.text("value") for one in data.children("tags") if one.text("name") == "token"]
-    return tokens.first(tag, *listed, data.header("Message-ID"), data.text("message_id"))
+    headers = [data.header(name) for name in ("Message-ID", "CFBL-Feedback-ID", "List-Unsubscribe")]
+    return tokens.first(tag, *listed, *headers, data.text("message_id"))

@@ -1,3 +1,4 @@
+import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -40,11 +41,35 @@ def test_each_event_is_read(name, kind, bounce, reason, payload, now, token):
     [
         ("received", "hello@news.example.org"),
         *((f"{what}-{how}", "") for what in ("contact", "domain") for how in ("created", "updated", "deleted")),
+        ("suppression-added", ""),
+        ("suppression-removed", ""),
     ],
 )
 def test_what_concerns_no_mail_of_ours_is_for_information(name, address, payload, now):
     (event,) = Resend().parse(payload(f"resend/{name}.json"), now=now)
     assert (event.kind, event.address, event.token) == (Kind.OTHER, address, None)
+
+
+@pytest.mark.parametrize("name", ["CFBL-Feedback-ID", "List-Unsubscribe"])
+def test_where_the_message_id_is_resend_s_own_another_header_of_ours_names_the_mail(name, payload, now, token):
+    document = json.loads(payload("resend/bounced.json"))
+    document["data"] |= {
+        "message_id": "<111-222-333@email.example.com>",
+        "tags": {},
+        "headers": [
+            {"name": "Message-ID", "value": "<111-222-333@email.example.com>"},
+            {"name": name, "value": f"<mailto:unsubscribe+{token}@bounces.example.org>"},
+        ],
+    }
+    (event,) = Resend().parse(json.dumps(document).encode(), now=now)
+    assert event.token == token
+
+
+def test_two_events_about_no_mail_are_two(payload, now):
+    document = json.loads(payload("resend/suppression-added.json"))
+    other = {**document, "data": {**document["data"], "id": "another"}}
+    ids = {Resend().parse(json.dumps(one).encode(), now=now)[0].id for one in (document, other)}
+    assert len(ids) == 2
 
 
 def test_the_same_event_posted_again_has_the_same_id(payload, now):

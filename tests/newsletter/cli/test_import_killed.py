@@ -11,7 +11,7 @@ from pathlib import Path
 
 from newsletter import people
 
-ROWS = 60_000
+ROWS = 20_000
 
 
 def counted(database: Path) -> tuple[int, int, int]:

@@ -70,24 +70,23 @@ def test_it_plays_to_its_end_and_kept_it_serves_until_ctrl_c(start: Start, tmp_p
     assert (process.returncode, complained) == (130, "")
 
 
-def test_a_forged_mail_in_the_outbox_is_found_and_ends_it_with_status_1(start: Start, tmp_path: Path) -> None:
-    process = start()
-    wait_for("January 2021", process)
-    forged = tmp_path / "demo" / "outbox" / "forged" / "x.eml"
-    forged.parent.mkdir()
-    forged.write_bytes(b"Delivered-To: x@example.org\r\nFeedback-ID: closing-thanks:a:thanks:b\r\n\r\nHello")
-    said, _ = process.communicate(timeout=PATIENCE)
-    assert process.returncode == 1
-    assert "✘ Nobody unconfirmed got a mailing" in said
-    assert "✔ Nobody was mailed twice for one mailing" in said
-
-
-def test_for_scripts_it_prints_one_json_document_and_nothing_else(start: Start) -> None:
+def test_a_forged_mail_in_the_outbox_is_found_and_ends_it_with_status_1_and_scripts_read_so_in_json(
+    start: Start, tmp_path: Path
+) -> None:
     process = start("--json")
+    outbox = tmp_path / "demo" / "outbox"
+    while not outbox.exists():
+        assert process.poll() is None
+        os.sched_yield()
+    (outbox / "forged").mkdir()
+    forged = outbox / "forged" / "x.eml"
+    forged.write_bytes(b"Delivered-To: x@example.org\r\nFeedback-ID: closing-thanks:a:thanks:b\r\n\r\nHello")
     said, complained = process.communicate(timeout=PATIENCE)
+    assert (process.returncode, complained) == (1, "")
     document = json.loads(said)
-    assert (process.returncode, complained) == (0, "")
-    assert all(check["holds"] for check in document["checks"])
+    broken = [check["title"] for check in document["checks"] if not check["holds"]]
+    assert "Nobody unconfirmed got a mailing" in broken
+    assert "Nobody was mailed twice for one mailing" not in broken
     assert document["mailings"][0]["name"] == "opening-save-the-date"
 
 

@@ -8,7 +8,7 @@ import contextlib
 from collections.abc import Mapping
 from datetime import datetime
 
-from webhooks.errors import MalformedReport, NotAuthentic, TooLarge
+from webhooks.errors import MalformedReport, NotAuthentic, TooLarge, WebhookError
 from webhooks.events import Event
 from webhooks.providers import Answering, Provider
 
@@ -30,7 +30,7 @@ def receive(provider: Provider, headers: Mapping[str, str], body: bytes, *, now:
     """
     if len(body) > MAX_BODY:
         raise TooLarge(f"the body is {len(body)} bytes, and {MAX_BODY} are the most")
-    provider.verify({name.lower(): value for name, value in headers.items()}, body, now=now)
+    provider.verify(_lower(headers), body, now=now)
     try:
         events = provider.parse(body, now=now)
     except RecursionError as error:
@@ -38,6 +38,19 @@ def receive(provider: Provider, headers: Mapping[str, str], body: bytes, *, now:
     if len(events) > MAX_EVENTS:
         raise TooLarge(f"the body holds {len(events)} events, and {MAX_EVENTS} are the most")
     return events
+
+
+def is_authentic(provider: Provider, headers: Mapping[str, str], body: bytes, *, now: datetime) -> bool:
+    """Whether a report is the provider's, readable or not. May block as `receive` may."""
+    try:
+        provider.verify(_lower(headers), body, now=now)
+    except WebhookError:
+        return False
+    return True
+
+
+def _lower(headers: Mapping[str, str]) -> dict[str, str]:
+    return {name.lower(): value for name, value in headers.items()}
 
 
 def answer(provider: Provider, body: bytes) -> bytes:

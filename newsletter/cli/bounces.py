@@ -215,6 +215,8 @@ async def _listen(settings: Settings, where: str) -> None:
 def review(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
     """List what waits for a person's judgement: paused domains, bounces held, reports that nothing proved, mails kept.
 
+    Among the mails are reports that a provider truly posted and we could not read.
+
     Example: newsletter bounces review --json
     """
     settings = edge.settings()
@@ -240,7 +242,8 @@ def review(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] 
     if not (paused or held or reports or mails):
         edge.say("Nothing waits for anybody's judgement.")
     if mails:
-        edge.prose("Mails kept as they came; `newsletter bounces mail NUMBER` prints one, --dismiss lets go of it:")
+        edge.prose("Kept as they came, for nobody but a person can judge them:")
+        edge.prose("`newsletter bounces mail NUMBER` prints one, --dismiss lets go of it.")
         letters = [(one.id, edge.moment(one.received_at), one.kind, one.sender, one.subject) for one in mails]
         edge.table(["number", "received (UTC)", "kind", "sender", "subject"], letters, numbers=["number"])
     if LATEST in (len(reports), len(mails)):
@@ -252,7 +255,7 @@ def mail(
     number: Annotated[int, typer.Argument(help="Its number in `newsletter bounces review`.")],
     dismiss: Annotated[bool, typer.Option("--dismiss", help="Let go of it: it has been judged.")] = False,
 ) -> None:
-    """Print a mail that was kept for a person, as it arrived.
+    """Print a mail, or a provider's report, that was kept for a person, as it arrived.
 
     Example: newsletter bounces mail 12
     """

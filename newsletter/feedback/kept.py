@@ -1,4 +1,4 @@
-"""Returned mails that only a person can judge: kept as they arrived until somebody has."""
+"""Returned mails, and providers' reports, that only a person can judge: kept as they arrived until somebody has."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -11,6 +11,7 @@ from newsletter.feedback import inbox
 from newsletter.tables import kept_mail
 from subscribers import statements
 from webhooks import mailed, reports
+from webhooks.events import derived_id
 from webhooks.reports import Report, ReportKind
 
 MOST_BYTES = 256 * 1024
@@ -52,6 +53,22 @@ async def keep(connection: AsyncConnection, report: Report, raw: bytes, now: dat
             sender=report.sender[:320],
             subject=report.subject,
             raw=raw[:MOST_BYTES],
+        )
+        .on_conflict_do_nothing()
+    )
+
+
+async def keep_report(connection: AsyncConnection, provider: str, body: bytes, why: str, now: datetime) -> None:
+    """Keep what a provider truly posted and we cannot read, once however often it comes; its subject is `why`."""
+    await connection.execute(
+        statements.insert(connection, kept_mail)
+        .values(
+            digest=derived_id(provider, body),
+            received_at=now,
+            kind=ReportKind.OTHER,
+            sender=f"a report of {provider}",
+            subject=" ".join(why.split())[:200],
+            raw=body[:MOST_BYTES],
         )
         .on_conflict_do_nothing()
     )

@@ -1,7 +1,8 @@
 """Where providers post what became of our mails: stored before it is acknowledged, applied afterwards by the engine."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import Any, TypeVar
 
 import structlog
@@ -10,10 +11,12 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from newsletter import feedback
+from newsletter.feedback import kept
 from newsletter.settings import Webhooks
 from newsletter.web.site import Site
 from webhooks import endpoint, providers, rehearsals
-from webhooks.errors import UnknownProvider, WebhookError
+from webhooks.errors import MalformedReport, UnknownProvider, WebhookError
+from webhooks.events import Event
 from webhooks.providers import Asking, Provider
 
 log = structlog.get_logger(__name__)
@@ -30,7 +33,8 @@ def open_all(settings: Webhooks) -> dict[str, Provider]:
 async def receive(site: Site, request: Request) -> Response:
     """Take a report. The status says what a provider should do: 2xx is stored for good, 4xx not to be sent again.
 
-    What is refused stands in the log: some providers stop sending then, and tell nobody.
+    What is refused stands in the log: some providers stop sending then, and tell nobody. What is truly theirs and
+    cannot be read is kept for people: it may not come again.
 
     A challenge is echoed and a subscription confirmed only once the events are stored.
     """
@@ -38,10 +42,7 @@ async def receive(site: Site, request: Request) -> Response:
     now = site.clock()
     try:
         provider = _provider(site, request)
-        if rehearsals.HEADER in request.headers:
-            events = site.rehearsals.receive(provider, request.headers, body, now=now)
-        else:
-            events = await _work(provider, endpoint.receive, provider, request.headers, body, now=now)
+        events = await _read(site, provider, request.headers, body, now)
         async with site.database.begin() as connection:
             await feedback.store(connection, events, now)
         answer = await _work(provider, endpoint.answer, provider, body)
@@ -51,6 +52,18 @@ async def receive(site: Site, request: Request) -> Response:
             log.warning("report refused", provider=name, status=error.status, reason=" ".join(str(error).split())[:300])
         return JSONResponse({"error": str(error)}, error.status)
     return Response(answer, media_type="application/json" if answer else None)
+
+
+async def _read(site: Site, provider: Provider, headers: Mapping[str, str], body: bytes, now: datetime) -> list[Event]:
+    if rehearsals.HEADER in headers:
+        return site.rehearsals.receive(provider, headers, body, now=now)
+    try:
+        return await _work(provider, endpoint.receive, provider, headers, body, now=now)
+    except MalformedReport as error:
+        if await _work(provider, endpoint.is_authentic, provider, headers, body, now=now):
+            async with site.database.begin() as connection:
+                await kept.keep_report(connection, provider.name, body, str(error), now)
+        raise
 
 
 async def probe(site: Site, request: Request) -> Response:

@@ -14,9 +14,10 @@ from pydantic import SecretStr
 from sqlalchemy import Engine, event, select
 from structlog.testing import capture_logs
 
+from newsletter.feedback import kept
 from newsletter.tables import inbox
 from subscribers.links import DeliveryRef
-from webhooks import providers
+from webhooks import providers, signatures
 from webhooks.errors import Unavailable
 from webhooks.events import Event, Kind
 from webhooks.rehearsals import HEADER, NO_TOKEN, NOBODY, Rehearsals
@@ -97,6 +98,26 @@ async def test_a_report_with_a_nul_in_it_is_stored_like_any_other(client, desk, 
 
 async def test_an_unknown_provider_is_404(client) -> None:
     assert (await client.post("/webhooks/nobody", content=b"{}")).status_code == 404
+
+
+async def test_what_is_truly_theirs_and_cannot_be_read_is_kept_for_people_and_nothing_else_is(
+    desk, client, clock
+) -> None:
+    secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+    body = b'{"events": "of a shape that nobody documented"}'
+    signed = signatures.sign_standard_webhooks(body, secret, identifier="msg_1", now=clock())
+    for headers in (signed, signed, {}, {**signed, "webhook-id": "msg_2"}):
+        answer = await client.post("/webhooks/generic", content=body, headers=headers)
+        assert answer.status_code == (400 if headers is signed else 401)
+    assert (await client.post("/webhooks/mailgun", content=b"{")).status_code == 403
+    async with desk.database.read() as connection:
+        (one,) = await kept.waiting(connection)
+        assert (one.kind, one.sender) == ("other", "a report of generic")
+        assert one.subject == 'the body must be {"events": [ … ]}'
+        assert await kept.raw(connection, one.id) == body
+    async with desk.database.begin() as connection:
+        await kept.dismiss(connection, one.id, clock())
+        assert await kept.waiting(connection) == []
 
 
 async def test_a_report_of_more_than_five_megabytes_is_413(client, report) -> None:

@@ -27,7 +27,7 @@ def environment(templates: Path | None, language: str = catalogues.SOURCE) -> ji
     """The environment for mail/ of the staff's folder, where given, before ours; marked texts in that language."""
     folders = [folder / "mail" for folder in (templates, assets.TEMPLATES) if folder is not None]
     made = jinja2.Environment(
-        loader=_Loader(folders),
+        loader=_Loader(folders, encoding="utf-8-sig"),
         autoescape=_is_markup,  # noqa: S701 # HTML is escaped; subject and text are no HTML
         undefined=_Unknown,
         finalize=_finalize,

@@ -75,7 +75,7 @@ def read(file: Path, *, language: str, media_url: str) -> Written:
     """
     name = shown(str(file))
     try:
-        text = file.read_text(encoding="utf-8")
+        text = file.read_text(encoding="utf-8-sig")  # a byte order mark, as some editors begin with, is no text
     except UnicodeDecodeError as error:
         raise ContentError(f"{name}: is not in UTF-8 (byte {error.start})") from error
     except OSError as error:

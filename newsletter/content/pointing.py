@@ -21,7 +21,7 @@ def column(source: str, line: int, needle: str = "", *, nth: int = 1) -> int:
 def place(file: str, line: int, needle: str = "", *, nth: int = 1) -> str:
     """`LINE:COLUMN` of a name in a file, as far as the file can be read."""
     try:
-        source = Path(file).read_text(encoding="utf-8")
+        source = Path(file).read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError):
         return f"{line}:1"
     return f"{line}:{column(source, line, needle, nth=nth)}"

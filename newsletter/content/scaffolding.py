@@ -66,5 +66,5 @@ def _source(kind: str, file: str, templates: Path) -> str:
     for folder in (templates, assets.TEMPLATES):
         found = folder / "mail" / kind / file
         if found.is_file():
-            return found.read_text(encoding="utf-8")
+            return found.read_text(encoding="utf-8-sig")
     raise ContentError(f"the template {kind} has no {file} to begin from")

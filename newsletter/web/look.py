@@ -80,7 +80,7 @@ class Looks:
 
     def __init__(self, *stylesheets: Path) -> None:
         """Those that there are, one after the other: what comes later overrules what came before."""
-        self._stylesheet = "\n".join(file.read_text(encoding="utf-8") for file in stylesheets if file.is_file())
+        self._stylesheet = "\n".join(file.read_text(encoding="utf-8-sig") for file in stylesheets if file.is_file())
         self._known: tuple[datetime | None, Look] | None = None
 
     async def current(self, connection: AsyncConnection) -> Look:

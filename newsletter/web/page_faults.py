@@ -28,7 +28,7 @@ def check(own: Path) -> list[Checked]:
 def _checked(file: Path, environment: jinja2.Environment) -> Checked:
     name, ours, told = f"pages/{file.name}", pages.FOLDER / file.name, shown(str(file))
     try:
-        source = file.read_text(encoding="utf-8")
+        source = file.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
         return Checked(name, 0, (f"{told}: is not in UTF-8 (byte {error.start})",))
     names = {**dict.fromkeys(_given(ours, environment)), **_EVERYWHERE} if ours.exists() else None

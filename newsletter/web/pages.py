@@ -136,7 +136,7 @@ def _written(macro: Macro, *values: object) -> Markup:
 
 def environment(own: Path, base: str = "", language: str = catalogues.SOURCE) -> Environment:
     """The environment of the staff's pages, and of ours where they have none."""
-    return _environment(_OwnBeforeOurs([own / "pages", FOLDER]), base, language)
+    return _environment(_OwnBeforeOurs([own / "pages", FOLDER], encoding="utf-8-sig"), base, language)
 
 
 def _environment(loader: FileSystemLoader, base: str, language: str) -> Environment:

@@ -1,5 +1,6 @@
 """A Markdown file becomes a letter, or each thing that is wrong with it is told with its place."""
 
+import codecs
 import io
 from collections.abc import Callable
 from pathlib import Path
@@ -148,6 +149,12 @@ def test_a_file_that_cannot_be_read_is_one_line(tmp_path: Path, monkeypatch: pyt
     (tmp_path / "odd.md").write_bytes("Grüße".encode("latin-1"))
     with pytest.raises(content.ContentError, match=r"^odd\.md: is not in UTF-8"):
         markdown.read(tmp_path / "odd.md", language="en", media_url=MEDIA)
+
+
+def test_a_file_may_begin_with_a_byte_order_mark_and_end_its_lines_as_windows_does(tmp_path: Path) -> None:
+    (tmp_path / "a.md").write_bytes(codecs.BOM_UTF8 + b"---\r\nsubject: Hi\r\n---\r\nAll **well**.\r\n")
+    read = markdown.read(tmp_path / "a.md", language="en", media_url=MEDIA)
+    assert (read.letter.subject, read.letter.text.strip()) == ("Hi", "All well.")
 
 
 def test_a_photograph_is_turned_upright_and_says_nothing_of_its_camera(tmp_path: Path) -> None:

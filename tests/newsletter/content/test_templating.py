@@ -1,5 +1,6 @@
 """What is wrong with a template is one line with its place."""
 
+import codecs
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -93,6 +94,18 @@ def test_a_file_in_another_encoding_is_refused(
     (templates / "mail" / "note" / "body.txt").write_bytes("Grüße".encode("latin-1"))
     with pytest.raises(content.ContentError, match=r"body\.txt: is not in UTF-8"):
         content.compile("note", facts, content.Facets(), envelope=envelope, templates=templates)
+
+
+def test_the_byte_order_mark_that_some_editors_begin_with_is_no_text(
+    write: Callable[..., Path], facts: content.Facts, envelope: content.Envelope
+) -> None:
+    templates = write()
+    plain = content.compile("note", facts, content.Facets(), envelope=envelope, templates=templates)
+    for file in (templates / "mail" / "note").iterdir():
+        file.write_bytes(codecs.BOM_UTF8 + file.read_bytes())
+    marked = content.compile("note", facts, content.Facets(), envelope=envelope, templates=templates)
+    assert marked.subject(samples.VALUES) == plain.subject(samples.VALUES) == "A note"
+    assert marked.text(samples.VALUES) == plain.text(samples.VALUES)
 
 
 def test_staffs_own_template_goes_before_ours(

@@ -40,6 +40,18 @@ async def test_a_page_of_ones_own_is_shown_from_the_moment_it_is_written_until_i
     assert (await visitor.get("/link")).text == ours.text
 
 
+async def test_pages_and_styles_may_begin_with_a_byte_order_mark(
+    serve: Any, settings: Settings, loaded: Constellation, pages: Path
+) -> None:
+    (pages / "link.html").write_text(PAGE % "<h1>Mine</h1>", encoding="utf-8-sig")
+    (pages / "style.css").write_text("h1 { color: teal }", encoding="utf-8-sig")
+    visitor = await serve(settings.model_copy(update={"templates": pages.parent}))
+    assert (await visitor.get("/link")).text.startswith("<!doctype html>")
+    style = (await visitor.get("/style.css")).text
+    assert "h1 { color: teal }" in style
+    assert "\ufeff" not in style
+
+
 @pytest.mark.parametrize(
     ("written", "reason", "line"),
     [

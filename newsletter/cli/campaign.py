@@ -22,7 +22,16 @@ from newsletter.campaigns import (
 )
 from newsletter.campaigns.holding import Held
 from newsletter.campaigns.store import Campaign
-from newsletter.cli import campaign_checking, campaign_preview, campaign_sending, clock_time, edge, grouping, reported
+from newsletter.cli import (
+    campaign_checking,
+    campaign_preview,
+    campaign_sending,
+    clock_time,
+    edge,
+    grouping,
+    reported,
+    stacked,
+)
 from newsletter.constellation import store as constellations
 from newsletter.constellation.model import MailKind
 from newsletter.content.errors import ContentError
@@ -138,7 +147,7 @@ def list_(as_json: AsJson = False) -> None:
     if not rows:
         edge.say("There is no campaign yet; the plan makes them, and `newsletter campaign draft`.")
         return
-    edge.table(["campaign", "status", "started (UTC)", "people", "sent"], rows, numbers=["people", "sent"])
+    stacked.show(["campaign", "status", "started (UTC)", "people", "sent"], rows, numbers=["people", "sent"])
 
 
 @app.command()
@@ -395,8 +404,9 @@ def cancel(slug: Slug, yes: Annotated[bool, typer.Option("--yes", help="Do not a
     async def step(connection: AsyncConnection, found: Campaign) -> int:
         return await lifecycle.cancel(connection, found, edge.now())
 
-    _, count = _change(slug, "cancelled", step)
-    edge.say(f"{slug} is cancelled; {count:,} people will not get it.")
+    found, count = _change(slug, "cancelled", step)
+    missing = f"{edge.people(count)} will not get it" if found.started_at else "it goes to nobody"
+    edge.say(f"{slug} is cancelled; {missing}.")
 
 
 @app.command()

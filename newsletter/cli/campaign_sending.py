@@ -126,7 +126,11 @@ def say_result(result: sending.Result) -> None:
         edge.say(f"{count:,} wait: {reason}.")
     if result.report.waiting and result.report.next_at is not None and result.report.next_at > edge.now():
         edge.say(f"The next are due at {edge.moment(result.report.next_at)} UTC.")
-    if result.report.waiting and result.report.status == "paused":
+    if result.report.waiting and result.report.status == "cancelled":
+        edge.say(
+            f"{result.report.waiting:,} were on their way when it was cancelled; in a moment it is known which left."
+        )
+    elif result.report.waiting and result.report.status == "paused":
         edge.say(f"{result.report.waiting:,} still wait, until `newsletter campaign resume {result.report.slug}`.")
     elif result.report.waiting:
         here = f"here, `newsletter campaign send {result.report.slug}` does."

@@ -44,7 +44,7 @@ def list_events(
         edge.emit_json([_plain(stored) for stored in found])
         return
     rows = [(f"{s.event.starts:%Y-%m-%d %H:%M %Z}", s.event.slug, s.event.kind.value, _title(s)) for s in found]
-    edge.table(["starts", "event", "kind", "title"], rows)
+    edge.table(["starts", "event", "kind", "title"], rows, whole=["starts", "event"])
 
 
 @app.command()

@@ -38,7 +38,8 @@ def init(
 
     edge.say(f"{folder / 'newsletter.toml'}: every setting, and fresh secrets that only you can read.")
     edge.say(f"{folder / 'constellation.toml'}: a sample series of events, to make your own.")
-    edge.say("  (Its season was spring 2021: mails of the past are skipped, so give the events dates of yours.)")
+    edge.say("  (Its season was spring 2021: mails of the past are skipped, so give the events dates of yours,")
+    edge.say("  and the series a slug of yours before you load it: a database keeps to one.)")
     edge.say()
     edge.say("Next:")
     if folder != Path():

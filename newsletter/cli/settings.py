@@ -34,5 +34,6 @@ def _rows(origins: list[reading.Origin], in_file: str) -> Iterator[tuple[str, st
         if table != above:
             above = table
             yield "", "", ""
-            yield f"[{table}]", "", ""
+            if table:
+                yield f"[{table}]", "", ""
         yield name, origin.value, origin.source.replace(in_file, "line ")

@@ -27,7 +27,6 @@ log = structlog.get_logger(__name__)
 _LOOK_SECONDS = 0.5
 _APPLY_SECONDS = 1.0
 _PATIENCE_SECONDS = 60.0
-_NOBODY = "no worker runs: it waits until `newsletter worker` is started; watching it (Ctrl-C to leave)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +85,7 @@ async def send(
     if settings.engine.kind == "procrastinate":
         async with database.read() as connection:
             alive = await status.pulses(connection, settings.engine.lease, wall_clock())
-        on_watch(f"{len(alive)} workers deliver it; watching them" if alive else _NOBODY)
+        on_watch(_watched(len(alive)))
         await _watch(settings, database, slug, stop, on_progress)
     else:
         try:
@@ -209,3 +208,9 @@ async def _sleep(stop: asyncio.Event, seconds: float) -> None:
         await asyncio.wait_for(stop.wait(), seconds)
     except TimeoutError:
         return
+
+
+def _watched(workers: int) -> str:
+    if not workers:
+        return "no worker runs: it waits until `newsletter worker` is started; watching it (Ctrl-C to leave)"
+    return "one worker delivers it; watching it" if workers == 1 else f"{workers} workers deliver it; watching them"

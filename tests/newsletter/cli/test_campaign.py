@@ -112,6 +112,9 @@ async def test_pause_resume_and_cancel_by_hand(smtp_server: Any, prepare: Any, r
         assert (await run("campaign", "resume", slug))[0] == 0
         status, said = await run("campaign", "cancel", slug, "--yes")
         assert (status, said) == (0, f"{slug} is cancelled; 4 people will not get it.\n")
+        assert (await run("campaign", "draft", "closing", "invitation"))[0] == 0
+        status, said = await run("campaign", "cancel", "closing/invitation", "--yes")
+        assert (status, said) == (0, "closing/invitation is cancelled; it goes to nobody.\n")
     assert server.received == []
 
 
@@ -266,6 +269,26 @@ async def test_a_schema_that_is_behind_names_the_command(prepare: Any, run: Run,
     for command in (["campaign", "list"], ["serve", "--port", "0"], ["db", "check"]):
         status, said = await run(*command)
         assert (status, "newsletter db upgrade" in said) == (1, True)
+
+
+def test_what_was_on_its_way_when_a_campaign_was_cancelled_does_not_wait_to_be_sent(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    states = {State.SENT: 7, State.CANCELLED: 3, State.SENDING: 2}
+    seen = Report("opening/thanks", "cancelled", "", None, None, 12, states, {}, next_at=None)
+    campaign_sending.say_result(sending.Result(seen, [], {}, [], stopped=False))
+    assert capsys.readouterr().out.splitlines()[-1] == (
+        "2 were on their way when it was cancelled; in a moment it is known which left."
+    )
+
+
+async def test_the_list_keeps_names_whole_at_80_columns(prepare: Any, run: Run) -> None:
+    await prepare(25, 1)
+    long = "opening/invitation-for-those-who-came-to-the-studio-weekend-last-year"
+    assert (await run("campaign", "draft", "opening", "invitation", "--as", long.partition("-")[2]))[0] == 0
+    lines = (await run("campaign", "list"))[1].splitlines()
+    assert long in [line.strip() for line in lines]
+    assert max(map(len, lines)) <= 80
 
 
 def test_who_is_not_written_to_yet_is_counted_by_what_they_wait_for(capsys: pytest.CaptureFixture[str]) -> None:

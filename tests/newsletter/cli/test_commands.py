@@ -109,6 +109,7 @@ def test_settings_are_shown_by_table_and_no_name_is_broken(
         ["give_up_after", "2", "days", "default"],
     ):
         assert known in rows
+    assert ["[]"] not in rows
 
 
 def test_a_command_without_settings_is_one_line_and_ends_with_1(

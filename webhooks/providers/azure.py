@@ -128,5 +128,5 @@ def _event(fields: Fields, now: datetime) -> Event:
         bounce=means.bounce,
         reason=means.reason,
         status=means.status,
-        detail=said,
+        detail=means.told(said, fields.text("eventType", "type")),
     )

@@ -98,5 +98,5 @@ def _event(fields: Fields, now: datetime) -> Event:
         bounce=means.bounce,
         reason=means.reason,
         status=means.status,
-        detail=said,
+        detail=means.told(said, name),
     )

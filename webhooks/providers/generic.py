@@ -15,6 +15,7 @@ from webhooks import classification, payload, signatures
 from webhooks.errors import MalformedReport
 from webhooks.events import BounceClass, Event, Kind, Reason, derived_id
 from webhooks.providers.guide import Guide, Key
+from webhooks.providers.meaning import Meaning
 
 T = TypeVar("T", BounceClass, Reason)
 
@@ -95,7 +96,7 @@ def _event(fields: payload.Fields, now: datetime) -> Event:
         bounce=(_stated(BounceClass, fields.text("class")) or bounce or reading.bounce) if reading else None,
         reason=(_stated(Reason, fields.text("reason")) or reading.reason) if reading else Reason.UNKNOWN,
         status=fields.text("status"),
-        detail=fields.text("detail"),
+        detail=Meaning(kind).told(fields.text("detail"), fields.text("type")),
     )
 
 

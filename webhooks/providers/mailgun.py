@@ -138,7 +138,7 @@ def _event(data: Fields, token: str, now: datetime) -> Event:
         bounce=means.bounce,
         reason=means.reason,
         status=means.status,
-        detail=said,
+        detail=means.told(said, data.text("event")),
     )
 
 

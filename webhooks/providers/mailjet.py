@@ -109,7 +109,7 @@ def _event(fields: Fields, now: datetime) -> Event:
         bounce=means.bounce,
         reason=means.reason,
         status=means.status,
-        detail=said,
+        detail=means.told(said, name),
     )
 
 

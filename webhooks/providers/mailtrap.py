@@ -102,7 +102,7 @@ def _event(fields: Fields, now: datetime) -> Event:
         bounce=means.bounce,
         reason=means.reason,
         status=means.status,
-        detail=said,
+        detail=means.told(said, fields.text("event")),
     )
 
 

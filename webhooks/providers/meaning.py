@@ -1,9 +1,12 @@
 """What a provider's own name for something means in our vocabulary, and how the receiver's words refine it."""
 
+import re
 from dataclasses import dataclass, replace
 
 from webhooks import classification
 from webhooks.events import BounceClass, Kind, Reason
+
+_READING = re.compile(r"open|click|loaded|engagement", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +35,15 @@ class Meaning:
         if reading.bounce is self.bounce or self.bounce is BounceClass.HARD:
             return replace(self, bounce=reading.bounce, reason=reading.reason, status=reading.status)
         return replace(self, status=reading.status)
+
+    def told(self, said: str, name: str) -> str:
+        """What is kept in words of an event: of one that means nothing here, its provider's name for it comes first.
+
+        But for what a person did with a mail: we count no opens and no clicks, so nothing says that this was one.
+        """
+        if self.kind is not Kind.OTHER or _READING.search(name):
+            return said
+        return ": ".join(filter(None, [name, said]))
 
 
 def hard(reason: Reason = Reason.NO_SUCH_USER) -> Meaning:

@@ -118,7 +118,7 @@ def _event(report: Fields, message: Fields, now: datetime) -> Event:
         bounce=means.bounce,
         reason=means.reason,
         status=means.status,
-        detail=said,
+        detail=means.told(said, report.text("event")),
     )
 
 

@@ -101,7 +101,7 @@ def _event(fields: payload.Fields, now: datetime) -> Event:
         bounce=means.bounce,
         reason=means.reason,
         status=means.status,
-        detail=fields.text("Details", "Description"),
+        detail=means.told(fields.text("Details", "Description"), _name(fields)),
     )
 
 
@@ -117,6 +117,10 @@ def _meaning(fields: payload.Fields) -> Meaning:
             return SUPPRESSIONS.get(fields.text("SuppressionReason"), meaning.OTHER)
         case _:
             return meaning.OTHER
+
+
+def _name(fields: payload.Fields) -> str:
+    return " ".join(filter(None, [fields.text("RecordType"), fields.text("Type", "SuppressionReason")]))
 
 
 def _identity(fields: payload.Fields, address: str) -> str:

@@ -90,7 +90,7 @@ def _events(report: Fields, now: datetime) -> Iterator[Event]:
             bounce=means.bounce,
             reason=means.reason,
             status=means.status,
-            detail=said,
+            detail=means.told(said, report.text("type")),
         )
 
 

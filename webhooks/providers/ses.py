@@ -231,7 +231,7 @@ def _events(report: Fields, identifier: str, now: datetime) -> Iterator[Event]:
             bounce=means.bounce,
             reason=means.reason,
             status=means.status,
-            detail=detail,
+            detail=means.told(detail, kind),
         )
 
 

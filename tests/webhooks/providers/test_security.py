@@ -113,6 +113,16 @@ def test_a_kind_of_event_that_nobody_knows_yet_is_noted_and_nothing_follows(nami
     events = receive(party, party.post(body, now), now)
     assert len(events) == len(receive(party, party.post(party.body, now), now))
     assert {(event.kind, event.bounce) for event in events} == {("other", None)}
+    assert all("quite_new" in event.detail for event in events), "by its name somebody finds out what it is"
+
+
+def test_that_somebody_opened_a_mail_or_clicked_in_it_is_told_by_nothing_that_is_kept(naming, now):
+    party, place = naming
+    for name in ("open", "clicked", "email.opened", "amp_click", "MessageLoaded", "EmailEngagementTrackingReport"):
+        body = re.sub(rf'"{place}": "[^"]+"'.encode(), f'"{place}": "{name}"'.encode(), party.body)
+        for event in receive(party, party.post(body, now), now):
+            assert event.kind == "other"
+            assert name not in event.detail
 
 
 def test_a_batch_over_the_cap_is_refused(batching, now):

@@ -1,11 +1,14 @@
 """The form: what it takes, what it refuses and beside which field, and an answer that tells nobody who is in."""
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 
 import httpx2
 import pytest
 
+from newsletter.constellation import store
+from newsletter.constellation.model import EventKind
 from newsletter.web import agreement
 from subscribers import suppression
 from subscribers.suppression import Reason
@@ -18,6 +21,14 @@ async def test_a_form_makes_a_pending_subscriber_and_a_mail_to_confirm(client, d
     ana = await desk.person("Ana@example.org")
     assert (ana.status, ana.first_name, ana.everything) == ("pending", "Ana Maria", True)
     assert await desk.mails() == [(ana.subscriber_id, "confirm")]
+
+
+async def test_the_page_promises_stories_only_where_there_are_some(client, database, loaded, now, text) -> None:
+    assert "A few mails around each event, and nothing else." in text(await client.get("/join"))
+    story = replace(loaded.events[1], slug="a-story", kind=EventKind.STORY)
+    async with database.begin() as connection:
+        await store.load(connection, replace(loaded, events=(*loaded.events, story)), now + timedelta(seconds=1))
+    assert "A few mails around each event, a story now and then, and nothing else." in text(await client.get("/join"))
 
 
 async def test_the_evidence_names_the_form_the_address_and_the_text_that_was_shown(client, desk, settings) -> None:

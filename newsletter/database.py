@@ -30,6 +30,9 @@ _PRAGMAS = (
 )
 """How SQLite is used. Where it is written to, our driver waits for a lock, without blocking: there is no timeout."""
 
+_SECURE_DELETE = "secure_delete = ON"
+"""What is deleted is overwritten: nobody who is erased is in the file still. Not every SQLite does so by itself."""
+
 _FOR_IMPORT = ("cache_size = -32768",)
 """A million hashes are written each somewhere else in its index."""
 
@@ -206,7 +209,7 @@ def connect(url: str, *, pool: int = 8, for_import: bool = False) -> Database:
         return Database(parsed, engine, engine, engine)
     path = Path(str(parsed.database))
     extra = _FOR_IMPORT if for_import else ()
-    writing = [*_PRAGMAS, "query_only = OFF", "busy_timeout = 0", *extra]
+    writing = [*_PRAGMAS, _SECURE_DELETE, "query_only = OFF", "busy_timeout = 0", *extra]
     reading = [*_PRAGMAS, "query_only = ON", f"busy_timeout = {_BUSY_SECONDS * 1000}"]
     writer = sqlite.engine(path, writing, only_reads=False, patience=_BUSY_SECONDS)
     reader = sqlite.engine(path, reading, only_reads=True, patience=_BUSY_SECONDS)
@@ -370,6 +373,8 @@ def _with_connection(url: str, work: Callable[[Connection], Result], **options: 
         engine = create_engine(parsed.set(drivername="postgresql+psycopg"), connect_args=in_utf8, **options)
     try:
         with engine.begin() as connection:
+            if connection.dialect.name == "sqlite":
+                connection.exec_driver_sql(f"PRAGMA {_SECURE_DELETE}")
             return work(connection)
     except DBAPIError as error:
         raise DatabaseError(fault(url, error)) from error

@@ -4,8 +4,10 @@ import asyncio
 import os
 import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -16,7 +18,10 @@ from sqlalchemy.exc import DBAPIError
 
 from newsletter import assets
 from newsletter import database as databases
-from newsletter.tables import inbox, metadata
+from newsletter.delivery import transactional
+from newsletter.delivery.transactional import Kind
+from newsletter.tables import campaign, delivery, inbox, metadata
+from subscribers import erasure
 from subscribers.tables import consent, subscriber
 
 
@@ -99,6 +104,36 @@ async def test_evidence_goes_when_its_person_is_erased(database: databases.Datab
         )
         await connection.execute(delete(subscriber))
         assert await connection.scalar(select(func.count()).select_from(consent)) == 0
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+async def test_nothing_of_whoever_is_erased_is_left_in_the_file(
+    database: databases.Database, now: datetime, add_people: Any
+) -> None:
+    given, file = "ana.maria.of.the.long.name@rare.example", Path(str(database.url.database))
+
+    def traces() -> list[int]:
+        with closing(sqlite3.connect(file)) as connection:
+            assert connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0] == 0
+        return [path.read_bytes().lower().count(b"rare.example") for path in sorted(file.parent.glob(f"{file.name}*"))]
+
+    async with database.begin() as connection:
+        people = await add_people(connection, 600, now)
+        named = {"address": given, "normal": given, "first_name": "Ana at rare.example"}
+        await connection.execute(update(subscriber).where(subscriber.c.id == people[300]).values(**named))
+        await connection.execute(insert(campaign).values(id=1, slug="a/b", kind="invitation", created_at=now))
+        reply = f"554 5.7.1 <{given}>: Relay access denied"
+        rows = [{"campaign_id": 1, "subscriber_id": n, "state": "refused", "reply": reply} for n in people[300:301]]
+        await connection.execute(insert(delivery), rows)
+        said = {"address": given, "detail": reply * 200}  # more than fits a page: it stands on pages of its own
+        told = {"provider": "smtp", "event_id": "1", "received_at": now, "subscriber_id": people[300], "event": said}
+        await connection.execute(insert(inbox), [told])
+        for kind in (Kind.MOVE, Kind.MOVED):
+            await transactional.enqueue(connection, people[300], kind, now=now, most_a_day=9, to_address=given)
+    assert sum(traces()) > 100
+    async with database.begin() as connection:
+        assert await erasure.erase(connection, people[300], now=now)
+    assert sum(traces()) == 0
 
 
 async def test_concurrent_read_then_write_loses_no_update(database: databases.Database, now: datetime) -> None:

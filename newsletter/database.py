@@ -3,9 +3,8 @@
 import asyncio
 import fcntl
 import os
-import sqlite3
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, closing, contextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -98,7 +97,7 @@ class Database:
         The operating system (or PostgreSQL) lets go of it when the holder dies, however it dies.
         """
         if self.is_sqlite:
-            with _locked_file(Path(f"{self.url.database}.lock")):
+            with locked_file(lock_file(Path(str(self.url.database)))):
                 yield EngineLock(None)
             return
         assert isinstance(self.writer, AsyncEngine)  # noqa: S101 - `connect` made it
@@ -165,8 +164,14 @@ class EngineLock:
                 await self.connection.commit()
 
 
+def lock_file(path: Path) -> Path:
+    """Where the right to run the engine on a SQLite database is held."""
+    return path.with_name(f"{path.name}.lock")
+
+
 @contextmanager
-def _locked_file(path: Path) -> Iterator[None]:
+def locked_file(path: Path) -> Iterator[None]:
+    """Hold the right to run the engine on the SQLite database whose lock is this file. Raises DatabaseBusy."""
     with path.open("w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -227,9 +232,9 @@ async def upgrade(url: str) -> str:
 
     On PostgreSQL also the tables that hand work to many hosts, where the extra `postgres` is installed.
     """
-    _require_folder(url)
+    require_folder(url)
     if (missing := _missing_file(url)) is not None:
-        _begin(Path(missing))
+        begin_file(Path(missing))
     revision = await asyncio.to_thread(_with_connection, url, _upgrade)
     if parse(url).get_backend_name() == "postgresql" and queue_schema.is_installed():
         await asyncio.to_thread(_with_connection, url, queue_schema.upgrade, isolation_level="AUTOCOMMIT")
@@ -245,10 +250,10 @@ async def current(url: str) -> str | None:
 
 def head() -> str:
     """The revision this program needs."""
-    return max(_revisions())
+    return max(revisions())
 
 
-def _revisions() -> set[str]:
+def revisions() -> set[str]:
     """Those of the migrations' files, whose names begin with them: Alembic would run each to know, at every command."""
     return {file.name.partition("_")[0] for file in (assets.MIGRATIONS / "versions").glob("[0-9]*_*.py")}
 
@@ -259,7 +264,7 @@ async def require_current(url: str) -> None:
     if found is None:
         raise DatabaseError("the database is empty; run `newsletter db upgrade`")
     if found != needed:
-        if found in _revisions():
+        if found in revisions():
             raise DatabaseError(f"the database is at {found}, behind {needed}; run `newsletter db upgrade`")
         raise DatabaseError(f"the database is at {found}, which this version does not know; upgrade the program")
 
@@ -274,35 +279,7 @@ async def require_queue(url: str) -> None:
         raise DatabaseError("the tables that hand work to many hosts are missing or old; run `newsletter db upgrade`")
 
 
-async def backup(url: str, target: Path) -> None:
-    """Copy a live SQLite database to a new file, whole and consistent, with SQLite's own backup.
-
-    Raises DatabaseError for PostgreSQL (whose tool is pg_dump) and for a target that exists.
-    """
-    parsed = parse(url)
-    if parsed.get_backend_name() != "sqlite":
-        raise DatabaseError("PostgreSQL is backed up by its own tool: pg_dump --format=custom --file=FILE")
-    await asyncio.to_thread(_copy_sqlite, Path(str(parsed.database)), target)
-
-
-def _copy_sqlite(source: Path, target: Path) -> None:
-    if target.exists():
-        raise DatabaseError(f"{target} exists already; name a new file")
-    if not source.exists():
-        raise DatabaseError(f"{source}: there is no such database")
-    unfinished = target.with_name(f"{target.name}.partial")
-    try:
-        unfinished.unlink(missing_ok=True)
-        _begin(unfinished)
-        with closing(sqlite3.connect(source)) as live, closing(sqlite3.connect(unfinished)) as copy:
-            live.backup(copy)
-        unfinished.rename(target)
-    except (sqlite3.Error, OSError) as error:
-        unfinished.unlink(missing_ok=True)
-        raise DatabaseError(f"{target}: could not write the backup: {error}") from error
-
-
-def _begin(path: Path) -> None:
+def begin_file(path: Path) -> None:
     """Make a file that only its owner may read, for addresses. SQLite gives what it puts beside it the same mode.
 
     Raises DatabaseError where nothing can be written.
@@ -320,7 +297,7 @@ def _missing_file(url: str) -> str | None:
     return None
 
 
-def _require_folder(url: str) -> None:
+def require_folder(url: str) -> None:
     """SQLite itself says only that it is unable to open the file."""
     parsed = parse(url)
     if parsed.get_backend_name() != "sqlite":

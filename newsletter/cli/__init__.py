@@ -24,7 +24,7 @@ COMMANDS = {
     "settings": "Show what is in force and where each setting comes from.",
     "keys": "List, rotate and retire the keys that sign links.",
     "dkim": "Make, list and check the keys that sign mails.",
-    "db": "Upgrade, check or back up the database.",
+    "db": "Upgrade, check, back up or restore the database.",
     "constellation": "Check or load the file that describes the series.",
     "events": "List, show, move and cancel the events of the constellation.",
     "plan": "Show which mail fires when, and for how many.",

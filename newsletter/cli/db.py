@@ -1,11 +1,11 @@
-"""`newsletter db`: the schema and the backup."""
+"""`newsletter db`: the schema, the backup and its way back."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from newsletter import database
+from newsletter import backups, database
 from newsletter.cli import edge, grouping
 
 app = grouping.group()
@@ -13,7 +13,7 @@ app = grouping.group()
 
 @app.callback()
 def db() -> None:
-    """Upgrade, check or back up the database."""
+    """Upgrade, check, back up or restore the database."""
 
 
 @app.command()
@@ -43,5 +43,22 @@ def backup(file: Annotated[Path, typer.Argument(help="The new file to write.")])
 
     Example: newsletter db backup newsletter-2021-02-03.sqlite3
     """
-    edge.run(database.backup(edge.settings().database, file))
+    edge.run(backups.write(edge.settings().database, file))
     edge.say(f"{file}: {file.stat().st_size:,} bytes.")
+
+
+@app.command()
+def restore(file: Annotated[Path, typer.Argument(help="The backup to go back to; it stays as it is.")]) -> None:
+    """Put a backup in the place of the SQLite database, which is kept beside it.
+
+    Stop the service first. What was sent, chosen and left since the backup is not known to it: see docs/running.md.
+
+    Example: newsletter db restore newsletter-2021-02-03.sqlite3
+    """
+    url = edge.settings().database
+    kept = edge.run(backups.restore(url, file))
+    edge.say(f"{database.parse(url).database} is as it was in {file}.")
+    if kept is not None:
+        edge.say(f"What was there is kept as {kept}.")
+    edge.say("Before you serve again: newsletter db upgrade, and look at newsletter plan.")
+    edge.say("What was sent since the backup is planned there once more (docs/running.md).")

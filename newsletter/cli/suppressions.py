@@ -71,7 +71,7 @@ def export(
                     number += 1
         return number
 
-    edge.warn(f"{edge.run(work()):,} suppressions.")
+    edge.warn(f"{edge.counted(edge.run(work()), 'suppression')}.")
 
 
 @app.command("import")

@@ -1,9 +1,7 @@
-"""The databases: migrations, the pragmas that matter, the lock and the backup."""
+"""The databases: migrations, the pragmas that matter, and the lock."""
 
 import asyncio
-import os
 import sqlite3
-from collections.abc import Iterator
 from contextlib import closing
 from datetime import datetime
 from pathlib import Path
@@ -210,29 +208,6 @@ async def test_a_database_that_is_behind_is_refused_with_the_command_that_mends_
     await database.close()
 
 
-async def test_a_database_its_companions_and_its_backup_are_for_their_owners_eyes_alone(
-    tmp_path: Path, now: datetime, easy_going: None
-) -> None:
-    url = f"sqlite:///{tmp_path}/a.sqlite3"
-    await databases.upgrade(url)
-    database = databases.connect(url)
-    async with database.begin() as connection:
-        await connection.execute(insert(subscriber), [person(now)])
-    (tmp_path / "copy.sqlite3.partial").touch()  # as a backup that was killed leaves it
-    await databases.backup(url, tmp_path / "copy.sqlite3")
-    seen = {entry.name: entry.stat().st_mode & 0o777 for entry in os.scandir(tmp_path)}
-    await database.close()
-    assert seen == dict.fromkeys(["a.sqlite3", "a.sqlite3-wal", "a.sqlite3-shm", "copy.sqlite3"], 0o600)
-
-
-@pytest.fixture
-def easy_going() -> Iterator[None]:
-    """A person whose files everybody on the machine may read."""
-    before = os.umask(0o022)
-    yield
-    os.umask(before)
-
-
 async def test_a_database_that_knows_no_letters_is_refused_with_the_command_that_makes_another(postgres: str) -> None:
     with psycopg.connect(postgres, autocommit=True) as connection:
         connection.execute("CREATE DATABASE bytes ENCODING 'SQL_ASCII' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0")
@@ -244,19 +219,3 @@ async def test_a_database_that_knows_no_letters_is_refused_with_the_command_that
         "the database bytes is in SQL_ASCII, which cannot hold every name; "
         "make it anew: createdb --encoding=UTF8 --template=template0 bytes"
     )
-
-
-async def test_a_backup_is_whole_and_never_overwrites(tmp_path: Path, now: datetime) -> None:
-    url = f"sqlite:///{tmp_path}/a.sqlite3"
-    await databases.upgrade(url)
-    database = databases.connect(url)
-    async with database.begin() as connection:
-        await connection.execute(insert(subscriber), [person(now)])
-    target = tmp_path / "copy.sqlite3"
-    await databases.backup(url, target)
-    with sqlite3.connect(target) as copy:
-        assert copy.execute("SELECT address FROM subscriber").fetchall() == [("a@example.org",)]
-    copy.close()
-    with pytest.raises(databases.DatabaseError, match="exists already"):
-        await databases.backup(url, target)
-    await database.close()

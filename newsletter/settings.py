@@ -148,7 +148,7 @@ class Bounces(Section):
     probe: bool = True
     probe_wait: timedelta = Field(timedelta(days=7), gt=timedelta(0))
     breaker_share: float = Field(0.2, gt=0, le=1)
-    breaker_least: int = Field(20, ge=1)
+    breaker_least: int = Field(5, ge=1)
     breaker_window: timedelta = Field(timedelta(minutes=10), gt=timedelta(0))
     breaker_pause: timedelta = Field(timedelta(hours=1), gt=timedelta(0))
 

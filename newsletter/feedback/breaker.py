@@ -38,8 +38,8 @@ class NothingToRelease(NewsletterError):
 
 async def look(connection: AsyncConnection, policy: Bounces, now: datetime) -> list[Pause]:
     """Pause the domains whose hard bounces or blocks of these minutes are too many, and hold what they led to."""
-    rows = await connection.execute(
-        select(inbox.c.domain, inbox.c.heard, func.count())
+    heard = (  # of each mail once, however many ways it is reported
+        select(inbox.c.domain, inbox.c.heard, inbox.c.campaign_id, inbox.c.subscriber_id)
         .outerjoin(domain_pause, domain_pause.c.domain == inbox.c.domain)
         .where(
             domain_pause.c.until.is_(None) | (inbox.c.applied_at > domain_pause.c.until),  # what is judged is judged
@@ -47,12 +47,17 @@ async def look(connection: AsyncConnection, policy: Bounces, now: datetime) -> l
             inbox.c.heard.in_([Cause.HARD, Cause.BLOCK]),
             inbox.c.campaign_id.is_not(None),
         )
-        .group_by(inbox.c.domain, inbox.c.heard)
+        .distinct()
+        .subquery()
+    )
+    rows = await connection.execute(
+        select(heard.c.domain, heard.c.heard, func.count())
+        .group_by(heard.c.domain, heard.c.heard)
         .having(func.count() >= policy.breaker_least)
-        .order_by(inbox.c.domain, inbox.c.heard)
+        .order_by(heard.c.domain, heard.c.heard)
     )
     begun: list[Pause] = []
-    for domain, cause, count in [(domain or "", Cause(heard or ""), count) for domain, heard, count in rows]:
+    for domain, cause, count in [(domain or "", Cause(cause or ""), count) for domain, cause, count in rows]:
         if not await _is_too_large_a_share(connection, domain, cause, count, policy, now):
             continue
         pause = Pause(domain, cause, now, now + policy.breaker_pause, count)

@@ -24,14 +24,14 @@ from subscribers.tables import suppression as suppressed
 from tests.conftest import make_settings
 from webhooks.events import BounceClass, Event, Kind
 
-LEAST = 5
+LEAST = 5  # as by default: the people of one school are few
 Hear = Callable[..., Awaitable[None]]
 
 
 @pytest.fixture
 def settings(database_url: str) -> Settings:
-    """Settings whose breaker needs few reports."""
-    return make_settings(database_url, bounces={"address": "b@bounces.example.org", "breaker_least": LEAST})
+    """The settings of who has changed none of them."""
+    return make_settings(database_url, bounces={"address": "b@bounces.example.org"})
 
 
 @pytest.fixture
@@ -50,10 +50,10 @@ def hear(database: Database, settings: Settings, people: list[int], now: datetim
     """Apply a bounce of each of these people, by their position."""
     links = parts.links(settings)
 
-    async def go(which: range, bounce: BounceClass, at: datetime = now) -> None:
+    async def go(which: range, bounce: BounceClass, at: datetime = now, by: str = "test") -> None:
         events = [
             Event(
-                provider="test",
+                provider=by,
                 id=f"{bounce}-{i}",
                 kind=Kind.BOUNCED,
                 address=f"p{i}@example.org",
@@ -84,6 +84,16 @@ async def gone(database: Database) -> int:
 async def test_some_blocks_pause_nobody(database: Database, hear: Hear, now: datetime, count: int) -> None:
     await hear(range(count), BounceClass.BLOCK)
     assert await paused(database, now) == {}
+
+
+async def test_a_mail_that_is_reported_in_two_ways_counts_once(database: Database, hear: Hear, now: datetime) -> None:
+    for by in ("mail", "postmark"):
+        await hear(range(8), BounceClass.HARD, by=by)
+    assert await paused(database, now) == {}
+    assert await gone(database) == 8
+    await hear(range(8, 9), BounceClass.HARD, by="postmark")
+    assert await paused(database, now) == {"example.org": Cause.HARD}
+    assert await gone(database) == 0
 
 
 async def test_a_domain_that_blocks_gets_no_mail_for_an_hour_and_is_then_tried_again(

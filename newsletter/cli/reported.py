@@ -118,7 +118,7 @@ async def paused_now(url: str) -> list[Pause]:
 def tell_pauses(paused: list[Pause]) -> None:
     """Say which domains get no mail for now, and why."""
     for one in paused:
-        edge.say(f"{one.domain} gets no mail until {edge.moment(one.until)} (UTC): {one.why}")
+        edge.prose(f"{one.domain} gets no mail until {edge.moment(one.until)} (UTC): {one.why}")
 
 
 def tell_unproven(reports: list[Unproven]) -> None:
@@ -167,7 +167,7 @@ def release(
         return
     became = "believed: those people are suppressed" if suppress else "let go: those people stay"
     held = f"; {count:,} held hard bounces are {became}" if count else ""
-    edge.say(f"{domain.lower()} gets mail again{held}.")
+    edge.prose(f"{domain.lower()} gets mail again{held}.")
 
 
 def show(

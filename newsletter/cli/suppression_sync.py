@@ -96,10 +96,10 @@ def _tell(tally: Tally) -> None:
     else:
         edge.say(f"The list of {tally.provider} is empty.")
     if tally.cut:
-        edge.say(
+        edge.prose(
             f"{tally.provider} gives no more than {providers.AT_MOST[tally.provider]:,} entries, and may hold more."
         )
-        edge.say("Export them there as a file with a column email: newsletter suppressions import FILE")
+        edge.prose("Export them there as a file with a column email: newsletter suppressions import FILE")
     if any(tally.left):
         edge.say(f"Whom {tally.provider} holds gets no mail through it, whatever we say:")
         edge.say("newsletter subscribers release ADDRESS --at-provider")

@@ -116,7 +116,8 @@ def test_a_domain_that_is_left_alone_is_told_wherever_it_matters_and_released_by
     asyncio.run(_look(settings.read(Path("newsletter.toml"))))
     assert json.loads(newsletter("bounces", "list", "--by", "domain", "--json").out)["paused"][0]["cause"] == "hard"
     shown = newsletter("bounces", "list", "--by", "domain", "--campaign", "opening/invitation").out
-    assert "example.org gets no mail until 2021-01-20 13:00 (UTC): it says of too many" in shown
+    assert "example.org gets no mail until 2021-01-20 13:00 (UTC): it says of too many" in " ".join(shown.split())
+    assert max(map(len, shown.splitlines())) <= 80
     seen = json.loads(newsletter("campaign", "report", "opening/invitation", "--json").out)
     assert [one["domain"] for one in seen["paused_domains"]] == ["example.org"]
     review = newsletter("bounces", "review").out

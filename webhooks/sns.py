@@ -15,7 +15,7 @@ SIGNED = {
 }
 """The fields that are signed, in this order, by the type of the message."""
 
-_ARN = re.compile(r"arn:aws(-cn)?:sns:([a-z]{2}(?:-[a-z]+)+-\d):\d{12}:[A-Za-z0-9_-]{1,256}(?:\.fifo)?")
+_ARN = re.compile(r"arn:aws(?:-us-gov|(-cn))?:sns:([a-z]{2}(?:-[a-z]+)+-\d):\d{12}:[A-Za-z0-9_-]{1,256}(?:\.fifo)?")
 
 
 def host(topic: str) -> str | None:

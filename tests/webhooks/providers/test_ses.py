@@ -210,6 +210,14 @@ def test_china_has_its_own_host(ses, sns, now):
     assert receive(replace(ses, provider=replace(ses.provider, topic_arn=arn)), message, now) == []
 
 
+def test_the_topics_of_the_american_government_are_at_the_host_of_their_region(ses, sns, now):
+    arn = "arn:aws-us-gov:sns:us-gov-west-1:123456789012:news"
+    url = "https://sns.us-gov-west-1.amazonaws.com/SimpleNotificationService-0123456789abcdef.pem"
+    message = sns.message(now, "{}", TopicArn=arn, SigningCertURL=url)
+    assert receive(replace(ses, provider=replace(ses.provider, topic_arn=arn)), message, now) == []
+    assert sns.fetched == [url]
+
+
 def test_a_certificate_with_another_kind_of_key_is_refused(ses, sns, now):
     key = ec.generate_private_key(ec.SECP256R1())
     builder = x509.CertificateBuilder(

@@ -25,10 +25,16 @@ EVENTS: dict[str, Meaning] = {
     "email.complained": meaning.COMPLAINED,
     "email.suppressed": meaning.SUPPRESSED,
 }
-PERMANENT = {"Suppressed": meaning.SUPPRESSED, "OnAccountSuppressionList": meaning.SUPPRESSED}
+PERMANENT = {
+    "Suppressed": meaning.SUPPRESSED,
+    "OnAccountSuppressionList": meaning.SUPPRESSED,
+    "OnTenantSuppressionList": meaning.SUPPRESSED,
+    "EmailValidationSuppressed": meaning.SUPPRESSED,
+}
 TRANSIENT = {
     "MailboxFull": meaning.soft(Reason.MAILBOX_FULL),
     "MessageTooLarge": meaning.block(Reason.TOO_BIG),
+    "CustomTimeoutExceeded": meaning.soft(Reason.EXPIRED),
     "ContentRejected": meaning.block(Reason.CONTENT),
     "AttachmentRejected": meaning.block(Reason.CONTENT),
 }

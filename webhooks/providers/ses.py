@@ -40,10 +40,15 @@ HASHES: dict[str, hashes.HashAlgorithm] = {"1": hashes.SHA1(), "2": hashes.SHA25
 PERMANENT = {
     "Suppressed": meaning.hard(Reason.SUPPRESSED),
     "OnAccountSuppressionList": meaning.hard(Reason.SUPPRESSED),
+    "OnTenantSuppressionList": meaning.hard(Reason.SUPPRESSED),
+    "EmailValidationSuppressed": meaning.SUPPRESSED,
+    "UnsubscribedRecipient": meaning.UNSUBSCRIBED,
 }
+"""Any other is an address that a receiver has refused for good; validating addresses only guesses that it would."""
 TRANSIENT = {
     "MailboxFull": meaning.soft(Reason.MAILBOX_FULL),
     "MessageTooLarge": meaning.block(Reason.TOO_BIG),
+    "CustomTimeoutExceeded": meaning.soft(Reason.EXPIRED),
     "ContentRejected": meaning.block(Reason.CONTENT),
     "AttachmentRejected": meaning.block(Reason.CONTENT),
 }

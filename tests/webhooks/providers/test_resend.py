@@ -65,6 +65,14 @@ def test_where_the_message_id_is_resend_s_own_another_header_of_ours_names_the_m
     assert event.token == token
 
 
+@pytest.mark.parametrize("subtype", ["EmailValidationSuppressed", "OnTenantSuppressionList"])
+def test_what_was_not_even_tried_buries_nobody(subtype, payload, now):
+    document = json.loads(payload("resend/bounced-suppressed.json"))
+    document["data"]["bounce"] |= {"type": "Permanent", "subType": subtype, "message": ""}
+    (event,) = Resend().parse(json.dumps(document).encode(), now=now)
+    assert (event.bounce, event.reason) == (SOFT, Reason.SUPPRESSED)
+
+
 def test_two_events_about_no_mail_are_two(payload, now):
     document = json.loads(payload("resend/suppression-added.json"))
     other = {**document, "data": {**document["data"], "id": "another"}}

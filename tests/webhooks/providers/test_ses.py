@@ -60,6 +60,32 @@ def test_each_event_is_read(name, kind, bounce, reason, payload, ses, sns, now, 
     assert datetime(2021, 3, 1, 9, 15, tzinfo=UTC) <= event.at <= datetime(2021, 3, 1, 9, 15, 30, tzinfo=UTC)
 
 
+@pytest.mark.parametrize(
+    ("kind", "subtype", "what", "bounce", "reason"),
+    [
+        ("Permanent", "General", Kind.BOUNCED, HARD, Reason.NO_SUCH_USER),
+        ("Permanent", "NoEmail", Kind.BOUNCED, HARD, Reason.NO_SUCH_USER),
+        ("Permanent", "Suppressed", Kind.BOUNCED, HARD, Reason.SUPPRESSED),
+        ("Permanent", "OnAccountSuppressionList", Kind.BOUNCED, HARD, Reason.SUPPRESSED),
+        ("Permanent", "OnTenantSuppressionList", Kind.BOUNCED, HARD, Reason.SUPPRESSED),
+        ("Permanent", "EmailValidationSuppressed", Kind.BOUNCED, SOFT, Reason.SUPPRESSED),
+        ("Permanent", "UnsubscribedRecipient", Kind.UNSUBSCRIBED, None, Reason.UNKNOWN),
+        ("Transient", "General", Kind.BOUNCED, SOFT, Reason.UNKNOWN),
+        ("Transient", "MailboxFull", Kind.BOUNCED, SOFT, Reason.MAILBOX_FULL),
+        ("Transient", "MessageTooLarge", Kind.BOUNCED, BLOCK, Reason.TOO_BIG),
+        ("Transient", "CustomTimeoutExceeded", Kind.BOUNCED, SOFT, Reason.EXPIRED),
+        ("Transient", "ContentRejected", Kind.BOUNCED, BLOCK, Reason.CONTENT),
+        ("Transient", "AttachmentRejected", Kind.BOUNCED, BLOCK, Reason.CONTENT),
+        ("Undetermined", "Undetermined", Kind.BOUNCED, SOFT, Reason.UNKNOWN),
+    ],
+)
+def test_each_type_of_bounce_means_what_amazon_says_of_it(kind, subtype, what, bounce, reason, payload, ses, sns, now):
+    document = json.loads(payload("ses/bounce-permanent-bare.json"))
+    document["bounce"] |= {"bounceType": kind, "bounceSubType": subtype}
+    (event,) = endpoint.receive(ses.provider, {}, notification(json.dumps(document).encode(), now, sns), now=now)
+    assert (event.kind, event.bounce, event.reason) == (what, bounce, reason)
+
+
 def test_each_bounced_recipient_is_an_event_of_its_own(payload, ses, sns, now):
     events = endpoint.receive(ses.provider, {}, notification(payload("ses/bounce-two.json"), now, sns), now=now)
     assert [event.address for event in events] == ["ana@school.example", "bo@school.example"]

@@ -39,7 +39,7 @@ SUPPRESSIONS: dict[str, Meaning] = {
     "SpamComplaint": meaning.COMPLAINED,
     "ManualSuppression": meaning.UNSUBSCRIBED,
 }
-"""SubscriptionChange says why in SuppressionReason: it is an unsubscribe only where a person or staff did it."""
+"""SubscriptionChange says why in SuppressionReason: a manual one is an unsubscribe where the recipient made it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,10 +113,15 @@ def _meaning(fields: payload.Fields) -> Meaning:
             return meaning.COMPLAINED
         case "Delivery":
             return meaning.DELIVERED
-        case "SubscriptionChange" if fields.true("SuppressSending"):
+        case "SubscriptionChange" if fields.true("SuppressSending") and not _is_by_staff(fields):
             return SUPPRESSIONS.get(fields.text("SuppressionReason"), meaning.OTHER)
         case _:
             return meaning.OTHER
+
+
+def _is_by_staff(fields: payload.Fields) -> bool:
+    """Whether somebody at the account, or at Postmark, has put the address on its list: no word of the person's."""
+    return fields.text("SuppressionReason") == "ManualSuppression" and fields.text("Origin") in ("Customer", "Admin")
 
 
 def _name(fields: payload.Fields) -> str:

@@ -1,3 +1,4 @@
+import json
 from datetime import UTC, datetime
 
 import pytest
@@ -48,6 +49,17 @@ def test_each_event_is_read(name, kind, bounce, reason, payload, now, token):
     assert (event.address, event.token) == ("ana@school.example", token)
     assert event.at.replace(microsecond=0) == datetime(2021, 3, 1, 9, 15, 30, tzinfo=UTC)
     assert event.id
+
+
+@pytest.mark.parametrize("origin", ["Customer", "Admin"])
+def test_whom_staff_put_on_the_list_by_hand_has_not_unsubscribed(origin, payload, now):
+    document = json.loads(payload("postmark/subscription-manual.json"))
+    (event,) = Postmark().parse(json.dumps({**document, "Origin": origin}).encode(), now=now)
+    assert event.kind is Kind.OTHER
+    for reason, kind in (("HardBounce", Kind.BOUNCED), ("SpamComplaint", Kind.COMPLAINED)):
+        told = {**document, "Origin": origin, "SuppressionReason": reason}
+        (event,) = Postmark().parse(json.dumps(told).encode(), now=now)
+        assert event.kind is kind
 
 
 def test_a_bounce_keeps_what_the_receiver_said(payload, now):

@@ -62,6 +62,8 @@ _CONSTELLATION: Mapping[str, Callable[[Constellation], str]] = {
     "timezone": lambda c: c.timezone,
     "language": lambda c: c.language,
     "website": lambda c: c.website,
+    "privacy": lambda c: c.privacy,
+    "imprint": lambda c: c.imprint,
     "contact": lambda c: c.contact,
     "postal address": lambda c: c.postal_address,
     "organisers": lambda c: ", ".join(c.organisers),

@@ -52,6 +52,8 @@ _CONSTELLATION = {
     "name": "write what readers call the series",
     "timezone": 'write the zone most of its events are in, as in timezone = "America/New_York"',
     "website": 'write its address, as in website = "https://example.org"',
+    "privacy": 'write where it says what becomes of people\'s data, as in privacy = "https://example.org/privacy"',
+    "imprint": 'write where it says who is responsible, as in imprint = "https://example.org/imprint"',
     "contact": 'write where readers reach a person, as in contact = "hello@example.org"',
     "postal_address": "every mail must show where the sender is found (CAN-SPAM, CASL); write street, town and country",
     "sender": '[constellation.sender] with name = "…" and email = "…"',
@@ -134,6 +136,8 @@ def _constellation(root: Section) -> Constellation:
         brand=_brand(section.table("brand", "constellation.brand", {}, needed=False)),
         events=_events(root, timezone),
         form=form_table.read(root, language),
+        privacy=section.may("privacy", values.url, ""),
+        imprint=section.may("imprint", values.url, ""),
         digest=_digest(root.table("digest", "digest", _DIGEST, needed=False)),
     )
     section.done()

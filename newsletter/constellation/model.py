@@ -229,7 +229,8 @@ WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", 
 
 @dataclass(frozen=True, slots=True)
 class Constellation:
-    """A series of events and who sends its mail. `events` are in the order in which they start."""
+    """A series of events and who sends its mail. `events` are in the order in which they start. `privacy` and `imprint`
+    are addresses of pages, or empty."""
 
     slug: str
     name: str
@@ -245,6 +246,8 @@ class Constellation:
     events: tuple[Event, ...]
     form: Form = field(default_factory=Form)
     digest: Digest = field(default_factory=Digest)
+    privacy: str = ""
+    imprint: str = ""
 
     def event(self, slug: str) -> Event | None:
         """The event of that slug, or None."""
@@ -267,6 +270,8 @@ class Constellation:
             "events": [event.to_document() for event in self.events],
             "form": self.form.to_document(),
             "digest": self.digest.to_document(),
+            "privacy": self.privacy,
+            "imprint": self.imprint,
         }
 
     @classmethod
@@ -279,7 +284,7 @@ class Constellation:
             sender=Sender(**document["sender"]),
             brand=Brand(**document["brand"]),
             events=tuple(Event.from_document(event) for event in document["events"]),
-            # These may have been loaded by an older program, which knew of neither.
+            # These may have been loaded by an older program, which did not know of them.
             form=Form.from_document(document["form"]) if "form" in document else Form(),
             digest=Digest.from_document(document["digest"]) if "digest" in document else Digest(),
         )

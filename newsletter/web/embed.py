@@ -36,11 +36,13 @@ def document(look: Look, joining: Joining, voice: Voice, *, now: datetime) -> di
         "timezone": look.form.timezone,
         "proof": joining.proof_of_work != "off",
         "events": _events(look, voice, now),
+        "privacy": look.constellation.privacy if look.constellation else "",
         "consent": {"version": joining.consent_version, "text": agreement.text(joining, voice)},
         "texts": {
             "title": voice.gettext("Join by mail"),
             "optional": voice.gettext("optional"),
             "agree": voice.gettext("By joining you say:"),
+            "privacy": voice.gettext("What becomes of your data"),
             "join": voice.gettext("Join %(name)s", name=look.name),
             "confirm": agreement.then(joining, voice),
             "sent": voice.gettext("Check your mail"),

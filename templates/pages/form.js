@@ -45,6 +45,9 @@
       ...form.fields.map((one) => field(one, texts.optional)),
       ...(form.events ? [events(form.events)] : []),
       make("div", {}, make("p", {}, texts.agree), make("blockquote", {}, form.consent.text)),
+      ...(form.privacy
+        ? [make("p", {}, make("a", { href: form.privacy, target: "_blank", rel: "noopener" }, texts.privacy))]
+        : []),
       button,
       make("p", {}, make("small", {}, texts.confirm)),
     );

@@ -90,7 +90,8 @@ async def serve(server: uvicorn.Server, listener: socket.socket, url: str, form:
     sample = file.read(assets.TEMPLATES / "init" / "constellation.toml")
     async with database.begin() as connection:
         events = tuple(replace(one, rsvp=True) if one.slug == "equity-lab" else one for one in sample.events)
-        season = replace(sample, form=form, events=events)
+        told = {"privacy": "https://afl.example.org/privacy", "imprint": "https://afl.example.org/imprint"}
+        season = replace(sample, form=form, events=events, **told)
         await store.load(connection, season, NOW)
         facts = Facts(season, event=season.event("opening"), public_url="https://news.example.org").to_document()
         sent = {"slug": "opening/save-the-date", "kind": "save-the-date", "status": "finished", "started_at": NOW}

@@ -42,6 +42,8 @@ def test_a_person_joins_from_a_page_of_another_site_under_a_strict_policy(site, 
     expect(page.get_by_role("link", name="Join by mail")).to_have_count(0)
     page.get_by_label("E-mail address").fill("ana@example.org")
     page.get_by_label("First name").fill("Ana")
+    what_becomes = page.get_by_role("link", name="What becomes of your data")
+    expect(what_becomes).to_have_attribute("href", "https://afl.example.org/privacy")
     page.get_by_label("Only some of it").check()
     page.get_by_label(re.compile("Closing convening")).check()
     page.get_by_role("button", name="Join Assessment for Learning 2021").click()

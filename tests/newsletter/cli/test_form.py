@@ -73,3 +73,13 @@ def test_before_a_constellation_is_loaded_it_says_how(newsletter: Newsletter, tm
     done = newsletter("form", "snippet")
     assert (done.code, done.out) == (1, "")
     assert "newsletter constellation load" in done.err
+
+
+def test_the_plain_form_leads_to_what_becomes_of_data_where_the_series_says_where(season: Newsletter) -> None:
+    told = "What becomes of your data"
+    assert told not in season("form", "snippet", "--html").out
+    file = Path("constellation.toml")
+    file.write_text(file.read_text(encoding="utf-8").replace("#privacy", "privacy"), encoding="utf-8")
+    assert season("constellation", "load", "--yes", "constellation.toml").code == 0
+    link = f'<a href="https://afl.example.org/privacy" target="_blank" rel="noopener">{told}</a>'
+    assert link in season("form", "snippet", "--html").out

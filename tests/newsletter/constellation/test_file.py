@@ -127,6 +127,7 @@ def test_an_end_within_the_repeated_hour_is_after_a_start_within_the_first(read:
         ('https://season.example.org"\nc', 'season.example.org"\nc', "5: constellation: website: … no web address"),
         ('https://season.example.org"\nc', 'https://[::1"\nc', "5: constellation: website: … is no web address"),
         ('https://season.example.org"\nc', 'javascript:a"\nc', "5: constellation: website: … is no web address"),
+        ("\ncontact", '\nprivacy = "privacy"\ncontact', "6: constellation: privacy: … is no web address"),
         ("hello@season", "hello season", "6: constellation: contact: … is not an e-mail address"),
         ("news@season", "nëws@season", "11: constellation.sender: email: …; write one without accents"),
         ("postal_address", "postal_adress", "7: constellation: postal_adress: …; did you mean postal_address?"),

@@ -37,6 +37,21 @@ def test_there_is_a_template_for_each_kind() -> None:
     assert set(languages.kinds()) == KINDS
 
 
+@pytest.mark.parametrize(("privacy", "imprint"), [(True, True), (True, False), (False, True), (False, False)])
+def test_the_foot_leads_to_what_becomes_of_data_and_to_who_is_responsible(privacy: bool, imprint: bool) -> None:
+    site = "https://orchard.example.org"
+    pages = {"privacy": f"{site}/privacy" if privacy else "", "imprint": f"{site}/imprint" if imprint else ""}
+    series = replace(samples.CONSTELLATION, **pages)
+    envelope = content.Envelope.of(series, date=datetime(2031, 9, 1, tzinfo=UTC), campaign="", bounce="b@example.org")
+    for facts in samples.facts("confirm"):
+        skeleton = content.compile(
+            "confirm", replace(facts, constellation=series), content.Facets(locale="de"), envelope=envelope
+        )
+        html, text = skeleton.html(samples.VALUES), skeleton.text(samples.VALUES)
+        assert [">Datenschutz</a>" in html, f"Datenschutz: {site}/privacy" in text] == [privacy] * 2
+        assert [">Impressum</a>" in html, f"Impressum: {site}/imprint" in text] == [imprint] * 2
+
+
 @pytest.mark.parametrize("kind", sorted(KINDS))
 def test_a_kind_has_no_faults_and_weighs_less_than_60_kb(kind: str) -> None:
     checked = checking.check_kind(kind)

@@ -1,6 +1,8 @@
 """The form in other sites: what its script is given, who may ask for it, and that it stays small."""
 
 import json
+from dataclasses import replace
+from datetime import timedelta
 
 import httpx2
 import pytest
@@ -49,6 +51,24 @@ async def test_any_site_may_load_the_script_and_keep_it_for_an_hour(client) -> N
     assert response.headers["content-type"].startswith("text/javascript")
     assert response.headers["cross-origin-resource-policy"] == "cross-origin"
     assert response.headers["cache-control"] == "public, max-age=3600"
+
+
+async def test_where_it_says_what_becomes_of_data_stands_beside_every_form_and_at_each_pages_foot(
+    client, database, settings, loaded, now
+) -> None:
+    told, link = "What becomes of your data", 'href="https://lanterns.example.org/privacy"'
+    before = await client.get("/join")
+    assert told not in before.text
+    assert "Imprint" not in before.text
+    assert (await client.get("/form.json")).json()["privacy"] == ""
+    season = replace(loaded, privacy="https://lanterns.example.org/privacy", imprint="https://lanterns.example.org/us")
+    async with database.begin() as connection:
+        await store.load(connection, season, now + timedelta(seconds=1))
+    page = (await client.get("/join")).text
+    assert page.count(link) == 2
+    assert told in page
+    assert '<a href="https://lanterns.example.org/us">Imprint</a>' in page
+    assert (await client.get("/form.json")).json()["privacy"] == season.privacy
 
 
 async def test_the_form_is_described_with_what_lies_ahead_and_the_text_to_agree_to(client, settings) -> None:

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 import httpx2
 
 from webhooks import destinations
+from webhooks.destinations import Destination
 from webhooks.errors import Unavailable
 
 MOST_BYTES = 64 * 1024
@@ -67,29 +68,32 @@ async def post(url: str, headers: Mapping[str, str], body: bytes, *, allow_priva
 
     Raises NoDestination or Unavailable.
     """
-    to = await destinations.resolve(url, allow_private=allow_private)
-    address = httpx2.URL(url).copy_with(host=to.address)
+    try:
+        async with asyncio.timeout(ANSWER_WITHIN):
+            return await _post(await destinations.resolve(url, allow_private=allow_private), headers, body)
+    except TimeoutError as error:
+        raise Unavailable(f"{urlsplit(url).hostname} did not answer within {ANSWER_WITHIN:.0f} seconds") from error
+    except (httpx2.HTTPError, httpx2.InvalidURL) as error:
+        raise _unavailable(urlsplit(url).hostname, error) from error
+
+
+async def _post(to: Destination, headers: Mapping[str, str], body: bytes) -> Answer:
+    address = httpx2.URL(to.url).copy_with(host=to.address)
     default = {"https": 443, "http": 80}[address.scheme]
     shown = f"[{to.host}]" if ":" in to.host else to.host
     named = {"Host": shown if to.port == default else f"{shown}:{to.port}", "User-Agent": "newsletter"}
-    try:
-        async with (
-            asyncio.timeout(ANSWER_WITHIN),
-            httpx2.AsyncClient(verify=_context(), follow_redirects=False, trust_env=False) as client,
-            client.stream(
-                "POST", address, headers=named | dict(headers), content=body, extensions={"sni_hostname": to.host}
-            ) as response,
-        ):
-            start = b""
-            async for chunk in response.aiter_raw():
-                start += chunk
-                if len(start) >= _KEPT_OF_ANSWER:
-                    break
-            return Answer(response.status_code, words(start), _retry_after(response))
-    except TimeoutError as error:
-        raise Unavailable(f"{to.host} did not answer within {ANSWER_WITHIN:.0f} seconds") from error
-    except (httpx2.HTTPError, httpx2.InvalidURL) as error:
-        raise _unavailable(to.host, error) from error
+    async with (
+        httpx2.AsyncClient(verify=_context(), follow_redirects=False, trust_env=False) as client,
+        client.stream(
+            "POST", address, headers=named | dict(headers), content=body, extensions={"sni_hostname": to.host}
+        ) as response,
+    ):
+        start = b""
+        async for chunk in response.aiter_raw():
+            start += chunk
+            if len(start) >= _KEPT_OF_ANSWER:
+                break
+        return Answer(response.status_code, words(start), _retry_after(response))
 
 
 @dataclass(frozen=True, slots=True)

@@ -197,6 +197,17 @@ async def test_an_endpoint_that_never_answers_is_left(monkeypatch: pytest.Monkey
         await fetching.post(f"http://127.0.0.1:{silent.getsockname()[1]}/", {}, b"{}", allow_private=True)
 
 
+async def test_a_name_server_that_never_answers_holds_up_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def getaddrinfo(*_: Any, **__: Any) -> None:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(fetching, "ANSWER_WITHIN", 0.05)
+    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", getaddrinfo)
+    with pytest.raises(Unavailable, match=r"hook\.example\.org did not answer within"):
+        async with asyncio.timeout(5):
+            await fetching.post("https://hook.example.org/", {}, b"{}", allow_private=False)
+
+
 def test_http_is_refused_by_that_name() -> None:
     with pytest.raises(NoDestination, match=r"^http://example\.org/hook: by HTTPS only, as in https://"):
         destinations.check("http://example.org/hook", allow_private=False)

@@ -1,49 +1,84 @@
 """An import whose process is killed in the middle, and is run again."""
 
+import csv
 import json
 import os
 import signal
-import sqlite3
 import subprocess
 import sys
-from contextlib import closing
 from pathlib import Path
+from typing import Any
 
+import openpyxl
+import pytest
+from sqlalchemy import Engine, create_engine, text
+
+from newsletter import database as databases
 from newsletter import people
 
 ROWS = 20_000
 
 
-def counted(database: Path) -> tuple[int, int, int]:
-    """How many subscribers there are, how many pieces of evidence, and of how many people."""
-    with closing(sqlite3.connect(database)) as connection:
-        found: tuple[int, int, int] = connection.execute(
-            "SELECT (SELECT count(*) FROM subscriber), count(*), count(DISTINCT subscriber_id) FROM consent"
-        ).fetchone()
-        return found
+def counted(engine: Engine) -> tuple[int, int, int, int]:
+    """How many subscribers there are, pieces of evidence, of how many people, and of how many who were asked twice."""
+    asked_twice = "SELECT subscriber_id FROM transactional GROUP BY subscriber_id HAVING count(*) > 1"
+    with engine.connect() as connection:
+        found = connection.execute(
+            text(
+                "SELECT (SELECT count(*) FROM subscriber), count(*), count(DISTINCT subscriber_id),"
+                f" (SELECT count(*) FROM ({asked_twice}) AS twice) FROM consent"
+            )
+        ).one()
+        return tuple(found)
 
 
-def test_an_import_that_is_killed_goes_on_where_it_stopped_and_brings_nobody_twice(newsletter, tmp_path, monkeypatch):
+def workbook(source: Path, target: Path) -> None:
+    """The same rows as an Excel workbook."""
+    book = openpyxl.Workbook(write_only=True)
+    sheet = book.create_sheet("People")
+    with source.open(encoding="utf-8", newline="") as file:
+        for row in csv.reader(file):
+            sheet.append(row)
+    book.save(target)
+
+
+@pytest.mark.parametrize(
+    ("database_url", "name"),
+    [("sqlite", "people.csv"), ("postgresql", "people.xlsx")],
+    indirect=["database_url"],
+    ids=["CSV into SQLite", "Excel into PostgreSQL"],
+)
+def test_an_import_that_is_killed_goes_on_where_it_stopped_and_brings_nobody_twice(
+    newsletter: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, database_url: str, name: str
+) -> None:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("NEWSLETTER_DATABASE", database_url)
     for step in (("init",), ("db", "upgrade"), ("constellation", "load", "--yes", "constellation.toml")):
         assert newsletter(*step).code == 0
     people.write_csv(tmp_path / "people.csv", ROWS, 5, ["opening", "closing"])
-    database = tmp_path / "newsletter.sqlite3"
-    command = (sys.executable, "-m", "newsletter", "subscribers", "import", "people.csv", "--json")
+    if name.endswith(".xlsx"):
+        workbook(tmp_path / "people.csv", tmp_path / name)
+    url = databases.parse(database_url)
+    engine = create_engine(url.set(drivername=url.drivername.replace("postgresql", "postgresql+psycopg")))
+    command = ("subscribers", "import", name, "--ask", "--json")
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])}
-    process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
-    while process.poll() is None and counted(database)[0] == 0:
+    process = subprocess.Popen(
+        (sys.executable, "-m", "newsletter", *command), env=environment, stdout=subprocess.DEVNULL
+    )
+    while process.poll() is None and counted(engine)[0] == 0:
         pass  # until its first batch is there
     process.send_signal(signal.SIGKILL)
     assert process.wait() == -signal.SIGKILL
-    half, evidence, proven = counted(database)
+    half, evidence, proven, _ = counted(engine)
     assert 0 < half < ROWS // 2
     assert half == proven
-    told = json.loads(newsletter("subscribers", "import", "people.csv", "--json").out)
+    told = json.loads(newsletter(*command).out)
     assert told["known"] >= half
-    whole = counted(database)
-    again = json.loads(newsletter("subscribers", "import", "people.csv", "--json").out)
-    assert (again["active"], again["pending"], again["promoted"]) == (0, 0, 0)
-    assert counted(database) == whole
+    whole = counted(engine)
+    again = json.loads(newsletter(*command).out)
+    assert (again["active"], again["pending"], again["promoted"], again["asked"]) == (0, 0, 0, 0)
+    assert counted(engine) == whole
     assert whole[0] == told["active"] + told["pending"] + half == whole[2]
+    assert whole[3] == 0
     assert evidence == half
+    engine.dispose()

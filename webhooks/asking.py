@@ -6,6 +6,7 @@ or refused for the moment, is waited for as long as the host says, up to a minut
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -23,6 +24,9 @@ MOST_BYTES = 32 * 1024 * 1024
 MOST_PAGES = 10_000
 LONGEST_WAIT = 60
 """Seconds that a host may ask us to wait before we come back another time."""
+
+_SENDABLE = re.compile(r"[!-~](?:[ -~]*[!-~])?")
+"""A header's value, as all take it (RFC 9110 section 5.5)."""
 
 _TRIES = 3
 _FIRST_WAIT = 0.5
@@ -147,7 +151,12 @@ class Api:
         headers = {"Accept": "application/json", "User-Agent": "newsletter"}
         if body:
             headers["Content-Type"] = "application/json"
-        headers |= self.access.sign(method, url, body, self.clock())
+        signed = self.access.sign(method, url, body, self.clock())
+        if not all(map(_SENDABLE.fullmatch, signed.values())):  # what refuses to send it would say the key
+            raise NotConfigured(
+                f"{self.access.setting}: no key has a space at its end, a line's end, or other than ASCII"
+            )
+        headers |= signed
         return await self.session.send(method, url, headers, body, most=MOST_BYTES)
 
 

@@ -7,11 +7,12 @@ import typer
 from newsletter import feedback
 from newsletter.cli import edge, output
 from newsletter.engine import parts
+from newsletter.errors import NewsletterError
 from newsletter.feedback import lists
 from newsletter.feedback.lists import Tally
 from newsletter.settings import Settings
 from webhooks import lists as providers
-from webhooks.errors import NotConfigured
+from webhooks.errors import NotConfigured, WebhookError
 from webhooks.lists import SuppressionList
 
 _HEARD = {
@@ -21,6 +22,10 @@ _HEARD = {
     "complaint": "complained",
     "unsubscribe": "unsubscribed there",
 }
+
+
+class NotRead(NewsletterError):
+    """Lists of providers could not be read; the text has a line for each."""
 
 
 def sync(
@@ -42,14 +47,16 @@ def sync(
     Example: newsletter suppressions sync sendgrid --dry-run
     """
     settings = edge.settings()
-    tallies = edge.run(_read(settings, _wanted(settings, provider), dry_run=dry_run))
-    if as_json:
+    tallies, faults = edge.run(_read(settings, _wanted(settings, provider), dry_run=dry_run))
+    if as_json and tallies:
         edge.emit_json(tallies)
-        return
-    for tally in tallies:
-        _tell(tally)
-    if dry_run:
-        edge.say("This was a dry run: nothing was changed.")
+    elif tallies:
+        for tally in tallies:
+            _tell(tally)
+        if dry_run:
+            edge.say("This was a dry run: nothing was changed.")
+    if faults:
+        raise NotRead("\n".join(map(str, faults)))
 
 
 def _wanted(settings: Settings, name: str) -> list[SuppressionList]:
@@ -64,11 +71,18 @@ def _wanted(settings: Settings, name: str) -> list[SuppressionList]:
     return found
 
 
-async def _read(settings: Settings, wanted: list[SuppressionList], *, dry_run: bool) -> list[Tally]:
-    applier, tallies = feedback.Applier(parts.links(settings), settings.bounces), []
+async def _read(
+    settings: Settings, wanted: list[SuppressionList], *, dry_run: bool
+) -> tuple[list[Tally], list[WebhookError]]:
+    """What became of each list, and why some could not be read: the others do not wait for them."""
+    applier, tallies, faults = feedback.Applier(parts.links(settings), settings.bounces), [], []
     async with edge.opened(settings.database) as database:
         for one in wanted:
-            tally = await lists.read(database, one, edge.now, dry_run=dry_run)
+            try:
+                tally = await lists.read(database, one, edge.now, dry_run=dry_run)
+            except WebhookError as error:
+                faults.append(error)
+                continue
             tallies.append(tally)
             if dry_run:
                 continue
@@ -79,7 +93,7 @@ async def _read(settings: Settings, wanted: list[SuppressionList], *, dry_run: b
         while more:
             async with database.begin() as connection:
                 more = bool(await applier.apply_due(connection, edge.now()))
-    return tallies
+    return tallies, faults
 
 
 def _tell(tally: Tally) -> None:

@@ -50,6 +50,19 @@ async def test_a_key_that_is_not_taken_is_one_line_that_names_the_setting(
     assert len(provider_api.asked) == 1, "a wrong key is not tried again"
 
 
+@pytest.mark.parametrize("key", ["SG.secret ", "SG.secret\n", "SG.se\ncret", "SG.secret–2", "ключ", "SG.secret\t"])
+async def test_a_key_that_no_header_can_carry_is_one_line_that_names_the_setting_and_not_the_key(
+    provider_api: ProviderApi, key: str
+) -> None:
+    access = Access(provider_api.url, "webhooks.some_api_key", asking.bearer(key))
+    async with asking.opened(access, now) as api:
+        with pytest.raises(NotConfigured) as error:
+            await api.get("/list")
+    assert str(error.value).startswith("webhooks.some_api_key: no key has a space at its end")
+    assert "secret" not in str(error.value)
+    assert provider_api.asked == []
+
+
 @pytest.mark.parametrize("status", [429, 500, 503])
 async def test_what_passes_is_tried_again(api: Api, provider_api: ProviderApi, status: int) -> None:
     provider_api.answer = answering(Reply(b"", status, {"Retry-After": "0"}), Reply([]))

@@ -35,7 +35,12 @@ class ResendList:
         """How to ask. Raises NotConfigured."""
         if not self.api_key:
             raise NotConfigured("no API key is set for this provider: set webhooks.resend_api_key")
-        return Access(self.api or "https://api.resend.com", "webhooks.resend_api_key", asking.bearer(self.api_key))
+        return Access(
+            self.api or "https://api.resend.com",
+            "webhooks.resend_api_key",
+            asking.bearer(self.api_key),
+            refusal=b"API key is invalid",  # with 400
+        )
 
     async def entries(self, api: Api, now: datetime) -> AsyncIterator[Event | None]:
         """Every entry. Raises NotConfigured or Unavailable."""

@@ -165,6 +165,23 @@ def test_a_key_that_is_not_taken_is_one_line_without_the_key(
     assert "SG.secret" not in done.err
 
 
+def test_one_wrong_key_keeps_no_other_list_from_being_read_and_obeyed(
+    desk: Path, newsletter: Any, account: SendGrid, provider_api: ProviderApi
+) -> None:
+    settings = desk / "newsletter.toml"
+    text = settings.read_text().replace('#brevo_api_key = ""', 'brevo_api_key = "xkeysib-secret"')
+    settings.write_text(text.replace('#brevo_api = ""', f'brevo_api = "{provider_api.url}"'))
+    provider_api.answer = lambda asked: Reply({}, 401) if "/smtp/" in asked.target else account(asked)
+    account.hold(ANA, 1700000000)
+    done = newsletter("suppressions", "sync")
+    assert done.code == 1
+    assert "new: bounced for good" in done.out
+    assert done.err == "newsletter: 127.0.0.1 does not take the key (401): look at webhooks.brevo_api_key\n"
+    assert suppressed(newsletter, ANA) == "hard-bounce"
+    again = newsletter("suppressions", "sync", "--json")
+    assert (again.code, [one["provider"] for one in json.loads(again.out)]) == (1, ["sendgrid"])
+
+
 @pytest.mark.parametrize("wrong", ["http://api.sendgrid.com", "https://api.sendgrid.com/v3", "api.sendgrid.com"])
 def test_the_host_of_an_api_is_named_by_https(desk: Path, newsletter: Any, wrong: str) -> None:
     settings = desk / "newsletter.toml"

@@ -189,6 +189,13 @@ async def test_mandrill_takes_off_each_bounce_of_an_address_and_says_whom_it_kee
     assert not await removed(listing("mandrill", provider_api))
 
 
+async def test_resend_says_by_words_that_a_key_is_not_taken(provider_api: ProviderApi) -> None:
+    said = {"statusCode": 400, "message": "API key is invalid", "name": "validation_error"}
+    provider_api.answer = lambda _: Reply(said, 400)
+    with pytest.raises(NotConfigured, match=r"does not take the key \(400\): look at webhooks\.resend_api_key"):
+        await everything(listing("resend", provider_api))
+
+
 async def test_mandrill_says_by_words_that_a_key_is_not_taken(provider_api: ProviderApi) -> None:
     said = {"status": "error", "code": -1, "name": "Invalid_Key", "message": "Invalid API key"}
     provider_api.answer = lambda _: Reply(said, 500)

@@ -1,4 +1,7 @@
-"""What has time: once in an hour, the unconfirmed are reminded, or forgotten, and so are bounces before a probe."""
+"""What has time: once in an hour, the unconfirmed are reminded or forgotten.
+
+So are bounces before a probe, and that receivers asked for fewer mails.
+"""
 
 from datetime import datetime, timedelta
 
@@ -6,9 +9,9 @@ import structlog
 
 from newsletter.clock import Clock
 from newsletter.database import Database
-from newsletter.delivery import transactional, unconfirmed
+from newsletter.delivery import slowing, transactional, unconfirmed
 from newsletter.feedback import probing
-from newsletter.settings import Bounces, Joining
+from newsletter.settings import Settings
 
 log = structlog.get_logger(__name__)
 
@@ -18,10 +21,11 @@ _EVERY = timedelta(hours=1)
 class Housekeeper:
     """Does it when it is due."""
 
-    def __init__(self, database: Database, joining: Joining, bounces: Bounces, clock: Clock) -> None:
+    def __init__(self, database: Database, settings: Settings, clock: Clock) -> None:
         self._database = database
-        self._joining = joining
-        self._bounces = bounces
+        self._joining = settings.joining
+        self._bounces = settings.bounces
+        self._delivery = settings.delivery
         self._clock = clock
         self._next: datetime | None = None
 
@@ -33,6 +37,8 @@ class Housekeeper:
         await self._remind(now)
         await self._forget(now)
         await self._forgive(now)
+        async with self._database.begin() as connection:
+            await slowing.forget(connection, self._delivery, now)
         self._next = now + _EVERY
 
     async def _remind(self, now: datetime) -> None:

@@ -90,7 +90,7 @@ class Work:
             relays=to,
             dispatcher=Dispatcher(settings, database, to, paper, clock=clock, on_refused=on_refused),
             messenger=Messenger(settings, database, to, paper, clock=clock, on_refused=on_refused),
-            housekeeper=Housekeeper(database, settings.joining, settings.bounces, clock),
+            housekeeper=Housekeeper(database, settings, clock),
             starter=Starter(settings, database, paper, clock),
             lock=lock,
             stop=asyncio.Event(),

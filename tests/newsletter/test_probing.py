@@ -91,7 +91,7 @@ async def days(database: Database, person: int) -> int:
 
 
 async def keep_house(database: Database, settings: Settings, at: datetime) -> None:
-    await Housekeeper(database, settings.joining, settings.bounces, lambda: at).round()
+    await Housekeeper(database, settings, lambda: at).round()
 
 
 async def test_at_the_limit_nobody_is_suppressed_and_one_probe_is_sent_however_many_bounces_follow(

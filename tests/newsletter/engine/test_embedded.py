@@ -130,7 +130,7 @@ async def test_a_mistake_in_one_kind_of_work_is_said_and_all_other_work_goes_on(
     async with smtp_server() as server:
         settings = settings.model_copy(update={"smtp": server.settings})
         async with embedded.opened(settings, database, clock) as sound:
-            broken = BrokenHousekeeper(database, settings.joining, settings.bounces, clock)
+            broken = BrokenHousekeeper(database, settings, clock)
             engine = replace(sound, housekeeper=broken)
             with capture_logs() as lines:
                 running = asyncio.create_task(engine.run())

@@ -17,7 +17,7 @@ from newsletter.database import Database
 from newsletter.delivery import transactional
 from newsletter.engine import embedded
 from newsletter.settings import Settings
-from newsletter.tables import arrival
+from newsletter.tables import arrival, slowed
 from newsletter.tables import transactional as mails
 from subscribers import consent, preferences, refusing, signup, suppression
 from subscribers.addresses import parse
@@ -226,3 +226,19 @@ async def test_both_can_be_set(database, settings, smtp_server, ask, clock) -> N
             clock.forward(hours=13)
             await engine.tick()
     assert await count(database, subscriber) == 0
+
+
+async def test_it_is_forgotten_that_receivers_asked_for_less_once_they_have_long_recovered(
+    engine, database, clock
+) -> None:
+    async with database.begin() as connection:
+        await connection.execute(
+            insert(slowed),
+            [
+                {"to": to, "per_second": 1.0, "at": clock() - timedelta(days=days), "reply": "421 slow down"}
+                for to, days in (("gmail", 2), ("yahoo", 0))
+            ],
+        )
+    await engine.tick()
+    async with database.read() as connection:
+        assert list(await connection.scalars(select(slowed.c.to))) == ["yahoo"]

@@ -93,7 +93,8 @@ class Applier:
         await _date(connection, [one for one in proven if _is_misdated(one, stored[one.row])])
         await _close(connection, proven, others, now)
         await _empty(connection, [(row, event) for row, event in waiting if row in refs and refs[row] not in people])
-        await breaker.look(connection, self.policy, now)
+        heard = {one.receiver.domain for one in proven if one.heard in ("hard", "block")}
+        await breaker.look(connection, self.policy, heard, now)
         return len(waiting)
 
     def _named(self, event: Event) -> DeliveryRef | None:

@@ -4,6 +4,7 @@ A domain that blocks us gets no mail for a while, and is then tried again. One t
 not exist most likely has a fault of its own: their suppressions are held until staff have looked.
 """
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
 
 import structlog
@@ -36,8 +37,13 @@ class NothingToRelease(NewsletterError):
     """A domain is neither paused nor are suppressions held of it."""
 
 
-async def look(connection: AsyncConnection, policy: Bounces, now: datetime) -> list[Pause]:
-    """Pause the domains whose hard bounces or blocks of these minutes are too many, and hold what they led to."""
+async def look(connection: AsyncConnection, policy: Bounces, domains: Collection[str], now: datetime) -> list[Pause]:
+    """Pause those of the domains whose hard bounces or blocks of these minutes are too many, and hold what they led to.
+
+    `domains` are those of which some have just been applied: with others nothing has changed.
+    """
+    if not domains:
+        return []
     heard = (  # of each mail once, however many ways it is reported
         select(inbox.c.domain, inbox.c.heard, inbox.c.campaign_id, inbox.c.subscriber_id)
         .outerjoin(domain_pause, domain_pause.c.domain == inbox.c.domain)
@@ -46,6 +52,7 @@ async def look(connection: AsyncConnection, policy: Bounces, now: datetime) -> l
             inbox.c.applied_at > now - policy.breaker_window,
             inbox.c.heard.in_([Cause.HARD, Cause.BLOCK]),
             inbox.c.campaign_id.is_not(None),
+            inbox.c.domain.in_(sorted(domains)),
         )
         .distinct()
         .subquery()

@@ -197,7 +197,8 @@ async def test_a_domain_is_not_paused_for_what_a_list_holds(
     provider_api.answer = holding(*(entry(f"p{n}@example.org", now) for n in range(3)))
     await sync(breaker_least=1, breaker_share=0.01)
     async with database.begin() as connection:
-        assert await breaker.look(connection, settings.bounces.model_copy(update={"breaker_least": 1}), now) == []
+        policy = settings.bounces.model_copy(update={"breaker_least": 1})
+        assert await breaker.look(connection, policy, {"example.org"}, now) == []
 
 
 async def test_what_was_read_before_a_fault_stays_and_the_rest_comes_later(

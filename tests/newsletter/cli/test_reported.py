@@ -163,5 +163,5 @@ async def _pause(made: settings.Settings) -> None:
 async def _look(made: settings.Settings) -> None:
     database = databases.connect(made.database)
     async with database.begin() as connection:
-        await breaker.look(connection, made.bounces, NOW)
+        await breaker.look(connection, made.bounces, {"example.org"}, NOW)
     await database.close()

@@ -1,9 +1,8 @@
 """`newsletter campaign`: from a draft to its report."""
 
-from collections.abc import Awaitable, Callable
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated
 
 import typer
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -12,7 +11,6 @@ from newsletter.campaigns import (
     audiences,
     holding,
     lifecycle,
-    mending,
     outlook,
     previewing,
     report,
@@ -26,30 +24,28 @@ from newsletter.cli import (
     campaign_checking,
     campaign_preview,
     campaign_sending,
+    campaign_steps,
     clock_time,
     edge,
     grouping,
     reported,
     stacked,
 )
+from newsletter.cli.campaign_steps import AsJson, Slug
 from newsletter.constellation import store as constellations
 from newsletter.constellation.model import MailKind
 from newsletter.content.errors import ContentError
-from newsletter.delivery import ledger, refusing_relays
+from newsletter.delivery import refusing_relays
 from newsletter.delivery.ledger import State
 from newsletter.delivery.refusing_relays import Refusing
 from newsletter.engine import parts, sending
 
 app = grouping.group()
 
-Result = TypeVar("Result")
-
-Slug = Annotated[str, typer.Argument(metavar="CAMPAIGN", help="Its name, as `campaign list` shows it.")]
 To = Annotated[
     str | None,
     typer.Option(metavar="EXPRESSION|NAME", help="Who of the event's followers is meant; see `audience --help`."),
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 @app.callback()
@@ -351,120 +347,14 @@ def send(
         raise typer.Exit(3)
 
 
-def _change(
-    slug: str, action: str, step: Callable[[AsyncConnection, Campaign], Awaitable[Result]]
-) -> tuple[Campaign, Result]:
-    """Take a step with a campaign, write down who did, and answer how the campaign stands then and what came of it."""
-    settings = edge.settings()
-
-    async def work() -> tuple[Campaign, Result]:
-        async with edge.opened(settings.database) as database, database.begin() as connection:
-            result = await step(connection, await store.find(connection, slug))
-            await edge.audit(connection, f"campaign.{action}", slug)
-            return await store.find(connection, slug), result
-
-    return edge.run(work())
-
-
-@app.command()
-def pause(slug: Slug) -> None:
-    """Stop sending within a second; what is on its way is settled.
-
-    Example: newsletter campaign pause opening/invitation
-    """
-    _change(slug, "paused", lifecycle.pause)
-    edge.say(f"{slug} is paused. Go on with: newsletter campaign resume {slug}")
-
-
-@app.command()
-def resume(slug: Slug) -> None:
-    """Go on with a paused campaign; `newsletter serve` or `campaign send` does the work.
-
-    Example: newsletter campaign resume opening/invitation
-    """
-
-    async def step(connection: AsyncConnection, found: Campaign) -> None:
-        await lifecycle.resume(connection, found, edge.now())
-
-    found, _ = _change(slug, "resumed", step)
-    is_over = found.status == "finished"
-    edge.say(f"{slug} is finished: nobody is left." if is_over else f"{slug} goes on where it was.")
-
-
-@app.command()
-def cancel(slug: Slug, yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False) -> None:
-    """End a campaign for good; who has not got it will not.
-
-    Example: newsletter campaign cancel opening/invitation --yes
-    """
-    if not yes and not edge.confirm(f"Cancel {slug} for good?"):
-        edge.warn("Nothing was cancelled. Without a terminal, say --yes.")
-        raise typer.Exit(1)
-
-    async def step(connection: AsyncConnection, found: Campaign) -> int:
-        return await lifecycle.cancel(connection, found, edge.now())
-
-    found, count = _change(slug, "cancelled", step)
-    missing = f"{edge.people(count)} will not get it" if found.started_at else "it goes to nobody"
-    edge.say(f"{slug} is cancelled; {missing}.")
-
-
-@app.command()
-def retry(slug: Slug, as_json: AsJson = False) -> None:
-    """Try again now what failed for passing reasons: given up on, deferred, or refused though the mailbox exists.
-
-    Example: newsletter campaign retry opening/invitation
-    """
-
-    async def step(connection: AsyncConnection, found: Campaign) -> int:
-        return await mending.retry(connection, found, edge.now())
-
-    found, count = _change(slug, "retried", step)
-    goes_on = ", once it is resumed" if found.status == "paused" else ""
-    if as_json:
-        edge.emit_json({"campaign": found.slug, "status": found.status, "queued": count})
-    else:
-        edge.say(f"{count:,} are queued again{goes_on}." if count else "Nothing failed for a passing reason.")
-
-
-@app.command()
-def uncertain(
-    slug: Slug,
-    resend: Annotated[bool, typer.Option("--resend", help="Queue them again, with the same Message-ID.")] = False,
-    sent: Annotated[bool, typer.Option("--sent", help="Take them as sent: you know that they arrived.")] = False,
-    as_json: AsJson = False,
-) -> None:
-    """List the deliveries that may or may not have arrived ("hold"), send them again, or take them as sent.
-
-    Example: newsletter campaign uncertain opening/invitation --resend
-    """
-    if resend and sent:
-        raise typer.BadParameter("choose one of --resend and --sent")
-    settings = edge.settings()
-
-    async def work() -> tuple[list[report.Unreached], int]:
-        async with edge.opened(settings.database) as database, database.begin() as connection:
-            found = await store.find(connection, slug)
-            held = await report.unreached(connection, found, state=State.UNCERTAIN)
-            count = 0
-            if resend:
-                count = await mending.resend(connection, found, edge.now())
-            elif sent:
-                count = await ledger.believe_sent(connection, found.id, edge.now())
-            if count:
-                await edge.audit(connection, "campaign.resent" if resend else "campaign.believed", slug, people=count)
-            return held, count
-
-    held, count = edge.run(work())
-    if as_json:
-        edge.emit_json(held)
-        return
-    if not held:
-        edge.say(f"Of {slug}, nothing is in doubt.")
-        return
-    edge.table(["address", "when (UTC)", "why"], [(one.address, edge.moment(one.at), one.reply) for one in held])
-    if resend or sent:
-        edge.say(f"{count:,} are queued again." if resend else f"{count:,} are taken as sent.")
+for step in (
+    campaign_steps.pause,
+    campaign_steps.resume,
+    campaign_steps.cancel,
+    campaign_steps.retry,
+    campaign_steps.uncertain,
+):
+    app.command()(step)
 
 
 @app.command("report")

@@ -8,7 +8,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import TextIO
 
-from subscribers import spreadsheet
+from sqlalchemy import ColumnElement
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from subscribers import agreement, directory, spreadsheet
+from subscribers.agreement import Agreement
 from subscribers.directory import Entry
 
 COLUMNS = (
@@ -24,13 +28,44 @@ COLUMNS = (
     "muted",
     "status",
     "suppressed",
+    "suppressed_at",
     "joined_at",
     "consented_at",
+    "consent_source",
+    "consent_ip",
+    "consent_version",
+    "consent_text",
+    "requested_at",
+    "request_ip",
     "left_at",
     "paused_until",
+    "rhythm",
 )
 
-Write = Callable[[Entry], None]
+_PAGE = 1000
+
+Write = Callable[[Entry, Agreement], None]
+
+
+async def run(connection: AsyncConnection, write: Write, *, only: ColumnElement[bool] | None = None) -> int:
+    """Write everybody, or those of an audience, by id and in constant memory; how many they were."""
+    count = 0
+    page: list[Entry] = []
+
+    async def turn() -> None:
+        agreed = await agreement.of_many(connection, page[0].id, page[-1].id)
+        for entry in page:
+            write(entry, agreed.get(entry.id, Agreement()))
+        page.clear()
+
+    async for entry in directory.everyone(connection, only=only):
+        page.append(entry)
+        count += 1
+        if len(page) == _PAGE:
+            await turn()
+    if page:
+        await turn()
+    return count
 
 
 def private(path: Path) -> TextIO:
@@ -42,21 +77,27 @@ def comma_separated(file: TextIO) -> Write:
     """Write the header; what is given back writes a row for each entry."""
     writer = csv.writer(file)
     writer.writerow(COLUMNS)
-    return lambda entry: writer.writerow([spreadsheet.safe(cells(entry)[column]) for column in COLUMNS])
+
+    def write(entry: Entry, agreed: Agreement) -> None:
+        said = cells(entry, agreed)
+        writer.writerow([spreadsheet.safe(said[column]) for column in COLUMNS])
+
+    return write
 
 
 def json_lines(file: TextIO) -> Write:
     """What is given back writes one JSON object a line."""
 
-    def write(entry: Entry) -> None:
-        said = cells(entry) | {"tags": entry.fields.get("tags", []), "attributes": entry.fields}
+    def write(entry: Entry, agreed: Agreement) -> None:
+        said = cells(entry, agreed) | {"tags": entry.fields.get("tags", []), "attributes": entry.fields}
         file.write(json.dumps(said, ensure_ascii=False) + "\n")
 
     return write
 
 
-def cells(entry: Entry) -> dict[str, str]:
+def cells(entry: Entry, agreed: Agreement) -> dict[str, str]:
     """An entry as text, by column. Someone suppressed has that as their status, so that no import revives them."""
+    events = [*["all"] * entry.choices.everything, *sorted(entry.choices.followed)]
     return {
         "email": entry.address,
         "first_name": entry.first_name,
@@ -66,14 +107,22 @@ def cells(entry: Entry) -> dict[str, str]:
         "role": str(entry.fields.get("role", "")),
         "tags": ";".join(entry.fields.get("tags", ())),
         "attributes": _attributes(entry),
-        "events": "all" if entry.choices.everything else ";".join(sorted(entry.choices.followed)) or "none",
+        "events": ";".join(events) or "none",
         "muted": ";".join(sorted(entry.choices.muted)),
         "status": entry.status if entry.suppressed is None else "suppressed",
         "suppressed": entry.suppressed or "",
+        "suppressed_at": _moment(entry.suppressed_at),
         "joined_at": _moment(entry.joined_at),
         "consented_at": _moment(entry.confirmed_at),
+        "consent_source": agreed.source,
+        "consent_ip": agreed.ip,
+        "consent_version": agreed.text_version,
+        "consent_text": agreed.text_shown,
+        "requested_at": agreed.requested_at,
+        "request_ip": agreed.request_ip,
         "left_at": _moment(entry.left_at),
         "paused_until": _moment(entry.paused_until),
+        "rhythm": entry.rhythm,
     }
 
 

@@ -11,19 +11,19 @@ from newsletter.constellation import store
 from newsletter.delivery import transactional
 from newsletter.settings import Settings
 from newsletter.suggest import hint
-from subscribers import adding, names, suppression
+from subscribers import adding, importing, names, suppression
 from subscribers.adding import Proof
 from subscribers.signup import Request
 
 
-def fields(pairs: list[str]) -> dict[str, str]:
-    """Read `--field NAME=VALUE` options; a wrong one is a usage error."""
-    found = {}
+def fields(pairs: list[str]) -> dict[str, str | list[str]]:
+    """Read `--field NAME=VALUE` options, as an import reads such columns; a wrong one is a usage error."""
+    found: dict[str, str | list[str]] = {}
     for pair in pairs:
         name, equals, value = pair.partition("=")
-        if not equals or not name.isidentifier() or not name.islower() or not names.clean(value):
+        if not equals or not importing.is_own_field(name) or not names.clean(value):
             raise typer.BadParameter(f"{pair}: write NAME=VALUE, as in role=teacher", param_hint="--field")
-        found[name] = names.clean(value)
+        found[name] = importing.listed(value) if name == "tags" else names.clean(value)
     return found
 
 

@@ -267,7 +267,6 @@ def _facts(entry: Entry) -> list[tuple[str, str]]:
 
 
 async def _export(url: str, target: Path | None, where: str | None, *, as_json: bool, mailable: bool) -> int:
-    count = 0
     async with edge.opened(url) as database, database.read() as connection:
         expression = await audiences.resolve(connection, where) if where is not None else ""
         only = await audiences.condition(connection, expression)
@@ -275,7 +274,4 @@ async def _export(url: str, target: Path | None, where: str | None, *, as_json: 
             only = and_(only, audience.mailable(edge.now()))
         with output.opened(target) as file:
             write = exporting.json_lines(file) if as_json else exporting.comma_separated(file)
-            async for entry in directory.everyone(connection, only=only):
-                write(entry)
-                count += 1
-    return count
+            return await exporting.run(connection, write, only=only)

@@ -16,9 +16,21 @@ A row becomes
 
 from subscribers.importing.batches import run
 from subscribers.importing.errors import ImportFailed
-from subscribers.importing.layout import Field
-from subscribers.importing.person import Fault, Remark
+from subscribers.importing.layout import Field, is_own_field
+from subscribers.importing.person import Fault, Remark, listed
 from subscribers.importing.rejects import writing as writing_rejects
 from subscribers.importing.report import Counts, Rejected, Report
 
-__all__ = ["Counts", "Fault", "Field", "ImportFailed", "Rejected", "Remark", "Report", "run", "writing_rejects"]
+__all__ = [
+    "Counts",
+    "Fault",
+    "Field",
+    "ImportFailed",
+    "Rejected",
+    "Remark",
+    "Report",
+    "is_own_field",
+    "listed",
+    "run",
+    "writing_rejects",
+]

@@ -245,6 +245,7 @@ async def _write(connection: AsyncConnection, plan: Plan, *, now: datetime, file
 
 async def _add(connection: AsyncConnection, new: list[tuple[int, str, Person]], *, now: datetime) -> None:
     columns = "id,address,normal,hash,first_name,last_name,locale,timezone,fields,status,joined_at,confirmed_at"
+    columns += ",paused_until,rhythm"
     people: list[tuple[store.Value, ...]] = [
         (
             number,
@@ -259,6 +260,8 @@ async def _add(connection: AsyncConnection, new: list[tuple[int, str, Person]], 
             "pending" if person.consented_at is None else "active",
             store.instant(person.joined_at or person.consented_at or now),
             store.instant(person.consented_at),
+            store.instant(person.paused_until),
+            person.rhythm,
         )
         for number, hashed, person in new
     ]

@@ -25,10 +25,16 @@ class Field(StrEnum):
     TAGS = "tags"
     ATTRIBUTES = "attributes"
     STATUS = "status"
+    SUPPRESSED = "suppressed"
+    SUPPRESSED_AT = "suppressed_at"
+    RHYTHM = "rhythm"
+    PAUSED_UNTIL = "paused_until"
     JOINED_AT = "joined_at"
     CONSENTED_AT = "consented_at"
     CONSENT_SOURCE = "consent_source"
     CONSENT_IP = "consent_ip"
+    CONSENT_VERSION = "consent_version"
+    CONSENT_TEXT = "consent_text"
     REQUESTED_AT = "requested_at"
     REQUEST_IP = "request_ip"
     UNSUBSCRIBED_AT = "unsubscribed_at"
@@ -59,15 +65,29 @@ _NAMES = {
     Field.TAGS: "tags, labels",
     Field.ATTRIBUTES: "attributes",
     Field.STATUS: "status, email subscriber status, subscriber status, delivery status",
+    Field.SUPPRESSED: "suppressed",
+    Field.SUPPRESSED_AT: "suppressed at",
+    Field.RHYTHM: "rhythm",
+    Field.PAUSED_UNTIL: "paused until",
     Field.JOINED_AT: "joined at, created at (utc+0), created at",
     Field.CONSENTED_AT: "consented at, confirm_time, confirmed at",
     Field.CONSENT_SOURCE: "consent source, source",
     Field.CONSENT_IP: "consent ip, confirm_ip",
+    Field.CONSENT_VERSION: "consent version",
+    Field.CONSENT_TEXT: "consent text",
     Field.REQUESTED_AT: "requested at, optin_time",
     Field.REQUEST_IP: "request ip, optin_ip",
-    Field.UNSUBSCRIBED_AT: "unsubscribed at, unsub_time",
+    Field.UNSUBSCRIBED_AT: "unsubscribed at, left at, unsub_time",
     Field.CLEANED_AT: "cleaned at, clean_time",
 }
+
+
+_OWN = re.compile(r"[a-z][a-z0-9_]{0,39}")
+
+
+def is_own_field(name: str) -> bool:
+    """Whether a field of one's own may be called so, as in `school`."""
+    return _OWN.fullmatch(name) is not None
 
 
 def _key(column: str) -> str:
@@ -139,7 +159,7 @@ def _target(field: str) -> Field | str:
     """A field, the name of an extra one, or nothing for a column to ignore."""
     if field == "-":
         return ""
-    if field.startswith("field:") and re.fullmatch(r"[a-z][a-z0-9_]{0,39}", field[6:]):
+    if field.startswith("field:") and is_own_field(field[6:]):
         return field[6:]
     try:
         return Field(field)

@@ -13,10 +13,10 @@ from zoneinfo import available_timezones
 
 from subscribers import addresses, names, spreadsheet
 from subscribers.addresses import Address, AddressError
-from subscribers.audience import EVERYTHING
-from subscribers.importing import moments
+from subscribers.audience import EVERYTHING, Rhythm
+from subscribers.importing import moments, statuses
 from subscribers.importing.errors import Refused
-from subscribers.importing.layout import Field, Kind, Layout
+from subscribers.importing.layout import Field, Kind, Layout, is_own_field
 from subscribers.importing.record import Row
 from subscribers.suppression import Reason
 
@@ -38,6 +38,8 @@ class Remark(StrEnum):
     """What was put right, or left out, in a row that was taken."""
 
     ATTRIBUTES = "attributes are no JSON: left out"
+    RHYTHM = "unknown rhythm, as in weekly: each mail is sent"
+    PAUSE = "the end of a pause not readable, as in 2021-02-01: left out"
     ZONE = "unknown time zone, as in Europe/Madrid: the constellation's is used"
     LANGUAGE = "unknown language, as in es or de-AT: the constellation's is used"
     EVENT = "unknown event: left out"
@@ -58,6 +60,8 @@ class Person(NamedTuple):
     timezone: str
     topics: tuple[str, ...]
     muted: tuple[str, ...]
+    rhythm: str
+    paused_until: datetime | None
     joined_at: datetime | None
     consented_at: datetime | None
     ip: str
@@ -75,42 +79,19 @@ class Stop(NamedTuple):
     at: datetime | None
 
 
-_STATUSES = {
-    "subscribed": None,
-    "active": None,
-    "confirmed": None,
-    "enabled": None,
-    "pending": "pending",
-    "unknown": "pending",
-    "unconfirmed": "pending",
-    "": "pending",
-    "unsubscribed": Reason.UNSUBSCRIBE,
-    "left": Reason.UNSUBSCRIBE,
-    "suppressed": Reason.UNSUBSCRIBE,
-    "blocklisted": Reason.UNSUBSCRIBE,
-    "byuser": Reason.UNSUBSCRIBE,
-    "bymoderator": Reason.STAFF,
-    "disabled": Reason.STAFF,
-    "bybounces": Reason.HARD_BOUNCE,
-    "cleaned": Reason.HARD_BOUNCE,
-    "bounced": Reason.HARD_BOUNCE,
-    "complained": Reason.COMPLAINT,
-    "spam": Reason.COMPLAINT,
-    "neversubscribed": "never",
-    "nonsubscribed": "never",
-    "transactional": "never",
-}
+_RHYTHMS = frozenset(Rhythm)
 _ALL = frozenset({EVERYTHING, "all", "everything"})
 _NONE = "none"  # as our own export has it
 _ZONES = frozenset(available_timezones()) | {""}
 _FORMULA = frozenset("=+-@")
 _Pairs = tuple[tuple[str, str], ...]
-_FIELD = re.compile(r"[a-z][a-z0-9_]{0,39}")
-_LANGUAGE = re.compile(r"([A-Za-z]{2,3})(?:[-_].*)?\Z")
+_LANGUAGE = re.compile(r"([A-Za-z]{2,3})(?:[-_][A-Za-z]{4})?(?:[-_]([A-Za-z]{2}|\d{3}))?(?:[-_].*)?\Z")
 _EVIDENCE = (
     Field.CONSENTED_AT,
     Field.CONSENT_SOURCE,
     Field.CONSENT_IP,
+    Field.CONSENT_VERSION,
+    Field.CONSENT_TEXT,
     Field.REQUESTED_AT,
     Field.REQUEST_IP,
     Field.JOINED_AT,
@@ -133,10 +114,16 @@ class _Cells(NamedTuple):
     tags: str
     attributes: str
     status: str
+    suppressed: str
+    suppressed_at: str
+    rhythm: str
+    paused_until: str
     joined_at: str
     consented_at: str
     consent_source: str
     consent_ip: str
+    consent_version: str
+    consent_text: str
     requested_at: str
     request_ip: str
     unsubscribed_at: str
@@ -166,13 +153,9 @@ class Reader:
         cells = _Cells._make(map(str.strip, self._pick(raw)))
         name, address = _address(cells.email)
         status = self._statuses(cells.status)
-        if cells.cleaned_at:
-            return Stop(row.number, address, Reason.HARD_BOUNCE, moments.read(cells.cleaned_at))
-        if cells.unsubscribed_at:
-            return Stop(row.number, address, Reason.UNSUBSCRIBE, moments.read(cells.unsubscribed_at))
-        if isinstance(status, Reason):
-            return Stop(row.number, address, status, None)
-        remarks: tuple[Remark, ...] = ()
+        if (stopped := _stopped(cells, status)) is not None:
+            return Stop(row.number, address, *stopped)
+        rhythm, paused_until, remarks = _pace(cells)
         topics, has_unknown = self._topics(cells.events)
         if has_unknown:
             remarks += (Remark.EVENT,)
@@ -184,7 +167,7 @@ class Reader:
         if cells.locale and not language:
             remarks += (Remark.LANGUAGE,)
         consented_at = None
-        if status != "pending":
+        if status != statuses.PENDING:
             consented_at, remark = self._consented_at(cells)
             remarks += remark
         attributes, are_readable = _attributes(cells.attributes) if cells.attributes else ((), True)
@@ -203,6 +186,8 @@ class Reader:
             zone,
             topics,
             tuple(slug for slug in _slugs(cells.muted) if slug != EVERYTHING) if cells.muted else (),
+            rhythm,
+            paused_until,
             moments.read(cells.joined_at or cells.requested_at),
             consented_at,
             cells.consent_ip or cells.request_ip,
@@ -216,30 +201,37 @@ class Reader:
         cells, width = row.cells, self._layout.width
         if len(cells) > width and any(cells[width:]):
             raise Refused(Fault.CELLS, f"the row has {len(cells)} cells, the header {width}: is one not quoted?")
-        if row.is_long and any("\n" in cell and "@" in cell for cell in cells):
+        if row.is_long and any("\n" in cell and "@" in cell for cell in self._without_text(cells)):
             raise Refused(Fault.LINES, "a cell spans several rows: is a quotation mark not closed?")
         return cells + [""] * (width + 1 - len(cells)) if len(cells) <= width else [*cells[:width], ""]
+
+    def _without_text(self, cells: list[str]) -> list[str]:
+        """All cells but the text that somebody agreed to, which may have lines."""
+        place = self._layout.places.get(Field.CONSENT_TEXT, len(cells))
+        return cells[:place] + cells[place + 1 :]
 
     def _read_status(self, text: str) -> Reason | str | None:
         if Field.STATUS not in self._layout.places:
             return None
-        key = re.sub(r"[\W_]+", "", text.casefold())
-        if key not in _STATUSES:
-            raise Refused(Fault.STATUS, f"the status “{names.clean(text)[:40]}” is not known")
-        status = _STATUSES[key]
-        if status == "never":
+        try:
+            status = statuses.status(text)
+        except KeyError as error:
+            raise Refused(Fault.STATUS, f"the status “{names.clean(text)[:40]}” is not known") from error
+        if status == statuses.NEVER:
             raise Refused(Fault.NEVER, f"the status is “{names.clean(text)}”: nobody asked to be written to here")
         return status
 
     def _read_topics(self, text: str) -> tuple[tuple[str, ...], bool]:
         """The topics a cell asks for (empty: everything), and whether it names an event that is not known."""
         _refuse_formula(text)
-        wanted = dict.fromkeys(_slugs(text))
-        if not wanted or _ALL & wanted.keys():
-            return (EVERYTHING,), False
-        if wanted.keys() == {_NONE}:
-            return (), False
+        named = dict.fromkeys(_slugs(text))
+        wanted = [name for name in named if name not in _ALL]
+        all_of_them = () if named and len(wanted) == len(named) else (EVERYTHING,)
+        if wanted == [_NONE]:
+            return all_of_them, False
         known = tuple(name for name in wanted if self._events is None or name in self._events)
+        if all_of_them:
+            return (*all_of_them, *known), len(known) < len(wanted)
         if not known:
             raise Refused(Fault.EVENTS, f"“{names.clean(text)[:60]}” names no event of this constellation")
         return known, len(known) < len(wanted)
@@ -263,11 +255,11 @@ class Reader:
 
     def _fields(self, cells: _Cells, raw: list[str], attributes: _Pairs) -> str:
         extra = self._layout.extra
-        mapped = tuple((n, raw[p].strip()) for n, p in extra.items()) if extra else ()
-        return _fields(cells.role, cells.tags, (*attributes, *mapped))
+        mapped = tuple((n, _unformulated(raw[p].strip())) for n, p in extra.items()) if extra else ()
+        return _fields(_unformulated(cells.role), _unformulated(cells.tags), (*attributes, *mapped))
 
     def _proof(self, number: int, raw: list[str]) -> str:
-        proof = [key + encode_basestring(raw[place]) for key, place in self._evidence if raw[place]]
+        proof = [key + encode_basestring(spreadsheet.plain(raw[place])) for key, place in self._evidence if raw[place]]
         return f"{self._file}{number}{''.join(proof)}}}"
 
 
@@ -278,6 +270,43 @@ def _slugs(text: str) -> tuple[str, ...]:
 def _refuse_formula(cell: str) -> None:
     if cell[:1] in _FORMULA and len(cell) > 1:
         raise Refused(Fault.FORMULA, f"“{names.clean(cell)[:60]}” begins like a formula")
+
+
+def _unformulated(cell: str) -> str:
+    """A cell without the apostrophe that keeps a spreadsheet from running it. Raises Refused where it would be run."""
+    _refuse_formula(cell)
+    return spreadsheet.plain(cell)
+
+
+def _stopped(cells: _Cells, status: Reason | str | None) -> tuple[Reason, datetime | None] | None:
+    """Why nobody may write to whom a row is about, and since when; None where they may."""
+    if cells.cleaned_at:
+        return Reason.HARD_BOUNCE, moments.read(cells.cleaned_at)
+    if cells.suppressed and (reason := _suppressed(cells.suppressed)) is not None:
+        return reason, moments.read(cells.suppressed_at)
+    if cells.unsubscribed_at:
+        return Reason.UNSUBSCRIBE, moments.read(cells.unsubscribed_at)
+    return (status, None) if isinstance(status, Reason) else None
+
+
+def _pace(cells: _Cells) -> tuple[str, datetime | None, tuple[Remark, ...]]:
+    """The rhythm that somebody chose, the end of their pause, and what of either cannot be read."""
+    remarks: tuple[Remark, ...] = ()
+    rhythm = cells.rhythm.casefold() or Rhythm.EACH.value
+    if rhythm not in _RHYTHMS:
+        rhythm, remarks = Rhythm.EACH.value, (Remark.RHYTHM,)
+    paused_until = moments.read(cells.paused_until) if cells.paused_until else None
+    if cells.paused_until and paused_until is None:
+        remarks += (Remark.PAUSE,)
+    return rhythm, paused_until, remarks
+
+
+def _suppressed(text: str) -> Reason | None:
+    """Why our own list, or another, says that nobody is to write there."""
+    try:
+        return statuses.suppressed(text)
+    except KeyError as error:
+        raise Refused(Fault.STATUS, f"suppressed for “{names.clean(text)[:40]}”, which is not known") from error
 
 
 def _address(text: str) -> tuple[str, Address]:
@@ -297,23 +326,25 @@ def _names(cells: _Cells, display: str) -> tuple[str, str]:
 
 @lru_cache(maxsize=16384)  # in a list of people the same names come again and again
 def _name(cell: str) -> str:
-    _refuse_formula(cell)
-    name = names.clean(spreadsheet.plain(cell))
+    name = names.clean(_unformulated(cell))
     return "" if name == "-" else name
 
 
 _is_plain = lru_cache(maxsize=16384)(names.is_plain)
 
 
+def listed(tags: str) -> list[str]:
+    """The tags that a line of text is, between commas or semicolons."""
+    return [tag for tag in (names.clean(tag.strip(' "')) for tag in re.split("[;,]", tags)) if tag]
+
+
 @lru_cache(maxsize=4096)
 def _fields(role: str, tags: str, extra: tuple[tuple[str, str], ...]) -> str:
-    for cell in (role, tags, *(value for _, value in extra)):
-        _refuse_formula(cell)
     fields: dict[str, object] = {name: names.clean(value) for name, value in extra if value}
     if role:
         fields["role"] = names.clean(role)
     if tags:
-        fields["tags"] = [tag for tag in (names.clean(tag.strip(' "')) for tag in re.split("[;,]", tags)) if tag]
+        fields["tags"] = listed(tags)
     return json.dumps(fields, ensure_ascii=False, separators=(",", ":"))
 
 
@@ -326,16 +357,21 @@ def _attributes(text: str) -> tuple[_Pairs, bool]:
         return (), False
     if not isinstance(held, dict):
         return (), False
-    named = ((re.sub(r"\W+", "_", key.casefold()).strip("_"), value) for key, value in held.items())
+    named = ((_attribute(key), value) for key, value in held.items())
     return tuple(
         (key, str(value))
         for key, value in named
-        if _FIELD.fullmatch(key) and isinstance(value, str | int | float) and not isinstance(value, bool)
+        if is_own_field(key) and isinstance(value, str | int | float) and not isinstance(value, bool)
     ), True
+
+
+def _attribute(name: str) -> str:
+    """The name of a field, as it is or made of another program's: `Home town` is home_town."""
+    return name if is_own_field(name) else re.sub(r"\W+", "_", name.casefold()).strip("_")
 
 
 @lru_cache(maxsize=256)
 def _language(text: str) -> str:
-    """The language of a locale (`es-us` is es); empty where there is none."""
+    """A locale as we keep it, the language and where it is spoken: `es_us` is es-US; empty where there is none."""
     found = _LANGUAGE.match(text)
-    return found[1].lower() if found else ""
+    return "-".join(filter(None, (found[1].lower(), (found[2] or "").upper()))) if found else ""

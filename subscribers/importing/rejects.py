@@ -23,7 +23,8 @@ def writing(path: Path) -> Iterator[Callable[[Rejected], None]]:
             if writer is None:
                 writer = csv.writer(opened.enter_context(_new(path)))
                 writer.writerow(["row", "reason", "cells"])
-            writer.writerow([one.row, spreadsheet.safe(one.reason), *map(spreadsheet.safe, one.cells)])
+            cells = [spreadsheet.safe(spreadsheet.plain(cell)) for cell in one.cells]  # an export's is made safe once
+            writer.writerow([one.row, spreadsheet.safe(one.reason), *cells])
 
         yield write
 

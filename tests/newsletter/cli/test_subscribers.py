@@ -173,6 +173,7 @@ def test_an_export_is_one_that_can_be_imported_and_is_for_its_owner_only(importe
         (("add", "nobody"), 1, "is not an e-mail address"),
         (("add", ANA, "--follow", "opnening"), 1, "there is no event opnening"),
         (("add", ANA, "--field", "teacher"), 2, "NAME=VALUE"),
+        (("add", ANA, "--field", "größe=7"), 2, "NAME=VALUE"),
         (("add", ANA, "--proof", "a list", "--on", "3/2/2021"), 2, "no day"),
         (("add", ANA, "--proof", "a list", "--on", "2999-01-01"), 2, "has not come yet"),
         (("add", ANA, "--on", "2021-02-03"), 2, "with --proof"),
@@ -187,10 +188,10 @@ def test_what_cannot_be_done_is_said_in_one_line(desk, newsletter, arguments, co
 
 
 def test_a_person_is_added_by_the_rules_of_an_import_and_it_is_audited(desk, newsletter):
-    signed = ("--proof", "signed the list", "--on", "2020-12-03", "--field", "role=teacher")
+    signed = ("--proof", "signed the list", "--on", "2020-12-03", "--field", "role=teacher", "--field", "tags=a; b")
     assert newsletter("subscribers", "add", ANA, *signed).out == f"{ANA} is added, and active.\n"
     entry = json.loads(newsletter("subscribers", "show", ANA, "--json").out)
-    assert (entry["status"], entry["fields"]) == ("active", {"role": "teacher"})
+    assert (entry["status"], entry["fields"]) == ("active", {"role": "teacher", "tags": ["a", "b"]})
     done = json.loads(newsletter("subscribers", "add", "ben@example.org", "--ask", "--json").out)
     assert (done["status"], done["asked"]) == ("pending", True)
     assert [action for action, _ in audit(desk)] == ["subscriber.added", "subscriber.added"]

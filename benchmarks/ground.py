@@ -32,7 +32,7 @@ from newsletter.engine import parts
 from newsletter.settings import Settings
 from subscribers.columns import Instant
 
-READER = Due(1, 0, "reader123456@example42.net", "Ada", "Lovelace", "en", "", 0)
+READER = Due(1, 0, "reader123456@example42.net", "Ada", "Lovelace", "en", "", 0, True)
 """Someone like the people of `populate`, for measuring one mail."""
 
 _SETTINGS = """

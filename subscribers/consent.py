@@ -7,10 +7,10 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import func, insert, select
+from sqlalchemy import ColumnElement, exists, func, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from subscribers.tables import consent
+from subscribers.tables import consent, subscriber
 
 
 class Action(StrEnum):
@@ -115,6 +115,15 @@ async def record_suppressions(
             {**step, "subscriber_id": number, "source": source, "detail": detail} for number, source, detail in found
         ]
         await connection.execute(_ADD, rows)
+
+
+def has_confirmed() -> ColumnElement[bool]:
+    """The condition on `subscriber` that they pressed our button; who did not came with proof from another list."""
+    return (
+        exists()
+        .where(consent.c.subscriber_id == subscriber.c.id, consent.c.action == Action.CONFIRMED)
+        .correlate(subscriber)
+    )
 
 
 async def released_by_staff(connection: AsyncConnection, subscriber_ids: Collection[int]) -> dict[int, datetime]:

@@ -29,6 +29,7 @@ class Sample:
     last_name: str = "Example"
     locale: str = "en"
     timezone: str = ""
+    confirmed: bool = True
     subscriber_id: int = 0
     items: int = -1
 

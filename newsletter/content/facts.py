@@ -101,12 +101,13 @@ class Facets(NamedTuple):
     """What a template may decide on about its reader: one skeleton serves everyone who shares these.
 
     `locale` and `timezone` are as the subscriber has them ("en-GB", "Europe/Berlin"; "" = the constellation's, as is
-    a language that we do not speak);
-    `named` says whether there is a first name to greet with. `items` are those of a digest that the reader gets, a bit
-    for each; all of them, unless somebody is known.
+    a language that we do not speak); `named` says whether there is a first name to greet with. `items` are those of a
+    digest that the reader gets, a bit for each; all of them, unless somebody is known. `confirmed` says whether they
+    pressed our button; else they came with proof from another list.
     """
 
     locale: str = "en"
     timezone: str = ""
     named: bool = False
     items: int = -1
+    confirmed: bool = True

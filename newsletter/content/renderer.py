@@ -139,7 +139,7 @@ def _context(facts: Facts, facets: Facets, slot: Callable[[str], Any], voice: ca
         "locale": voice.locale,
         "language": voice.language,
         "timezone": _zone(facets.timezone, facts.constellation.timezone),
-        "person": SimpleNamespace(named=facets.named, **groups["person"]),
+        "person": SimpleNamespace(named=facets.named, confirmed=facets.confirmed, **groups["person"]),
         "links": SimpleNamespace(**groups["links"], **_shared_links(facts)),
     }
 

@@ -96,7 +96,7 @@ SHORT_LETTER = Letter(
 
 FACETS = (
     Facets(locale="en", timezone=_LONDON, named=True),
-    Facets(locale="en-GB", timezone="America/Los_Angeles", named=False),
+    Facets(locale="en-GB", timezone="America/Los_Angeles", named=False, confirmed=False),
     Facets(locale="de", timezone=_TOKYO, named=True),
 )
 """Readers that differ in every facet."""

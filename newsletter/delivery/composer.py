@@ -34,6 +34,8 @@ class Reader(Protocol):
     def locale(self) -> str: ...
     @property
     def timezone(self) -> str: ...
+    @property
+    def confirmed(self) -> bool: ...
 
 
 class Receiver(Reader, Protocol):
@@ -190,4 +192,4 @@ def transactional_item(stationery: Stationery, renderings: compiler.Renderings, 
 
 def facets_of(reader: Reader, items: int = -1) -> Facets:
     """What a template may decide on about this person; `items` as in Facets."""
-    return Facets(reader.locale, reader.timezone, bool(reader.first_name.strip()), items)
+    return Facets(reader.locale, reader.timezone, bool(reader.first_name.strip()), items, reader.confirmed)

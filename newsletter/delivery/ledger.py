@@ -85,6 +85,7 @@ class Due(NamedTuple):
     locale: str
     timezone: str
     items: int
+    confirmed: bool
 
 
 @dataclass(frozen=True, slots=True)

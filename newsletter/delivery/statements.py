@@ -29,7 +29,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from newsletter.delivery.pauses import Pause
 from newsletter.delivery.state import State
 from newsletter.tables import campaign, delivery, shard
-from subscribers import audience
+from subscribers import audience, consent
 from subscribers.audience import About
 from subscribers.columns import Instant
 from subscribers.tables import subscriber
@@ -102,6 +102,7 @@ def _claimable(about: About) -> Select[Any]:
             subscriber.c.locale,
             subscriber.c.timezone,
             items,
+            case((consent.has_confirmed(), 1), else_=0),
             case((wanted, 1), else_=0),
         )
         .select_from(delivery)

@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from newsletter.delivery.ledger import State
 from newsletter.tables import WAITING, transactional
-from subscribers import audience, signup
+from subscribers import audience, consent, signup
 from subscribers.tables import subscriber
 
 _DAY = timedelta(days=1)
@@ -55,6 +55,7 @@ class Waiting:
     last_name: str
     locale: str
     timezone: str
+    confirmed: bool
     topic: str | None
 
 
@@ -188,6 +189,7 @@ async def claim(connection: AsyncConnection, *, limit: int, now: datetime) -> li
             subscriber.c.last_name,
             subscriber.c.locale,
             subscriber.c.timezone,
+            consent.has_confirmed().label("confirmed"),
             transactional.c.topic,
         )
         .join(subscriber, subscriber.c.id == transactional.c.subscriber_id)
@@ -208,6 +210,7 @@ async def claim(connection: AsyncConnection, *, limit: int, now: datetime) -> li
             last_name="" if row.kind == Kind.MOVE else row.last_name,
             locale=row.locale,
             timezone=row.timezone,
+            confirmed=row.confirmed,
             topic=row.topic,
         )
         for row in rows

@@ -20,7 +20,7 @@ from newsletter.content.letters import Picture
 from newsletter.delivery.composer import Stationery
 from newsletter.errors import NewsletterError
 from newsletter.settings import Settings
-from subscribers import addresses, directory
+from subscribers import addresses, consent, directory
 from subscribers.errors import SubscribersError
 
 _DARK = "(prefers-color-scheme: dark)"
@@ -117,6 +117,7 @@ async def _reader(connection: AsyncConnection, readers: Sequence[Readers], choic
     if not choice.person:
         return readers[min(max(choice.number, 0), len(readers) - 1)]
     entry = await directory.find(connection, addresses.parse(choice.person))
+    evidence = await consent.evidence(connection, entry.id)
     return Readers(
         locale=entry.locale,
         timezone=entry.timezone,
@@ -125,4 +126,5 @@ async def _reader(connection: AsyncConnection, readers: Sequence[Readers], choic
         first_name=entry.first_name,
         last_name=entry.last_name,
         address=entry.address,
+        confirmed=any(step.action is consent.Action.CONFIRMED for step in evidence),
     )

@@ -22,6 +22,7 @@ from newsletter.campaigns import writing
 from newsletter.constellation import file, store
 from newsletter.engine import parts
 from newsletter.studio.app import Studio, create_app
+from subscribers import consent
 from subscribers.tables import choice, subscriber
 from tests.browser.conftest import NOW
 from tests.conftest import make_settings
@@ -91,6 +92,7 @@ async def add_people(connection: Any) -> None:
             insert(subscriber).values(id=number, status="active", joined_at=NOW, confirmed_at=NOW, **row)
         )
         await connection.execute(insert(choice).values(subscriber_id=number, topic="*", stance="follow"))
+        await consent.record(connection, number, "confirmed", actor="person", now=NOW)
 
 
 @pytest.fixture

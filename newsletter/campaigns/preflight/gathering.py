@@ -14,6 +14,7 @@ from newsletter.content.facts import Facts
 from newsletter.content.renderer import LETTER
 from newsletter.content.skeleton import Skeleton
 from newsletter.delivery.composer import Mailing, Stationery
+from subscribers import consent
 from subscribers.tables import subscriber
 
 _ALL = -1
@@ -35,12 +36,14 @@ class Readers:
     address: str
     subscriber_id: int = 0
     items: int = _ALL
+    confirmed: bool = True
 
     @property
     def label(self) -> str:
-        """`de, Europe/Berlin, without a name`."""
+        """`de, Europe/Berlin, without a name, of another list`."""
         name = "" if self.is_named else "without a name"
-        return ", ".join(part for part in (self.locale, self.timezone, name) if part)
+        origin = "" if self.confirmed else "of another list"
+        return ", ".join(part for part in (self.locale, self.timezone, name, origin) if part)
 
 
 async def readers(
@@ -54,10 +57,12 @@ async def readers(
         subscriber.c.timezone,
         is_named.label("is_named"),
         (literal(_ALL) if items is None else items).label("share"),
+        case((consent.has_confirmed(), 1), else_=0).label("confirmed"),
         *(func.length(subscriber.c[name]).label(name) for name in names),
     )
     each = people.where(whom).subquery()
-    facets, counted = (each.c.locale, each.c.timezone, each.c.is_named, each.c.share), func.count().label("people")
+    facets = (each.c.locale, each.c.timezone, each.c.is_named, each.c.share, each.c.confirmed)
+    counted = func.count().label("people")
     longest = [func.max(each.c[name]).label(name) for name in names]
     rows = await connection.execute(
         select(*facets, counted, *longest).group_by(*facets).order_by(counted.desc(), *facets)
@@ -72,6 +77,7 @@ async def readers(
             last_name=_WIDE * row.last_name,
             address=f"{'w' * max(1, row.address - len(_DOMAIN))}{_DOMAIN}",
             items=row.share,
+            confirmed=bool(row.confirmed),
         )
         for row in rows
     ]

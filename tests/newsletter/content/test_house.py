@@ -249,6 +249,27 @@ def test_nothing_in_a_mail_of_ours_is_left_in_english(kind: str, locale: str) ->
         assert not re.search(r"\b(the|you|this|your|and|from|with|is|it)\b", said), said
 
 
+@pytest.mark.parametrize(
+    ("locale", "here", "elsewhere"),
+    [
+        ("en", "you joined The Orchard Gatherings and confirmed", "a list that The Orchard Gatherings took over"),
+        ("es", "te apuntaste a The Orchard Gatherings", "una lista que The Orchard Gatherings ha incorporado"),
+        ("de", "bei The Orchard Gatherings angemeldet und", "einer Liste, die The Orchard Gatherings übernommen hat"),
+        ("fr", "inscrit·e à The Orchard Gatherings et", "une liste que The Orchard Gatherings a reprise"),
+    ],
+)
+@pytest.mark.parametrize("kind", ["invitation", "welcome", "digest"])
+def test_the_foot_tells_each_reader_how_they_came_to_us(kind: str, locale: str, here: str, elsewhere: str) -> None:
+    campaign = "" if kind in TRANSACTIONAL else "c"
+    envelope = content.Envelope.of(samples.CONSTELLATION, date=datetime(2031, 9, 1, tzinfo=UTC), campaign=campaign)
+    for confirmed in (True, False):
+        facets = content.Facets(locale, "", named=True, confirmed=confirmed)
+        skeleton = content.compile(kind, samples.facts(kind)[0], facets, envelope=envelope)
+        for said in (skeleton.text(samples.VALUES), skeleton.html(samples.VALUES)):
+            said = " ".join(said.split())
+            assert (here in said, elsewhere in said) == (confirmed, not confirmed), said
+
+
 def test_a_mail_to_a_language_we_do_not_speak_is_in_the_series_own() -> None:
     german = replace(samples.facts("welcome")[0], constellation=replace(samples.CONSTELLATION, language="de"))
     envelope = content.Envelope.of(samples.CONSTELLATION, date=datetime(2031, 9, 1, tzinfo=UTC))

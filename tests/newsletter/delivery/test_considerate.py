@@ -323,7 +323,7 @@ async def test_what_is_of_no_use_in_the_morning_knows_no_night(
     database: Database, settings: Settings, clock: Any, kind: str, waiting: int
 ) -> None:
     quiet = over(settings, Smtp(), delivery={"quiet_hours": "11:00-13:00"})
-    ana = ledger.Due(1, 0, "ana@example.org", "", "", "en", "", 0)
+    ana = ledger.Due(1, 0, "ana@example.org", "", "", "en", "", 0, True)
     async with database.begin() as connection:
         gate = Gate(quiet, kind, "UTC", Operators(quiet, clock))
         assert len((await gate.ask(connection, Portion(1, 0), [ana], {}, clock())).waits) == waiting

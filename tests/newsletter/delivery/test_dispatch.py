@@ -22,7 +22,7 @@ from newsletter.engine import embedded
 from newsletter.settings import Dkim, Settings
 from newsletter.tables import delivery, inbox
 from newsletter.tables import transactional as transactional_table
-from subscribers import suppression
+from subscribers import consent, suppression
 from subscribers.tables import subscriber
 
 
@@ -52,6 +52,30 @@ async def test_everyone_gets_one_mail_of_their_own(
         assert mail["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
         assert "https://news.example.org/one-click/" in mail["List-Unsubscribe"]
         assert one.mail_from.removeprefix("bounce+").partition("@")[0] in mail["Message-ID"]
+
+
+async def test_who_came_with_proof_from_another_list_is_not_told_that_they_confirmed_here(
+    database: Database, settings: Settings, clock: Any, smtp_server: Any, start: Any
+) -> None:
+    async with smtp_server() as server:
+        settings = over(settings, server)
+        await start(settings, clock, 3)
+        async with database.begin() as connection:
+            people = {one.id: one.address for one in await connection.execute(select(subscriber))}
+            (imported, mailed), (confirmed, _), (asked, _) = sorted(people.items())
+            steps = [(imported, "imported"), (confirmed, "requested"), (confirmed, "confirmed")]
+            for person, action in [*steps, (asked, "imported"), (asked, "confirmed")]:
+                await consent.record(connection, person, action, actor="person", now=clock())
+            await transactional.enqueue(connection, imported, Kind.WELCOME, now=clock(), most_a_day=3)
+        async with embedded.opened(settings, database, clock) as engine:
+            await engine.tick()
+    assert len(server.received) == 4
+    for one in server.received:
+        mail = email.message_from_bytes(one.data, policy=email.policy.default)
+        for part in ("plain", "html"):
+            said = " ".join(mail.get_body((part,)).get_content().split())
+            assert ("and confirmed this address" in said) is (one.rcpt_to != mailed), said
+            assert ("because you said yes to mail on a list that" in said) is (one.rcpt_to == mailed), said
 
 
 async def test_every_mail_is_signed_where_the_senders_domain_has_a_key(

@@ -16,12 +16,14 @@ from newsletter.database import Database
 from newsletter.engine import parts
 from newsletter.settings import Settings
 from newsletter.tables import delivery
+from subscribers import consent
 from subscribers.tables import subscriber
 
 
 @pytest.fixture
 async def crowd(database: Database, constellation: Constellation, add_people: Any, now: datetime) -> list[int]:
-    """Nine people: six in English, three without a name; two in German, one of them far away; one in Italian."""
+    """Nine people: six in English, three without a name; two in German, one of them far away; one in Italian, of
+    another list, while all others confirmed here."""
     async with database.begin() as connection:
         await constellations.load(connection, constellation, now)
         numbers = await add_people(connection, 9, now)
@@ -32,6 +34,8 @@ async def crowd(database: Database, constellation: Constellation, add_people: An
             (numbers[8:], {"locale": "it-CH"}),
         ):
             await connection.execute(update(subscriber).where(subscriber.c.id.in_(some)).values(**values))
+        for number in numbers[:8]:
+            await consent.record(connection, number, "confirmed", actor="person", now=now)
     return numbers
 
 
@@ -48,6 +52,7 @@ async def test_each_mail_that_differs_is_looked_at_once_as_its_longest_reader_ge
         ("en", 3),
         ("de", 1),
         ("de, Asia/Tokyo", 1),
+        ("it-CH, of another list", 1),
     ]
     assert str(mails[3].message["To"]).count("Ŵ") == len("Zoë") + 60
     assert [finding.text for finding in running.of_audience(seen)] == [
@@ -55,7 +60,7 @@ async def test_each_mail_that_differs_is_looked_at_once_as_its_longest_reader_ge
     ]
     checked = await running.check(seen, settings, [])
     assert checked.is_clear, checked.findings
-    assert (checked.people, checked.mails) == (9, 4)
+    assert (checked.people, checked.mails) == (9, 5)
     assert checked.findings[-1].text == "links and the sender's records were not looked up: no network"
 
 

@@ -44,10 +44,15 @@ def comes(person: Preferences, event: Event) -> bool:
 
 
 def chosen(person: Preferences, form: Form, look: Look, voice: Voice, now: datetime) -> Choices:
-    """What is ticked is wanted. Events that the page did not offer stay as they were. Raises NotSaved for nothing."""
+    """What is ticked is wanted. Events that the page did not offer stay as they were. Raises NotSaved for nothing.
+
+    Ticks that are as the page showed them change nothing, not even how it is written down.
+    """
     offered = {event.slug: event for event in look.upcoming(now)}
     ticked = offered.keys() & set(form.many("events"))
     silent = {kind for kind in look.kinds if kind not in form.many("kinds")}
+    if _are_as_shown(person, form.text("scope"), look, offered.values(), ticked, silent):
+        return choices.of(everything=person.everything, followed=person.followed, muted=person.muted)
     if form.text("scope") == "everything":
         if silent and silent == set(look.kinds):
             text = voice.gettext("Please tick at least one kind. For none at all, take a pause or leave below.")
@@ -61,6 +66,21 @@ def chosen(person: Preferences, form: Form, look: Look, voice: Voice, now: datet
     topics = {audience.kind_topic(kind) for kind in look.kinds}
     muted = (found.muted - topics) | {audience.kind_topic(kind) for kind in silent}
     return choices.of(everything=found.everything, followed=found.followed, muted=muted)
+
+
+def _are_as_shown(
+    person: Preferences,
+    scope: str,
+    look: Look,
+    offered: Collection[Event],
+    ticked: Collection[str],
+    silent: Collection[str],
+) -> bool:
+    return (
+        (scope == "everything") is person.everything
+        and ticked == {event.slug for event in offered if comes(person, event)}
+        and silent == {kind for kind, _, is_wanted in kinds(person, look) if not is_wanted}
+    )
 
 
 def _everything_but(

@@ -67,6 +67,25 @@ def test_a_person_joins_chooses_pauses_and_leaves_by_keyboard_alone(site, visit)
     expect(page.get_by_role("heading", level=1)).to_have_text("You have left. All the best!")
 
 
+def test_kinds_are_there_with_everything_alone_for_a_single_tick_says_nothing_of_them(site, visit) -> None:
+    page = visit().new_page()
+    open_page(page, site, "preferences")
+    kinds = page.locator("#kinds")
+    expect(kinds).to_be_visible()
+    page.get_by_label("Only what is ticked").check()
+    expect(kinds).to_be_hidden()
+    page.get_by_role("button", name="Save what I get").click()
+    expect(page.get_by_role("status")).to_contain_text("Saved.")
+    expect(kinds).to_be_hidden()
+    page.get_by_label("Everything").check()
+    expect(kinds).to_be_visible()
+    for box in kinds.get_by_role("checkbox").all():
+        box.uncheck()
+    page.get_by_role("button", name="Save what I get").click()
+    expect(page.get_by_role("alert")).to_contain_text("at least one kind")
+    expect(kinds).to_be_visible()
+
+
 def test_a_wrong_address_is_said_where_it_stands_and_takes_the_focus(site, visit) -> None:
     page = visit().new_page()
     page.goto(f"{site.url}/join")

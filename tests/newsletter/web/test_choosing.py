@@ -5,15 +5,17 @@ from datetime import datetime
 from itertools import product
 
 import pytest
+from sqlalchemy import insert, select
 
 from newsletter import catalogues
 from newsletter.constellation.model import EventKind
 from newsletter.web import choosing, look
 from newsletter.web.choosing import NotSaved
 from newsletter.web.forms import Form
-from subscribers import choices
+from subscribers import audience, choices
 from subscribers.audience import Rhythm
 from subscribers.preferences import Preferences
+from subscribers.tables import subscriber
 from tests.newsletter.web.conftest import make_event
 
 SILENT = "kind:story"
@@ -85,16 +87,35 @@ def test_no_kind_at_all_is_not_saved(tick) -> None:
     assert caught.value.field == "kinds"
 
 
-def test_pressing_save_without_a_change_changes_nothing_that_the_page_shows(tick, shown, now) -> None:
-    events = ("opening", "closing", "dawn", "dusk")
-    for everything, followed, muted in product(
-        (True, False), ((), ("dawn",), ("closing",)), ((), ("dusk",), (SILENT,))
-    ):
-        who = person(everything=everything, followed=followed, muted=muted)
-        shown_ticks = ticks(who, shown, now)
-        if not everything and not shown_ticks:
-            continue
-        kinds = [kind for kind, _, comes in choosing.kinds(who, shown) if comes]
-        found = tick(who, "everything" if everything else "some", kinds, shown_ticks)
-        assert ticks(after(found), shown, now) == shown_ticks, (everything, followed, muted)
-        assert shown_ticks <= set(events)
+STANCES = (None, "follow", "mute")
+EVERYONE = [
+    {topic: stance for topic, stance in zip(("*", "opening", "dawn", SILENT), stances, strict=True) if stance}
+    for stances in product((None, "follow"), STANCES, STANCES, (None, "mute"))
+]
+"""Every way to choose between a gathering, a story, and stories at all."""
+
+
+@pytest.mark.parametrize("stances", EVERYONE, ids=str)
+def test_pressing_save_without_a_change_changes_nothing(tick, shown, now, stances) -> None:
+    found = choices.of_stances(stances)
+    who = after(found)
+    wanted = [kind for kind, _, comes in choosing.kinds(who, shown) if comes]
+    assert tick(who, "everything" if who.everything else "some", wanted, ticks(who, shown, now)) == found
+
+
+async def test_what_is_ticked_is_what_is_sent(database, shown, now) -> None:
+    async with database.begin() as connection:
+        for number, stances in enumerate(EVERYONE, 1):
+            row = {"address": f"p{number}@example.org", "normal": f"p{number}", "hash": f"{number}", "status": "active"}
+            await connection.execute(insert(subscriber).values(id=number, joined_at=now, confirmed_at=now, **row))
+            await choices.replace(connection, number, choices.of_stances(stances))
+        for event in shown.upcoming(now):
+            told = await connection.scalars(
+                select(subscriber.c.id).where(audience.following(event.slug, event.kind)).order_by(subscriber.c.id)
+            )
+            ticked = [
+                number
+                for number, stances in enumerate(EVERYONE, 1)
+                if choosing.comes(after(choices.of_stances(stances)), event)
+            ]
+            assert ticked == list(told)

@@ -1,12 +1,20 @@
 """The page of a subscriber: each part is saved by its own button, shown as saved, and leaves evidence."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from itertools import cycle, product
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import insert, update
 
-from subscribers import preferences
+from newsletter.constellation import store
+from newsletter.constellation.model import EventKind
+from newsletter.demo.browser import Browser
+from subscribers import choices, consent, directory, preferences
+from subscribers.audience import Rhythm
+from subscribers.links import Purpose
 from subscribers.tables import subscriber
+from tests.newsletter.web.conftest import make_event
 
 
 async def save(client, ana, part: str, **fields: object):
@@ -42,6 +50,39 @@ async def test_an_event_that_does_not_exist_cannot_be_ticked(client, desk, membe
     ana = await member()
     await save(client, ana, "choices", scope="some", events=["closing", "*", "made-up", "lost"])
     assert (await desk.person(ana.address)).followed == {"prelude", "closing"}  # the prelude is over, and was followed
+
+
+CHOSEN = [
+    dict(zip(("*", "prelude", "opening", "closing", "kind:story"), stances, strict=True))
+    for stances in product(("follow", None), ("follow", None), ("follow", "mute", None), ("mute", None), ("mute", None))
+]
+NAMES = ("", "Ana", "J.R. “Ana” O’Neil & Söhne <3", "visit www.example.com")
+LANGUAGES = ("en", "en-GB", "de-AT", "es-419", "fr", "it", "")
+ZONES = ("", "UTC", "Europe/Berlin", "Asia/Calcutta", "US/Eastern")
+
+
+async def test_a_page_that_is_saved_as_it_is_shown_changes_nothing(client, desk, constellation, clock) -> None:
+    story = make_event("dawn", "Dawn", datetime(2021, 3, 1, 8), EventKind.STORY)  # noqa: DTZ001 - its zone is added
+    browser, people = Browser(client), {}
+    about = zip(CHOSEN, cycle(NAMES), cycle(LANGUAGES), cycle(ZONES), cycle(Rhythm), strict=False)
+    async with desk.database.begin() as connection:
+        await store.load(connection, replace(constellation, events=(*constellation.events, story)), clock())
+        for number, (chosen, name, locale, timezone, rhythm) in enumerate(about, 1):
+            row = {"first_name": name, "locale": locale, "timezone": timezone, "rhythm": rhythm, "status": "active"}
+            row |= {"address": f"p{number}@example.org", "normal": f"p{number}@example.org", "hash": f"h{number}"}
+            await connection.execute(insert(subscriber).values(joined_at=clock(), confirmed_at=clock(), **row))
+            stances = {topic: stance for topic, stance in chosen.items() if stance}
+            await choices.replace(connection, number, choices.of_stances(stances))
+            people[number] = await directory.entry(connection, number)
+    for number, before in people.items():
+        token = desk.link(Purpose.PREFERENCES, number)
+        for part in ("choices", "rhythm", "details"):
+            page = await browser.open(f"/preferences/{token}")
+            shown = await browser.press(page, *page.button(value=part))
+            assert (shown.status, f"?saved={part}" in shown.url) == (200, True), (shown.text, before)
+        async with desk.database.read() as connection:
+            assert await directory.entry(connection, number) == before
+            assert await consent.evidence(connection, number) == []
 
 
 async def test_nothing_ticked_is_not_saved_and_less_is_offered(client, desk, member, text) -> None:

@@ -13,9 +13,10 @@ from sqlalchemy import URL, Connection, create_engine, inspect, make_url, text
 from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from newsletter import assets, queue_schema, sqlite
-from newsletter.connections import Connections
+from newsletter import assets, queue_schema
 from newsletter.errors import NewsletterError
+from newsletter.sqlite import connections, dialect
+from newsletter.sqlite.connections import Connections
 
 Result = TypeVar("Result")
 
@@ -112,15 +113,15 @@ class Database:
 
     async def close(self) -> None:
         """Close every connection."""
-        for connections in {self.writer, self.brief_writer, self.reader}:
-            await connections.dispose()
+        for kept in {self.writer, self.brief_writer, self.reader}:
+            await kept.dispose()
 
 
 @asynccontextmanager
 async def _here(writer: AsyncEngine | Connections, *, is_urgent: bool) -> AsyncIterator[AsyncConnection]:
     async with writer.begin() as connection:
-        if isinstance(writer, Connections):
-            sqlite.driver(connection.sync_connection).stay(is_urgent=is_urgent)
+        if isinstance(connection, connections.Connection):
+            connection.driver.stay(is_urgent=is_urgent)
         yield connection
 
 
@@ -216,8 +217,8 @@ def connect(url: str, *, pool: int = 8, for_import: bool = False) -> Database:
     extra = _FOR_IMPORT if for_import else ()
     writing = [*_PRAGMAS, _SECURE_DELETE, "query_only = OFF", "busy_timeout = 0", *extra]
     reading = [*_PRAGMAS, "query_only = ON", f"busy_timeout = {_BUSY_SECONDS * 1000}"]
-    writer = sqlite.engine(path, writing, only_reads=False, patience=_BUSY_SECONDS)
-    reader = sqlite.engine(path, reading, only_reads=True, patience=_BUSY_SECONDS)
+    writer = dialect.engine(path, writing, only_reads=False, patience=_BUSY_SECONDS)
+    reader = dialect.engine(path, reading, only_reads=True, patience=_BUSY_SECONDS)
     return Database(
         parsed,
         Connections(writer, most=1, patience=_BUSY_SECONDS),

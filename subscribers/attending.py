@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from subscribers import audience, consent, statements
 from subscribers.consent import Evidence
+from subscribers.prepared import Prepared
 from subscribers.tables import rsvp, subscriber
 
 
@@ -42,12 +43,12 @@ class Attendee:
     answered_at: datetime
 
 
-_ANSWERS = select(rsvp.c.topic, rsvp.c.answer).where(rsvp.c.subscriber_id == bindparam("number"))
+_ANSWERS = Prepared(select(rsvp.c.topic, rsvp.c.answer).where(rsvp.c.subscriber_id == bindparam("number")))
 
 
 async def of(connection: AsyncConnection, subscriber_id: int) -> dict[str, Answer]:
     """What somebody answered, by the event's slug."""
-    rows = await connection.execute(_ANSWERS, {"number": subscriber_id})
+    rows = await _ANSWERS.rows(connection, {"number": subscriber_id})
     return {row.topic: Answer(row.answer) for row in rows}
 
 

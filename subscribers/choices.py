@@ -4,10 +4,11 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import bindparam, delete, insert, select
+from sqlalchemy import BindParameter, bindparam, delete, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from subscribers.audience import EVERYTHING
+from subscribers.prepared import Prepared
 from subscribers.tables import choice
 
 
@@ -51,15 +52,15 @@ def of_stances(stances: Mapping[str, str]) -> Choices:
     )
 
 
-# Built once, here and wherever every page passes: SQLAlchemy takes longer to build a statement than SQLite to run it.
-_OF = select(choice.c.topic, choice.c.stance).where(choice.c.subscriber_id == bindparam("number"))
-_FORGET = delete(choice).where(choice.c.subscriber_id == bindparam("number"))
-_ADD = insert(choice)
+_NUMBER: BindParameter[int] = bindparam("number")
+_OF = Prepared(select(choice.c.topic, choice.c.stance).where(choice.c.subscriber_id == _NUMBER))
+_FORGET = Prepared(delete(choice).where(choice.c.subscriber_id == _NUMBER))
+_ADD = Prepared(insert(choice).values(subscriber_id=_NUMBER, topic=bindparam("topic"), stance=bindparam("stance")))
 
 
 async def read(connection: AsyncConnection, subscriber_id: int) -> Choices:
     """What a subscriber chose."""
-    rows = await connection.execute(_OF, {"number": subscriber_id})
+    rows = await _OF.rows(connection, {"number": subscriber_id})
     return of_stances({row.topic: row.stance for row in rows})
 
 
@@ -68,7 +69,6 @@ async def replace(connection: AsyncConnection, subscriber_id: int, chosen: Choic
     stances = dict.fromkeys(chosen.followed, "follow") | dict.fromkeys(chosen.muted, "mute")
     if chosen.everything:
         stances[EVERYTHING] = "follow"
-    await connection.execute(_FORGET, {"number": subscriber_id})
-    if stances:
-        rows = [{"subscriber_id": subscriber_id, "topic": topic, "stance": stances[topic]} for topic in sorted(stances)]
-        await connection.execute(_ADD, rows)
+    await _FORGET.change(connection, {"number": subscriber_id})
+    rows = [{"number": subscriber_id, "topic": topic, "stance": stances[topic]} for topic in sorted(stances)]
+    await _ADD.change_each(connection, rows)

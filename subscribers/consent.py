@@ -7,9 +7,10 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, exists, func, insert, select
+from sqlalchemy import ColumnElement, bindparam, exists, func, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from subscribers.prepared import Prepared
 from subscribers.tables import consent, subscriber
 
 
@@ -71,6 +72,7 @@ def _in_words(value: object) -> str:
 
 
 _ADD = insert(consent)
+_ADD_ONE = Prepared(_ADD.values({column.name: bindparam(column.name) for column in consent.c if column.name != "id"}))
 
 
 async def record(
@@ -98,7 +100,7 @@ async def record(
         "ip": ip,
         "detail": dict(detail or {}),
     }
-    await connection.execute(_ADD, step)
+    await _ADD_ONE.change(connection, step)
 
 
 async def record_suppressions(

@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from subscribers import choices, consent
 from subscribers.audience import Rhythm
+from subscribers.prepared import Prepared
 from subscribers.tables import choice, subscriber
 
 
@@ -55,8 +56,8 @@ QUERY = (
 )
 """A row for each choice of the subscriber `number`, or one without any; `of` reads them."""
 
-_LOCK = select(subscriber.c.id).where(subscriber.c.id == _NUMBER).with_for_update()
-_LEAVE = (
+_LOCK = Prepared(select(subscriber.c.id).where(subscriber.c.id == _NUMBER).with_for_update())
+_LEAVE = Prepared(
     update(subscriber)
     .where(subscriber.c.id == _NUMBER, subscriber.c.status != "left")
     .values(status="left", left_at=bindparam("now"))
@@ -199,8 +200,7 @@ async def leave(
 
     What they had chosen is kept: it is theirs, should they come back.
     """
-    left = await connection.execute(_LEAVE, {"number": subscriber_id, "now": now})
-    if left.rowcount != 1:
+    if await _LEAVE.change(connection, {"number": subscriber_id, "now": now}) != 1:
         return False
     detail = {"reason": reason} if reason else {}
     await consent.record(
@@ -211,4 +211,4 @@ async def leave(
 
 async def _lock(connection: AsyncConnection, subscriber_id: int) -> bool:
     """Hold the subscriber's row, so that two changes come one after the other; False if there is none."""
-    return await connection.scalar(_LOCK, {"number": subscriber_id}) is not None
+    return bool(await _LOCK.rows(connection, {"number": subscriber_id}))

@@ -1,9 +1,9 @@
 """The pages' templates, made into responses in the reader's language; the staff's own before ours, while they work."""
 
 import traceback
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Callable, Mapping, MutableMapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, Self
@@ -29,6 +29,10 @@ FOLDER = assets.TEMPLATES / "pages"
 _KEPT = 512
 """How many parts of pages are kept in each language; the longest, the time zones, have 25 KB."""
 
+_SELDOM = timedelta(seconds=1)
+"""Between two looks whether a page's files have changed. It is made of several, ours or the staff's: to ask the system
+for each of them took as long as all else that Jinja does."""
+
 
 class PageError(NewsletterError):
     """A page cannot be begun as a copy of ours."""
@@ -41,6 +45,8 @@ class Pages:
     ours: Mapping[str, Environment]
     own: Mapping[str, Environment]
     base: str
+    looked: dict[tuple[str, str], datetime] = field(default_factory=dict, repr=False)
+    """When the files of a page in a language were last looked at."""
 
     @classmethod
     def open(cls, own: Path | None, *, base: str = "") -> Self:
@@ -59,13 +65,24 @@ class Pages:
     def render(self, name: str, look: Look, voice: Voice, *, now: datetime, **values: Any) -> str:
         """A template's text: the staff's where there is one that can be shown; nobody is kept out by its mistake."""
         words = {**values, **_words(look, voice, now)}
-        file = f"{name}.html"
+        file, is_due = f"{name}.html", self._is_due(name, voice.language, now)
         if (own := self.own.get(voice.language)) is not None:
+            own.auto_reload = is_due
             try:
                 return own.get_template(file).render(words)
             except Exception as error:  # whatever a template calls may raise anything
                 log.error("a page of your own fails, ours is shown", **_fault(file, error))
-        return self.ours[voice.language].get_template(file).render(words)
+        ours = self.ours[voice.language]
+        ours.auto_reload = is_due
+        return ours.get_template(file).render(words)
+
+    def _is_due(self, name: str, language: str, now: datetime) -> bool:
+        """Whether to look again if a page's files are what they were."""
+        last = self.looked.get((name, language))
+        if last is not None and abs(now - last) < _SELDOM:
+            return False
+        self.looked[name, language] = now
+        return True
 
 
 def _words(look: Look, voice: Voice, now: datetime) -> dict[str, Any]:
@@ -139,8 +156,19 @@ def environment(own: Path, base: str = "", language: str = catalogues.SOURCE) ->
     return _environment(_OwnBeforeOurs([own / "pages", FOLDER], encoding="utf-8-sig"), base, language)
 
 
+class _Environment(Environment):
+    """Gives each template its globals as one plain mapping, since it begins each page by copying them.
+
+    Jinja chains its own with those of a template, of which there are none here, and looks each up in both: for every
+    template that has a part in a page.
+    """
+
+    def make_globals(self, d: MutableMapping[str, Any] | None) -> MutableMapping[str, Any]:
+        return {**self.globals, **(d or {})}
+
+
 def _environment(loader: FileSystemLoader, base: str, language: str) -> Environment:
-    made = Environment(
+    made = _Environment(
         loader=loader,
         autoescape=True,
         undefined=StrictUndefined,

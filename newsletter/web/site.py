@@ -23,6 +23,7 @@ from newsletter.web.proof import Proofs
 from subscribers import preferences
 from subscribers.links import LinkInvalid, Links, Purpose
 from subscribers.preferences import Preferences
+from subscribers.prepared import Prepared
 from webhooks.providers import Provider
 from webhooks.rehearsals import Rehearsals
 
@@ -59,7 +60,7 @@ class Site:
 
     async def holder(self, connection: AsyncConnection, subscriber_id: int) -> tuple[Preferences, Look]:
         """The subscriber whose link this is, and the look of the pages, by one statement. Raises LinkInvalid."""
-        rows = (await connection.execute(_HOLDER, {"number": subscriber_id})).all()
+        rows = await _HOLDER.rows(connection, {"number": subscriber_id})
         found = preferences.of(rows)
         if found is None:
             raise LinkInvalid(_NOBODY)
@@ -77,7 +78,7 @@ class Site:
 
 _ALWAYS = datetime(1970, 1, 1, tzinfo=UTC)
 _NOBODY = "this link belongs to nobody any more"
-_HOLDER = preferences.QUERY.add_columns(LOADED_AT.scalar_subquery().label("loaded_at"))
+_HOLDER = Prepared(preferences.QUERY.add_columns(LOADED_AT.scalar_subquery().label("loaded_at")))
 
 
 async def holder(connection: AsyncConnection, subscriber_id: int) -> Preferences:

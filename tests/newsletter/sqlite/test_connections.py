@@ -8,14 +8,14 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from newsletter import sqlite
-from newsletter.connections import Connections
+from newsletter.sqlite import dialect
+from newsletter.sqlite.connections import Connections
 
 
 @pytest.fixture
 async def one(tmp_path: Path) -> AsyncIterator[Connections]:
     """One connection, for which one waits hardly at all."""
-    engine = sqlite.engine(tmp_path / "a.sqlite3", [], only_reads=False, patience=1)
+    engine = dialect.engine(tmp_path / "a.sqlite3", [], only_reads=False, patience=1)
     connections = Connections(engine, most=1, patience=0.01)
     async with connections.begin() as connection:
         await connection.execute(text("CREATE TABLE thing (name TEXT)"))

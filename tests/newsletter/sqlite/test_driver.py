@@ -11,8 +11,8 @@ from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError, OperationalError
 
 from newsletter import database as databases
-from newsletter import sqlite
 from newsletter.database import Database
+from newsletter.sqlite import dialect, driver
 
 MANY = 2500
 """More than come with the statement itself."""
@@ -115,15 +115,15 @@ async def test_a_long_read_holds_nobody_else_up(opened):
 
 
 async def test_small_reads_go_to_no_thread_however_often_they_are_done(opened, monkeypatch):
-    monkeypatch.setattr(sqlite, "_STEPS", 50)  # of which a look at the clock is due after each few
-    monkeypatch.setattr(sqlite, "_NOTICEABLE", 3600)
+    monkeypatch.setattr(driver, "_STEPS", 50)  # of which a look at the clock is due after each few
+    monkeypatch.setattr(driver, "_NOTICEABLE", 3600)
 
     def in_thread(*_: object) -> None:
         raise AssertionError("a thread was asked")
 
     async with opened.read() as connection:
         await connection.scalar(text("SELECT 7"))
-        monkeypatch.setattr(sqlite.Connection, "in_thread", in_thread)
+        monkeypatch.setattr(driver.Connection, "in_thread", in_thread)
         for _ in range(100):
             assert await connection.scalar(text("SELECT 7")) == 7
     monkeypatch.undo()
@@ -163,13 +163,13 @@ async def test_a_brief_transaction_waits_for_none_that_has_not_begun_to_write(op
 @pytest.mark.parametrize("kind", ["briefly", "here"])
 async def test_what_stays_here_asks_no_thread_and_the_next_transaction_does_again(opened, monkeypatch, kind):
     asked = []
-    in_thread = sqlite.Connection.in_thread
+    in_thread = driver.Connection.in_thread
 
     def counted(self, work):
         asked.append(work)
         return in_thread(self, work)
 
-    monkeypatch.setattr(sqlite.Connection, "in_thread", counted)
+    monkeypatch.setattr(driver.Connection, "in_thread", counted)
     async with getattr(opened, kind)() as connection:
         await connection.execute(text("INSERT INTO thing (name) VALUES ('a')"))
     assert not asked
@@ -200,7 +200,7 @@ async def test_who_finds_the_file_locked_waits_and_lets_others_work_meanwhile(op
 async def test_who_had_the_file_locked_for_long_lets_others_in_before_they_lock_it_again(
     opened, tmp_path, monkeypatch, kind
 ):
-    monkeypatch.setattr(sqlite, "_COURTESY", 3600)
+    monkeypatch.setattr(driver, "_COURTESY", 3600)
 
     async def write() -> None:
         async with getattr(opened, kind)() as connection:
@@ -227,7 +227,7 @@ async def test_who_had_the_file_locked_for_long_lets_others_in_before_they_lock_
 async def test_patience_with_a_locked_file_has_an_end(tmp_path):
     other = sqlite3.connect(tmp_path / "a.sqlite3", isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
-    engine = sqlite.engine(tmp_path / "a.sqlite3", ["busy_timeout = 0"], only_reads=False, patience=0.05)
+    engine = dialect.engine(tmp_path / "a.sqlite3", ["busy_timeout = 0"], only_reads=False, patience=0.05)
     async with engine.connect() as connection:
         with pytest.raises(OperationalError, match="locked"):
             await connection.execute(text("SELECT 1"))

@@ -28,7 +28,7 @@ from subscribers.audience import About
 from subscribers.links import Links, Purpose
 from subscribers.tables import subscriber
 
-_MILLISECONDS = 20
+_MILLISECONDS, _AT_MOST = 20, 50
 _SECONDS = 2
 _ONE_AT_A_TIME = (1, 0.005)
 _MOST_VISITS = 100
@@ -40,7 +40,7 @@ _WHO = (
 
 
 def measure(scale: Scale) -> Iterator[Row]:
-    """A row for a count, and for each kind of work beside: the slowest in twenty of joining, confirming, choosing."""
+    """A row for a count, and for each kind of work beside the slowest in twenty, and in a hundred, of what is asked."""
     with ground.folder() as at, ground.sqlite() as url, wire.sink() as port:
         made = asyncio.run(ground.prepare(url, at, people=scale.crowd, port=port))
         name = f"audience count among {scale.crowd:,}, SQLite"
@@ -54,12 +54,9 @@ def measure(scale: Scale) -> Iterator[Row]:
                 with at_work(at, url, made):
                     asking = _visits(parts.links(made.settings), range(first, first + visits))
                     told = web.asked(at, served, asking, *_ONE_AT_A_TIME)
-                yield row(
-                    f"join, confirm and preference pages among {scale.crowd:,} beside {beside}: the slowest in twenty",
-                    told["p95_ms"],
-                    "ms",
-                    below=_MILLISECONDS,
-                )
+                pages = f"join, confirm and preference pages among {scale.crowd:,} beside {beside}"
+                yield row(f"{pages}: the slowest in twenty", told["p95_ms"], "ms", below=_MILLISECONDS)
+                yield row(f"{pages}: the slowest in a hundred", told["p99_ms"], "ms", below=_AT_MOST)
 
 
 def _visits(links: Links, people: range) -> list[str]:

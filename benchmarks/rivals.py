@@ -39,6 +39,7 @@ def by_django(settings: Settings, mailing: Mailing, count: int) -> float:
     from django.core.mail import EmailMultiAlternatives, get_connection  # type: ignore[import-untyped] # likewise
     from django.template import Context, Template  # type: ignore[import-untyped] # likewise
 
+    site = settings.public_url
     backend = "django.template.backends.django.DjangoTemplates"
     configured.configure(EMAIL_HOST=settings.smtp.host, EMAIL_PORT=settings.smtp.port, TEMPLATES=[{"BACKEND": backend}])
     django.setup()
@@ -55,7 +56,7 @@ def by_django(settings: Settings, mailing: Mailing, count: int) -> float:
                 "news@example.org",
                 [reader.address],
                 connection=connection,
-                headers={"List-Unsubscribe": f"<{values['one_click_url']}>"},
+                headers={"List-Unsubscribe": f"<{site}/one-click/{values['mail_link']}>"},
             )
             message.attach_alternative(html_template.render(context), "text/html")
             message.send()

@@ -95,6 +95,7 @@ class _Parts:
 
     def __init__(self, kind: str, facts: Facts, facets: Facets, templates: Path | None, *, mandatory: bool) -> None:
         marks = Marks()
+        self.site = facts.public_url
         rendering = renderer.render(kind, facts, facets, slot=marks.slot, templates=templates)
         files = rendering.files
         self.subject = marks.split(rendering.subject, file=files[SUBJECT])
@@ -120,19 +121,19 @@ def _assembled(parts: _Parts, kind: str, envelope: Envelope, calendar: Calendar 
     boundary = b"=_" + parts.digest().hex().encode()  # neither quoted-printable nor base64 ever holds "=_"
     joint = _Joint()
     joint.add(headers.fixed(envelope, kind))
-    joint.extend(headers.personal(envelope))
-    joint.extend(headers.subject([part.slot if isinstance(part, Mark) else part for part in parts.subject]))
+    joint.extend(headers.personal(envelope, parts.site))
+    joint.extend(headers.subject([part.slot if isinstance(part, Mark) else part for part in parts.subject], parts.site))
     joint.add(b"MIME-Version: 1.0\r\n")
     if calendar is not None:
         joint.add(_MULTIPART % (b"mixed", boundary + b"m") + b"\r\n--" + boundary + b"m\r\n")
     joint.add(_MULTIPART % (b"alternative", boundary))
     joint.add(b"\r\n--" + boundary + _PART % b"plain")
-    joint.extend(places.in_text(parts.text))
+    joint.extend(places.in_text(parts.text, parts.site))
     joint.add(b"\r\n--" + boundary)
     if parts.pictures:
         joint.add(related.opening(boundary))
     joint.add(_PART % b"html")
-    joint.extend(places.in_html(parts.html))
+    joint.extend(places.in_html(parts.html, parts.site))
     if parts.pictures:
         joint.add(related.closing(parts.pictures, boundary))
     if calendar is not None:  # last of the alternatives, as the one that calendars choose

@@ -120,8 +120,8 @@ def fixed(envelope: Envelope, kind: str) -> bytes:
     )
 
 
-def personal(envelope: Envelope) -> list[Piece]:
-    """The header lines that are each person's own, apart from Subject."""
+def personal(envelope: Envelope, site: str) -> list[Piece]:
+    """The header lines that are each person's own, apart from Subject; links lead to the pages of `site`."""
     lines = [f"Message-ID: <%(token)s@{envelope.domain}>"]
     ways_out = ["<%(one_click_url)s>"]
     if envelope.bounce:
@@ -131,7 +131,7 @@ def personal(envelope: Envelope) -> list[Piece]:
     if envelope.campaign:
         # One line, however long: relays that meet a folded List-Unsubscribe refold it, and DKIM breaks.
         lines.append("List-Unsubscribe: " + ", ".join(ways_out))
-    parts = re.split(r"%\((\w+)\)s", "".join(f"{line}\r\n" for line in lines))
+    parts = slots.opened(re.split(r"%\((\w+)\)s", "".join(f"{line}\r\n" for line in lines)), site)
     return [_TO, *(as_it_is(part) if odd % 2 else part.encode() for odd, part in enumerate(parts))]
 
 
@@ -142,8 +142,9 @@ def _to(values: Values) -> bytes:
 _TO = Filler(("address", "first_name", "last_name"), _to)
 
 
-def subject(parts: Sequence[str]) -> list[Piece]:
-    """The Subject of its parts: text at even places, names of slots at odd ones."""
+def subject(said: Sequence[str], site: str) -> list[Piece]:
+    """The Subject of its parts: text at even places, at odd ones the names of slots, or of links to pages of `site`."""
+    parts = slots.opened(said, site)
     if len(parts) == 1:
         return [quoting.header("Subject", parts[0])]
 

@@ -6,14 +6,14 @@ take a value to a place it is not escaped for.
 
 import re
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 
-from newsletter.content import quoting
+from newsletter.content import quoting, slots
 from newsletter.content.errors import ContentError
 from newsletter.content.filler import Filler, Piece
-from newsletter.content.slots import SLOTS, Mark, Sort
+from newsletter.content.slots import Mark, Sort
 
 _CONSTRUCT = re.compile(
     r"(?P<comment><!--.*?-->)|<(?P<raw>style|script)\b.*?</(?P=raw)\s*>|(?P<tag></?[A-Za-z](?:\"[^\"]*\"|[^\">])*>)",
@@ -24,13 +24,16 @@ _STAND_IN = "x"
 _LINKS = {"href", "src", "action", "background", "cite", "poster", "srcset", "formaction", "data"}
 
 
-def in_text(parts: Sequence[str | Mark]) -> list[Piece]:
-    """The pieces of a text part."""
-    return _pieces(parts, [_text_filler(part.slot) for part in parts[1::2] if isinstance(part, Mark)])
+def in_text(parts: Sequence[str | Mark], site: str) -> list[Piece]:
+    """The pieces of a text part; links lead to the pages of `site`."""
+    return _pieces(parts, site, _text_filler)
 
 
-def in_html(parts: Sequence[str | Mark]) -> list[Piece]:
-    """The pieces of an HTML part. Raises ContentError, with file and line, for a slot that cannot be escaped there."""
+def in_html(parts: Sequence[str | Mark], site: str) -> list[Piece]:
+    """The pieces of an HTML part, as of a text.
+
+    Raises ContentError, with file and line, for a slot that cannot be escaped where it stands.
+    """
     marks, positions, html = [], [], ""
     for part in parts:
         if isinstance(part, Mark):
@@ -40,17 +43,15 @@ def in_html(parts: Sequence[str | Mark]) -> list[Piece]:
     surroundings = _surroundings(html, positions)
     for mark, position, surrounding in zip(marks, positions, surroundings, strict=True):
         _refuse_unfit(mark, position, surrounding)
-    return _pieces(parts, [_html_filler(mark.slot) for mark in marks])
+    return _pieces(parts, site, _html_filler)
 
 
-def _pieces(parts: Sequence[str | Mark], fillers: Sequence[Filler]) -> list[Piece]:
+def _pieces(parts: Sequence[str | Mark], site: str, filler: Callable[[str], Filler]) -> list[Piece]:
+    *before, last = slots.opened([part.slot if isinstance(part, Mark) else part for part in parts], site)
     pieces: list[Piece] = []
-    for number, text in enumerate(parts[::2]):
-        assert isinstance(text, str)  # noqa: S101 # text and marks alternate
-        pieces.append(quoting.body(text, before_slot=number < len(fillers)))
-        if number < len(fillers):
-            pieces.append(fillers[number])
-    return pieces
+    for text, slot in zip(before[::2], before[1::2], strict=True):
+        pieces += [quoting.body(text, before_slot=True), filler(slot)]
+    return [*pieces, quoting.body(last, before_slot=False)]
 
 
 @cache
@@ -60,7 +61,7 @@ def _text_filler(slot: str) -> Filler:
 
 @cache
 def _html_filler(slot: str) -> Filler:
-    if SLOTS[slot] in {Sort.URL, Sort.TOKEN}:
+    if slots.SLOTS[slot] in {Sort.LINK, Sort.TOKEN}:
         # Nothing that passes their checks is escaped by HTML, so text and HTML share one filler, and fill pays once.
         return _text_filler(slot)
     return Filler((slot,), lambda values: quoting.value(_escape(values[slot])))
@@ -111,7 +112,7 @@ def _refuse_unfit(mark: Mark, position: int, surrounding: _Surrounding) -> None:
         where = name
     elif name == "style" or name.startswith("on"):
         where = f"in the attribute {name}"
-    elif name in _LINKS and (SLOTS[mark.slot] is not Sort.URL or position != surrounding.start):
+    elif name in _LINKS and (mark.slot not in slots.LINKS or position != surrounding.start):
         where = f"in {name}, which takes one link and nothing before it"
     else:
         return

@@ -106,14 +106,12 @@ VALUES: Mapping[str, str] = {
     "first_name": "Zoë",
     "last_name": "O’Neil",
     "token": "abcdefghijklmnopqrstuvwxyz234567",
-    "preferences_url": "https://news.example.org/preferences/AQAAAAAAAAAqAAAABwAAAABgGzqA.Zm9yIHNob3csIG5vdCBmb3IgdXNl",
-    "unsubscribe_url": "https://news.example.org/unsubscribe/AQAAAAAAAAAqAAAABwAAAABgGzqA.Zm9yIHNob3csIG5vdCBmb3IgdXNl",
-    "one_click_url": "https://news.example.org/one-click/AQAAAAAAAAAqAAAABwAAAABgGzqA.Zm9yIHNob3csIG5vdCBmb3IgdXNl",
-    "confirm_url": "https://news.example.org/confirm/AQAAAAAAAAAqAAAABwAAAABgGzqA.Zm9yIHNob3csIG5vdCBmb3IgdXNl",
-    "refuse_url": "https://news.example.org/refuse/6e6f742d6d652d6e657665722d616761.Zm9yIHNob3csIG5vdCBmb3",
-    "account_url": "https://news.example.org/account/AQAAAAAAAAAqAAAABwAAAABgGzqA.Zm9yIHNob3csIG5vdCBmb3IgdXNl",
-    "rsvp_url": "https://news.example.org/rsvp/AQAAAAAAAAAqAAAABwAAAABgGzqA.Zm9yIHNob3csIG5vdCBmb3IgdXNl",
-    "move_url": "https://news.example.org/move/AQAAAAAAAAAqAAAABwAAAABgGzqA.Zm9yIHNob3csIG5vdCBmb3IgdXNl",
+    "mail_link": "AQAAAAAAAAAqAAAABwAAAABgGzqA.Zm9yIHNob3csIG5vdCBmb3IgdXNl",
+    "rsvp_link": "AQAAAAAAAAAqAAAABwAAAABgGzqB.Zm9yIHNob3csIG5vdCBmb3IgdXNl",
+    "confirm_link": "AQAAAAAAAAAqAAAABwAAAABgGzqC.Zm9yIHNob3csIG5vdCBmb3IgdXNl",
+    "refuse_link": "6e6f742d6d652d6e657665722d616761.Zm9yIHNob3csIG5vdCBmb3",
+    "account_link": "AQAAAAAAAAAqAAAABwAAAABgGzqD.Zm9yIHNob3csIG5vdCBmb3IgdXNl",
+    "move_link": "AQAAAAAAAAAqAAAABwAAAABgGzqE.Zm9yIHNob3csIG5vdCBmb3IgdXNl",
 }
 """A person's own."""
 

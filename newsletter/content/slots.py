@@ -7,7 +7,7 @@ is known: whatever would (a condition, a filter, a concatenation) raises Misused
 import re
 import secrets
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, NoReturn
@@ -22,7 +22,7 @@ class Sort(StrEnum):
     WORDS = "words"
     ADDRESS = "address"
     TOKEN = "token"  # noqa: S105 # a sort of slot, no secret
-    URL = "url"
+    LINK = "link"
 
 
 SLOTS = {
@@ -30,16 +30,26 @@ SLOTS = {
     "first_name": Sort.WORDS,
     "last_name": Sort.WORDS,
     "token": Sort.TOKEN,
-    "preferences_url": Sort.URL,
-    "unsubscribe_url": Sort.URL,
-    "one_click_url": Sort.URL,
-    "confirm_url": Sort.URL,
-    "refuse_url": Sort.URL,
-    "account_url": Sort.URL,
-    "move_url": Sort.URL,
-    "rsvp_url": Sort.URL,
+    "mail_link": Sort.LINK,
+    "rsvp_link": Sort.LINK,
+    "confirm_link": Sort.LINK,
+    "refuse_link": Sort.LINK,
+    "account_link": Sort.LINK,
+    "move_link": Sort.LINK,
 }
 """Every slot and its sort; the keys of the values that fill a skeleton."""
+
+LINKS = {
+    "preferences_url": ("preferences", "mail_link"),
+    "unsubscribe_url": ("unsubscribe", "mail_link"),
+    "one_click_url": ("one-click", "mail_link"),
+    "rsvp_url": ("rsvp", "rsvp_link"),
+    "confirm_url": ("confirm", "confirm_link"),
+    "refuse_url": ("refuse", "refuse_link"),
+    "account_url": ("account", "account_link"),
+    "move_url": ("move", "move_link"),
+}
+"""Each link of a reader's own: the page that it leads to, and the slot of what is signed, which stands behind that."""
 
 IN_TEMPLATES = {
     "person": {"first_name": "first_name", "last_name": "last_name", "address": "address"},
@@ -74,7 +84,7 @@ def cannot(name: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """One place where a template wrote a slot: on that line, for the `nth` time."""
+    """One place where a template wrote a slot, or a link of LINKS: on that line, for the `nth` time."""
 
     slot: str
     file: str
@@ -154,6 +164,19 @@ class Slot:
     __eq__ = __ne__ = __lt__ = __le__ = __gt__ = __ge__ = __hash__ = refuse
 
 
+def opened(parts: Sequence[str], site: str) -> list[str]:
+    """Text at even places and names at odd ones, where each link's page has become text and the slot behind it is left.
+
+    `site` is where the pages are. Raises ContentError where it cannot stand in a mail.
+    """
+    told = list(parts)
+    for odd in range(1, len(told), 2):
+        if (found := LINKS.get(told[odd])) is not None:
+            page, told[odd] = found
+            told[odd - 1] += url(f"{site}/{page}/")
+    return told
+
+
 def checker(name: str) -> Callable[[str], str]:
     """What makes a slot's value fit to stand in a mail, or raises ContentError where it is not what the slot is for."""
     return _CHECKS[SLOTS[name]]
@@ -173,24 +196,32 @@ def token(text: str) -> str:
     return text
 
 
-def url(text: str) -> str:
-    """One of our own links: http(s), ASCII, with nothing that HTML would escape (`&` and quotes).
+def link(text: str) -> str:
+    """What is signed in a link, and stands behind the page that it leads to."""
+    if not _LINK.fullmatch(text):
+        raise ContentError(f"{text[:80]!r} is no end of a link; it has up to 200 of A-Z, a-z, 0-9, '.', '_' and '-'")
+    return text
 
-    Short enough that List-Unsubscribe stays one line (RFC 5322 2.1.1).
+
+def url(text: str) -> str:
+    """A page of ours: http(s), ASCII, with nothing that HTML would escape (`&` and quotes).
+
+    Short enough that List-Unsubscribe stays one line (RFC 5322 2.1.1), whatever is signed in it.
     """
-    if len(text) > 800 or not _URL.fullmatch(text):
+    if len(text) > 600 or not _URL.fullmatch(text):
         raise ContentError(f"{text[:80]!r} is no link for a mail; it should look like https://news.example.org/…")
     return text
 
 
 _ADDRESS = re.compile(r'[^\s\x00-\x1f\x7f-\x9f"(),:;<>@\[\\\]]+@[^\s\x00-\x1f\x7f-\x9f"(),:;<>@\[\\\]]+')
 _TOKEN = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+_LINK = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
 _URL = re.compile(r"https?://[!#-%(-;=?-\[\]_a-z~]+")
 _CHECKS: dict[Sort, Callable[[str], str]] = {
     Sort.WORDS: quoting.one_line,
     Sort.ADDRESS: address,
     Sort.TOKEN: token,
-    Sort.URL: url,
+    Sort.LINK: link,
 }
 
 

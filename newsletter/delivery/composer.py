@@ -47,9 +47,8 @@ class Receiver(Reader, Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Stationery:
-    """What every mail of this service needs: where the pages are, what signs links and mails, where bounces go."""
+    """What every mail of this service needs: what signs links and mails, where bounces go."""
 
-    public_url: str
     links: Links
     signer: Signer
     bounce_address: str
@@ -61,19 +60,15 @@ class Stationery:
     ) -> dict[str, str]:
         """The slots of one person's mail. Links are signed for `issued_at`, so that a repeat has the same ones."""
         sign, number = self.links.token, reader.subscriber_id
-        own = sign(Purpose.MAIL, number, campaign_id, issued_at=issued_at)
         values = {
             "address": reader.address,
             "first_name": reader.first_name,
             "last_name": reader.last_name,
             "token": token,
-            "preferences_url": f"{self.public_url}/preferences/{own}",
-            "unsubscribe_url": f"{self.public_url}/unsubscribe/{own}",
-            "one_click_url": f"{self.public_url}/one-click/{own}",
+            "mail_link": sign(Purpose.MAIL, number, campaign_id, issued_at=issued_at),
         }
         if facts.event is not None and facts.event.rsvp:
-            coming = sign(Purpose.RSVP, number, facts.event_id, issued_at=issued_at)
-            values["rsvp_url"] = f"{self.public_url}/rsvp/{coming}"
+            values["rsvp_link"] = sign(Purpose.RSVP, number, facts.event_id, issued_at=issued_at)
         return values
 
     def return_path(self, token: str, sender: str) -> bytes:
@@ -168,16 +163,14 @@ def transactional_item(stationery: Stationery, renderings: compiler.Renderings, 
     """The message of one transactional mail. Raises ContentError for a value that no mail may carry."""
     token = stationery.links.delivery_token(DeliveryRef("transactional", 0, waiting.id))
     values = stationery.values(waiting, token, facts, campaign_id=0, issued_at=waiting.created_at)
+    sign, number, issued_at = stationery.links.token, waiting.subscriber_id, waiting.created_at
     if waiting.kind in (Kind.CONFIRM, Kind.REMIND, Kind.ASK):
-        confirm = stationery.links.token(Purpose.CONFIRM, waiting.subscriber_id, issued_at=waiting.created_at)
-        values["confirm_url"] = f"{stationery.public_url}/confirm/{confirm}"
-        values["refuse_url"] = f"{stationery.public_url}/refuse/{stationery.links.refusal(waiting.hash)}"
+        values["confirm_link"] = sign(Purpose.CONFIRM, number, issued_at=issued_at)
+        values["refuse_link"] = stationery.links.refusal(waiting.hash)
     if waiting.kind is Kind.LINK:
-        account = stationery.links.token(Purpose.ACCOUNT, waiting.subscriber_id, issued_at=waiting.created_at)
-        values["account_url"] = f"{stationery.public_url}/account/{account}"
+        values["account_link"] = sign(Purpose.ACCOUNT, number, issued_at=issued_at)
     if waiting.kind is Kind.MOVE:
-        move = stationery.links.token(Purpose.MOVE, waiting.subscriber_id, issued_at=waiting.created_at)
-        values["move_url"] = f"{stationery.public_url}/move/{move}"
+        values["move_link"] = sign(Purpose.MOVE, number, issued_at=issued_at)
     envelope = Envelope.of(
         facts.constellation, date=waiting.created_at, bounce=stationery.bounce_address, providers=stationery.providers
     )

@@ -15,7 +15,6 @@ from subscribers.links import Links
 def stationery(settings: Settings) -> Stationery:
     """What every mail needs, from the settings. Raises DkimError for a key that is not there."""
     return Stationery(
-        public_url=settings.public_url,
         links=links(settings),
         signer=Signer([keys.load(one) for one in settings.dkim]),
         bounce_address=settings.bounces.address,

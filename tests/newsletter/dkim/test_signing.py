@@ -38,10 +38,14 @@ def message() -> bytes:
     envelope = content.Envelope.of(samples.CONSTELLATION, date=NOW, campaign="note", bounce="bounce@example.org")
     facets = content.Facets(locale="en", timezone="Europe/Berlin", named=True)
     skeleton = content.compile("invitation", samples.facts("invitation")[0], facets, envelope=envelope)
-    url = "https://news.example.org/x/abc"
-    values = {"preferences_url": url, "unsubscribe_url": url, "one_click_url": url, "archive_url": url}
     return skeleton.fill(
-        {**values, "address": "zoe@example.net", "first_name": "Zoë", "last_name": "  of   two", "token": "a" * 40}
+        {
+            "address": "zoe@example.net",
+            "first_name": "Zoë",
+            "last_name": "  of   two",
+            "token": "a" * 40,
+            "mail_link": "abc",
+        }
     )
 
 

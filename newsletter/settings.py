@@ -107,7 +107,7 @@ class Dkim(Section):
 class Delivery(Section):
     """How the ledger is worked through."""
 
-    window: int = Field(150, ge=1, le=2000)
+    window: int = Field(200, ge=1, le=2000)
     shard: int = Field(1000, ge=1, le=100_000)
     on_uncertain: Literal["resend", "hold"] = "resend"
     retry_first: timedelta = Field(timedelta(minutes=2), ge=timedelta(0))

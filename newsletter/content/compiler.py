@@ -42,9 +42,9 @@ class Variants:
         self._known: dict[Facets, Skeleton] = {}
         self._same: dict[bytes, Skeleton] = {}
 
-    def __contains__(self, facets: Facets) -> bool:
-        """Whether the skeleton for readers with these facets has been compiled."""
-        return facets in self._known
+    def known(self, facets: Facets) -> Skeleton | None:
+        """The skeleton for readers with these facets, if it has been compiled."""
+        return self._known.get(facets)
 
     def skeleton(self, facets: Facets) -> Skeleton:
         """The skeleton for readers with these facets."""

@@ -56,13 +56,17 @@ def _pieces(parts: Sequence[str | Mark], site: str, filler: Callable[[str], Fill
 
 @cache
 def _text_filler(slot: str) -> Filler:
-    return Filler((slot,), lambda values: quoting.value(values[slot]))
+    quoted = quoting.word if slots.SLOTS[slot] in _BARE else quoting.value
+    return Filler((slot,), lambda values: quoted(values[slot]))
+
+
+_BARE = {Sort.LINK, Sort.TOKEN}
+"""Nothing that passes their checks is escaped by HTML, so text and HTML share one filler, and fill pays once."""
 
 
 @cache
 def _html_filler(slot: str) -> Filler:
-    if slots.SLOTS[slot] in {Sort.LINK, Sort.TOKEN}:
-        # Nothing that passes their checks is escaped by HTML, so text and HTML share one filler, and fill pays once.
+    if slots.SLOTS[slot] in _BARE:
         return _text_filler(slot)
     return Filler((slot,), lambda values: quoting.value(_escape(values[slot])))
 

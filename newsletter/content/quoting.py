@@ -42,6 +42,12 @@ def value(text: str) -> bytes:
     return SOFT_BREAK.join(_rows(_UNSAFE.sub(_hex, raw))) + SOFT_BREAK if raw else b""
 
 
+def word(text: str) -> bytes:
+    """Quoted-printable of a value of letters, digits, ".", "_" and "-" that begins with neither, as `value`."""
+    raw = text.encode()
+    return raw + SOFT_BREAK if len(raw) <= WIDTH else value(text)
+
+
 def header(field: str, text: str) -> bytes:
     """One unstructured header field, folded, in encoded words where it has to be."""
     return field.encode() + b": " + _folded(squeezed(one_line(text)), len(field) + 2) + b"\r\n"

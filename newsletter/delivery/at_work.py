@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from newsletter.constellation import planning, schedule
 from newsletter.content.facts import Facts
+from newsletter.content.skeleton import Skeleton
 from newsletter.database import Database
 from newsletter.delivery import backoff, ledger, purpose
 from newsletter.delivery.cap import Cap
@@ -43,11 +44,15 @@ class AtWork:
     policy: Delivery
     compiling: asyncio.Lock
 
-    async def prepare(self, people: Sequence[Due]) -> None:
-        """Compile what variants of the mail they need, while everything else goes on."""
-        if self.mailing.unmade(people):
-            async with self.compiling:
-                await asyncio.to_thread(self.mailing.make, self.mailing.unmade(people))
+    async def prepare(self, people: Sequence[Due]) -> list[Skeleton | None]:
+        """The variant that each of them gets, compiled while everything else goes on; None where it cannot be."""
+        made = self.mailing.made(people)
+        if None not in made:
+            return made
+        async with self.compiling:
+            missing = [one for one, known in zip(people, self.mailing.made(people), strict=True) if known is None]
+            await asyncio.to_thread(self.mailing.make, missing)
+        return self.mailing.made(people)
 
     async def give_up(self, connection: AsyncConnection, hold: Hold, now: datetime) -> None:
         """Expire what waits in a shard and would come too late."""

@@ -134,9 +134,9 @@ class Mailing:
             reader, token, self._facts, campaign_id=self._campaign_id, issued_at=self._started_at
         )
 
-    def unmade(self, readers: Iterable[Receiver]) -> list[Receiver]:
-        """Those whose variant of the mail has not been compiled yet."""
-        return [one for one in readers if facets_of(one, one.items) not in self._dated(self.dated(one))]
+    def made(self, readers: Iterable[Receiver]) -> list[Skeleton | None]:
+        """The variant of the mail that each of them gets, where it has been compiled."""
+        return [self._dated(self.dated(one)).known(facets_of(one, one.items)) for one in readers]
 
     def make(self, readers: Iterable[Receiver]) -> None:
         """Compile their variants: for a thread, since each takes as long as hundreds of mails."""
@@ -148,14 +148,17 @@ class Mailing:
         """The variant of the mail that this person gets."""
         return self._dated(self.dated(reader)).skeleton(facets_of(reader, reader.items))
 
-    def item(self, reader: Receiver) -> Item:
-        """One person's message and its envelope. Raises ContentError for a value that no mail may carry."""
+    def item(self, reader: Receiver, skeleton: Skeleton | None = None) -> Item:
+        """One person's message and its envelope; `skeleton` is the variant that they get, if that is known.
+
+        Raises ContentError for a value that no mail may carry.
+        """
         values = self.values(reader)
         return Item(
             key=reader.subscriber_id,
             mail_from=self._stationery.return_path(values["token"], self._facts.constellation.sender.email),
             rcpt_to=reader.address.encode(),
-            body=self.skeleton(reader).fill(values),
+            body=(skeleton or self.skeleton(reader)).fill(values),
         )
 
 

@@ -4,7 +4,7 @@ import asyncio
 import os
 import socket
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 from itertools import count
 from typing import TypeVar
@@ -13,6 +13,7 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from newsletter.content.errors import ContentError
+from newsletter.content.skeleton import Skeleton
 from newsletter.database import AWAY, Database
 from newsletter.delivery import allowance, answers, ledger, patience, refusing_relays, signed, slowing
 from newsletter.delivery.answers import Answers
@@ -150,8 +151,8 @@ class Dispatcher:
         window = await self._lasting(stop, begin)
         while True:
             failures: list[tuple[int, Outcome]] = []
-            await campaign.prepare(window.due)
-            items, signer = _items(campaign.mailing, window, failures), self._stationery.signer
+            variants = await campaign.prepare(window.due)
+            items, signer = _items(campaign.mailing, window, variants, failures), self._stationery.signer
             outcomes = dict(await signed.send(session, items, signer, self._clock(), halts))
             answered = answered or not window.due or not all(map(answers.is_closing, outcomes.values()))
             outcomes.update(failures)
@@ -249,10 +250,12 @@ class Dispatcher:
         raise AssertionError("counting has no end")
 
 
-def _items(mailing: Mailing, window: Window, failures: list[tuple[int, Outcome]]) -> Iterator[Item]:
+def _items(
+    mailing: Mailing, window: Window, variants: Sequence[Skeleton | None], failures: list[tuple[int, Outcome]]
+) -> Iterator[Item]:
     """Make each message when its turn comes, so that a window holds one at a time."""
-    for due in window.due:
+    for due, skeleton in zip(window.due, variants, strict=True):
         try:
-            yield mailing.item(due)
+            yield mailing.item(due, skeleton)
         except ContentError as error:
             failures.append((due.subscriber_id, Refused(str(error), Stage.LOCAL)))

@@ -15,6 +15,7 @@ from uuid import uuid4
 import psycopg
 from sqlalchemy import bindparam, text
 
+from benchmarks import wire
 from newsletter import assets
 from newsletter import database as databases
 from newsletter import settings as settings_file
@@ -46,6 +47,7 @@ hash_key = "{key}"
 host = "127.0.0.1"
 port = {port}
 tls = "{tls}"
+connections = {connections}
 [bounces]
 address = "bounce@bounces.example.org"
 [joining]
@@ -139,7 +141,9 @@ async def prepare(
     """
     path = at / "newsletter.toml"
     templates = Path(__file__).parent / "templates"
-    path.write_text(_SETTINGS.format(url=url, templates=templates, key="k" * 40, port=port, tls=tls))
+    path.write_text(
+        _SETTINGS.format(url=url, templates=templates, key="k" * 40, port=port, tls=tls, connections=wire.SESSIONS)
+    )
     if signed:
         keys.make(Algorithm.RSA, at / "dkim.pem")
         with path.open("a") as file:

@@ -6,12 +6,14 @@ campaign starts, is cancelled or planned afresh, or is of no more use. Staff are
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Row, Select, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from newsletter import clock
+from newsletter.constellation import store
 from newsletter.delivery.staff import Matter, Note
 from newsletter.tables import campaign, held
 
@@ -94,7 +96,9 @@ def resting(among: dict[str, Held], now: datetime) -> frozenset[str]:
 
 async def _untold(connection: AsyncConnection, now: datetime) -> Sequence[Note]:
     waiting = _select().where(held.c.told_at.is_(None), held.c.tell_at <= now)
-    return [_note(_read(row)) for row in await connection.execute(waiting)]
+    found = [_read(row) for row in await connection.execute(waiting)]
+    zone = await store.timezone(connection) if found else ""
+    return [_note(one, zone) for one in found]
 
 
 async def _mark_told(connection: AsyncConnection, campaign_id: int, now: datetime) -> None:
@@ -110,11 +114,11 @@ TELLING = Matter("a mail that is held", _untold, _mark_told, _put_off)
 
 
 _TEXT = """\
-{slug} was due at {due} UTC, and was not sent: what goes out by itself is checked first, and there is something wrong.
+{slug} was due at {due}, and was not sent: what goes out by itself is checked first, and there is something wrong.
 
 {faults}
 
-Put it right, and it goes by itself within a minute or two, until {until} UTC; after that it is skipped. “newsletter \
+Put it right, and it goes by itself within a minute or two, until {until}; after that it is skipped. “newsletter \
 campaign check {slug}” says what is wrong still, “newsletter campaign preview {slug}” shows the mail.
 
 May it go out as it is? “newsletter campaign send {slug} --force REASON” sends it, and the reason is written down.
@@ -122,11 +126,11 @@ May it go out as it is? “newsletter campaign send {slug} --force REASON” sen
 You are not written to again about this one."""
 
 
-def _note(one: Held) -> Note:
+def _note(one: Held, zone: str) -> Note:
     text = _TEXT.format(
         slug=one.slug,
-        due=f"{one.due_at.astimezone(UTC):%Y-%m-%d %H:%M}",
-        until=f"{one.until.astimezone(UTC):%Y-%m-%d %H:%M}",
+        due=clock.shown(one.due_at, zone),
+        until=clock.shown(one.until, zone),
         faults="\n\n".join(f"{fault.rule}: {fault.text}" for fault in one.faults),
     )
     return Note(one.campaign_id, f"Not sent: {one.slug} ({', '.join(one.rules)})", text)

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from newsletter import clock
 from newsletter.campaigns import (
     audiences,
     holding,
@@ -25,7 +26,6 @@ from newsletter.cli import (
     campaign_preview,
     campaign_sending,
     campaign_steps,
-    clock_time,
     edge,
     grouping,
     reported,
@@ -103,7 +103,7 @@ def draft(
             planned = await outlook.planned(connection, made)
         edge.say(f"{made.slug} is a draft. Look at it: newsletter campaign preview {made.slug}")
         if planned is not None:
-            due = clock_time.shown(planned.due_at, stated.constellation.timezone)
+            due = clock.shown(planned.due_at, stated.constellation.timezone)
             edge.prose(f"It is the plan's, which sends it {due}. {_INSTEAD if made.expression else _AT_ONCE}")
 
     edge.run(work())
@@ -192,7 +192,7 @@ def _overview(seen: previewing.Overview) -> list[tuple[str, str]]:
 
 
 def _when(at: datetime | None, seen: previewing.Overview) -> str:
-    return "no" if at is None else clock_time.shown(at, seen.timezone)
+    return "no" if at is None else clock.shown(at, seen.timezone)
 
 
 def _hour(seen: previewing.Overview) -> str:

@@ -8,6 +8,7 @@ from datetime import datetime
 import typer
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from newsletter import clock
 from newsletter.campaigns import audiences, digests, lifecycle, previewing, store
 from newsletter.campaigns.store import Campaign
 from newsletter.cli import campaign_checking, clock_time, edge, progress
@@ -46,14 +47,14 @@ async def schedule(settings: Settings, slug: str, wanted_at: str, wanted: str | 
 def _to_come(text: str, timezone: str) -> datetime:
     at = clock_time.read(text, timezone, "--at")
     if at <= edge.now():
-        passed = f"{clock_time.shown(at, timezone)} has passed; without --at, it is sent now"
+        passed = f"{clock.shown(at, timezone)} has passed; without --at, it is sent now"
         raise typer.BadParameter(passed, param_hint="--at")
     return at
 
 
 def say_scheduled(done: Scheduled) -> None:
     """Say when it will start."""
-    at = f"{clock_time.shown(done.scheduled_at, done.timezone)} ({done.timezone})"
+    at = f"{clock.shown(done.scheduled_at, done.timezone)} ({done.timezone})"
     edge.say(f"{done.campaign} will start at {at}, by the `newsletter serve` that runs then.")
 
 

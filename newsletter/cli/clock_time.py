@@ -2,7 +2,6 @@
 
 import re
 from datetime import datetime
-from zoneinfo import ZoneInfo
 
 import typer
 
@@ -19,8 +18,3 @@ def read(text: str, timezone: str, where: str, *, usual: str = "09:00") -> datet
         raise typer.BadParameter(str(error), param_hint=where) from error
     except ValueError as error:
         raise typer.BadParameter(f"{text} is no moment; write one as in 2021-02-03T09:00", param_hint=where) from error
-
-
-def shown(moment: datetime, timezone: str) -> str:
-    """A moment by that clock: `Wed 2021-02-03 15:00 EST`."""
-    return f"{moment.astimezone(ZoneInfo(timezone)):%a %Y-%m-%d %H:%M %Z}"

@@ -67,6 +67,12 @@ async def language(connection: AsyncConnection) -> str:
     return "en" if held is None else held.language
 
 
+async def timezone(connection: AsyncConnection) -> str:
+    """The zone whose clock staff live by: that of the constellation, or UTC before there is one."""
+    held = await _held(connection)
+    return held.timezone if held else "UTC"
+
+
 async def events(connection: AsyncConnection, *, removed: bool = False) -> list[StoredEvent]:
     """Every event in the order in which they start, those that have left the file only if asked for."""
     statement = select(event_table).order_by(event_table.c.starts_at, event_table.c.slug)

@@ -5,11 +5,13 @@ What is offered to whom does not depend on it: each process finds that out for i
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from newsletter import clock
+from newsletter.constellation import store
 from newsletter.delivery.relay import where
 from newsletter.delivery.relays import Member
 from newsletter.delivery.staff import Matter, Note
@@ -38,7 +40,8 @@ class Refusing:
     @property
     def said(self) -> str:
         """In a line, for staff."""
-        return f"{self.relay} has refused all mail since {_clock(self.since)}, whoever it was for: {self.reply}"
+        since = clock.shown(self.since, "UTC")
+        return f"{self.relay} has refused all mail since {since}, whoever it was for: {self.reply}"
 
 
 async def heed(connection: AsyncConnection, member: Member, doubt: Doubt, now: datetime) -> None:
@@ -87,7 +90,9 @@ async def _read(connection: AsyncConnection, condition: ColumnElement[bool]) -> 
 
 async def _untold(connection: AsyncConnection, now: datetime) -> Sequence[Note]:
     is_due = refusing_relay.c.told_at.is_(None) & (refusing_relay.c.tell_at <= now)
-    return [_letter(one) for one in await _read(connection, is_due)]
+    found = await _read(connection, is_due)
+    zone = await store.timezone(connection) if found else ""
+    return [_letter(one, zone) for one in found]
 
 
 async def _mark_told(connection: AsyncConnection, number: int, now: datetime) -> None:
@@ -121,14 +126,11 @@ for: “{one.reply}”.
 It takes mail again, and what has waited for it is on its way: nobody was given up for that."""
 
 
-def _letter(one: Refusing) -> Note:
-    since, until = _clock(one.since), _clock(one.over_at)
+def _letter(one: Refusing, zone: str) -> Note:
+    since = clock.shown(one.since, zone)
     if one.over_at is None:
         return Note(one.id, f"Mails wait: {one.relay} refuses them", _SINCE.format(one=one, since=since))
+    until = clock.shown(one.over_at, zone)
     return Note(
         one.id, f"Mails had to wait: {one.relay} refused them", _UNTIL.format(one=one, since=since, until=until)
     )
-
-
-def _clock(at: datetime | None) -> str:
-    return "" if at is None else f"{at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"

@@ -5,12 +5,14 @@ from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from newsletter import clock
+from newsletter.constellation import store
 from newsletter.delivery.staff import Matter, Note
 from newsletter.outgoing import endpoints
 from newsletter.outgoing.endpoints import Endpoint
 
 _TEXT = """\
-Since {since:%Y-%m-%d %H:%M} UTC, {one.url} is told nothing any more of what happens here: {why}.
+Since {since}, {one.url} is told nothing any more of what happens here: {why}.
 
 What it missed until then is kept for a while. Once it takes messages again, run “newsletter webhooks enable {one.id}”
 and “newsletter webhooks redeliver --failed {one.id}”. What happens in the meantime is not kept for it.
@@ -20,11 +22,14 @@ any more, “newsletter webhooks remove {one.id}” forgets it."""
 
 
 async def _untold(connection: AsyncConnection, now: datetime) -> Sequence[Note]:
-    return [_note(one) for one in await endpoints.untold(connection, now)]
+    found = await endpoints.untold(connection, now)
+    zone = await store.timezone(connection) if found else ""
+    return [_note(one, zone) for one in found]
 
 
-def _note(one: Endpoint) -> Note:
-    text = _TEXT.format(one=one, since=one.disabled_at, why=one.disabled_for.rstrip("."))
+def _note(one: Endpoint, zone: str) -> Note:
+    since = "" if one.disabled_at is None else clock.shown(one.disabled_at, zone)
+    text = _TEXT.format(one=one, since=since, why=one.disabled_for.rstrip("."))
     return Note(one.id, f"A webhook was turned off: {one.url[:100]}", text)
 
 

@@ -258,6 +258,7 @@ async def test_staff_at_home_with_a_relay_that_refuses_all_others_are_told_at_on
                 clock.forward(minutes=1)
     (one,) = server.received
     text = " ".join(email.message_from_bytes(one.data, policy=email.policy.default).get_content().split())
+    assert text.startswith("Since Fri 2021-01-15 07:00 EST, the relay smtp")
     assert f"has refused every mail that it was offered, whoever it was for: “{DENIED.format('[address]')}”." in text
 
 

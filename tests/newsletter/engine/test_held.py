@@ -22,6 +22,7 @@ from newsletter.engine import embedded, parts
 from newsletter.engine.embedded import Engine
 from newsletter.settings import Preflight, Settings
 from newsletter.tables import held
+from subscribers import consent
 from subscribers.tables import choice, subscriber
 from tests.servers import web_server
 
@@ -103,7 +104,8 @@ async def desk(
         async with embedded.opened(settings, database, clock) as engine:
             async with database.begin() as connection:
                 await replanning.load(connection, settings, constellation, clock(), actor="ana")
-                await add_people(connection, 2, clock())
+                for number in await add_people(connection, 2, clock()):
+                    await consent.record(connection, number, "confirmed", actor="person", now=clock())
             yield Desk(engine, server, clock, tmp_path / "own")
 
 
@@ -115,7 +117,8 @@ async def test_a_planned_mail_with_an_error_is_held_staff_are_told_once_and_mend
     assert to == constellation.contact.partition("@")[0]
     assert subject == f"Not sent: {SAVE_THE_DATE} (alt-text)"
     assert f"newsletter campaign send {SAVE_THE_DATE} --force REASON" in desk.text()
-    assert "until 2021-01-06 20:00 UTC" in desk.text()
+    assert "was due at Wed 2021-01-06 09:00 EST, and" in desk.text()
+    assert "until Wed 2021-01-06 15:00 EST" in desk.text()
     one = (await desk.held())[SAVE_THE_DATE]
     assert (one.held_at, one.due_at, one.rules) == (DUE, DUE, ("alt-text",))
     assert one.said == "held: alt-text"

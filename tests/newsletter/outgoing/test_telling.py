@@ -150,6 +150,8 @@ async def test_after_days_it_is_turned_off_and_staff_are_told_once(
     assert mail.rcpt_to == constellation.contact
     told = email.message_from_bytes(mail.data, policy=email.policy.default)
     text = told.get_content()
+    assert text.startswith("Since ")
+    assert " EST, http" in " ".join(text.split())
     assert to.url in told["Subject"]
     assert told["Auto-Submitted"] == "auto-generated"
     assert f"newsletter webhooks enable {to.id}" in " ".join(text.split())

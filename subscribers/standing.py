@@ -26,7 +26,9 @@ class Standing:
 def at(moment: datetime, entry: Entry, evidence: Sequence[Evidence]) -> Standing:
     """The standing at a moment, from the person as they are now and every step of theirs, oldest first."""
     status = "active" if entry.confirmed_at is not None and entry.confirmed_at <= moment else "pending"
-    paused_until, suppressed = None, None
+    suppressed = None
+    # Nothing says when it was set where an import brought it along.
+    paused_until = None if any("paused_until" in step.detail for step in evidence) else entry.paused_until
     for step in evidence:
         if step.at > moment:
             break

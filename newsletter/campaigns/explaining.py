@@ -6,13 +6,13 @@ from datetime import datetime
 from sqlalchemy import Row, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from newsletter.campaigns import absence, foretelling
 from newsletter.campaigns.store import Campaign
 from newsletter.delivery import cap
 from newsletter.delivery.state import State
 from newsletter.tables import delivery
-from subscribers import attending, audience, consent, directory, standing, suppression
+from subscribers import consent, directory, suppression
 from subscribers.addresses import Address
-from subscribers.audience import Rhythm
 from subscribers.directory import Entry, NoSuchSubscriber
 from subscribers.suppression import Reason
 from subscribers.tables import suppression as suppression_table
@@ -31,17 +31,21 @@ class Fact:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """The answer. `verdict` is its one word: a state of the ledger, or why there is no mail in it."""
+    """The answer. `verdict` is its one word: a state of the ledger, or why there is no mail in it; `expected` where one
+    is to come, with `due_at` for when, as far as is known."""
 
     address: str
     campaign: str
     verdict: str
     sentence: str
     evidence: tuple[Fact, ...]
+    due_at: datetime | None = None
 
 
-async def explain(connection: AsyncConnection, address: Address, of: Campaign, *, hash_key: str) -> Explanation:
-    """What became of a campaign's mail to an address, or why there was none."""
+async def explain(
+    connection: AsyncConnection, address: Address, of: Campaign, *, hash_key: str, now: datetime
+) -> Explanation:
+    """What became of a campaign's mail to an address, or why there was none; of one that has not begun, what will."""
     try:
         entry = await directory.find(connection, address)
     except NoSuchSubscriber:
@@ -49,13 +53,12 @@ async def explain(connection: AsyncConnection, address: Address, of: Campaign, *
     steps = await consent.evidence(connection, entry.id)
     facts = [Fact(step.at, _told(step)) for step in steps]
     if of.started_at is None:
-        standing = "a draft" if of.status == "draft" else of.status
-        sentence = f"{of.slug} has not started: it is {standing}, and nobody got it."
-        return Explanation(entry.address, of.slug, "not-started", sentence, tuple(facts))
+        ahead = await foretelling.prospect(connection, entry, steps, of, now)
+        return Explanation(entry.address, of.slug, ahead.verdict, ahead.sentence, tuple(facts), ahead.due_at)
     facts.append(Fact(of.started_at, f"{of.slug} started, and its audience was written down"))
     mail = await _mail(connection, of.id, entry.id)
     if mail is None:
-        verdict, reason = _absence(entry, steps, of, of.started_at)
+        verdict, reason = absence.why(entry, steps, of, of.started_at)
         sentence = f"{entry.address} did not get {of.slug}: {reason}."
     else:
         facts.append(Fact(mail.at or of.started_at, f"ledger: {mail.state}, attempt {mail.attempts}{_answer(mail)}"))
@@ -67,16 +70,18 @@ async def _stranger(connection: AsyncConnection, address: Address, of: Campaign,
     hashed = suppression.address_hash(address.normal, hash_key)
     kept = select(suppression_table.c.reason, suppression_table.c.at).where(suppression_table.c.hash == hashed)
     found = (await connection.execute(kept)).one_or_none()
-    start = f"{address.given} did not get {of.slug}, as far as is known:"
+    fate = "will not get" if of.started_at is None else "did not get"
+    start = f"{address.given} {fate} {of.slug}, as far as is known:"
     if found is None:
         return Explanation(address.given, of.slug, "unknown", f"{start} nobody here has that address.", ())
     fact = Fact(found.at, f"suppressed: {found.reason}")
     if found.reason == Reason.ERASED:
-        sentence = f"{start} everything about them was erased on {_day(found.at)}, and only a keyed hash is kept."
+        sentence = (
+            f"{start} everything about them was erased on {absence.day(found.at)}, and only a keyed hash is kept."
+        )
         return Explanation(address.given, of.slug, "erased", sentence, (fact,))
-    sentence = (
-        f"{start} nobody here has that address, which has been suppressed ({found.reason}) since {_day(found.at)}."
-    )
+    since = f"({found.reason}) since {absence.day(found.at)}"
+    sentence = f"{start} nobody here has that address, which has been suppressed {since}."
     return Explanation(address.given, of.slug, "suppressed", sentence, (fact,))
 
 
@@ -94,57 +99,8 @@ async def _mail(connection: AsyncConnection, campaign_id: int, subscriber_id: in
     return found.one_or_none()
 
 
-def _absence(entry: Entry, steps: list[consent.Evidence], of: Campaign, moment: datetime) -> tuple[str, str]:
-    """Why somebody was not in the audience at the moment it was written down, or wanted no mail at a later one."""
-    then = standing.at(moment, entry, steps)
-    if entry.joined_at > moment:
-        return "joined-later", f"they joined on {_day(entry.joined_at)}, after it had started on {_day(moment)}"
-    if then.status == "pending":
-        return "not-confirmed", f"they had not confirmed their address by {_day(moment)}"
-    if then.status == "left":
-        return "left", f"they had left before {_day(moment)}"
-    if then.suppressed is not None:
-        return "suppressed", f"their address was suppressed ({then.suppressed}) on {_day(moment)}"
-    if then.paused_until is not None and then.paused_until > moment:
-        return "paused", f"they were taking a pause until {_day(then.paused_until)}"
-    answer = attending.at(moment, of.topic or "", steps)
-    return _unwanted(then, of, answer)
-
-
-def _unwanted(then: standing.Standing, of: Campaign, answer: str) -> tuple[str, str]:
-    """Why somebody who could be written to did not want this mail."""
-    if of.topic is not None and of.topic in then.choices.muted:
-        return "muted", f"they had asked to hear nothing more about {of.topic}"
-    if of.topic is not None and of.topic not in then.choices.followed:
-        if not then.choices.everything:
-            return "not-following", f"they did not follow {of.topic}"
-        if audience.kind_topic(of.about.kind) in then.choices.muted:
-            return "muted-kind", f"they had asked to hear of no {of.about.kind} that they do not follow by name"
-    if (slower := _by_rhythm(then, of)) is not None:
-        return slower
-    if of.about.answers and answer not in of.about.answers:
-        said = f"had answered {answer}" if answer else "had not answered"
-        return "not-coming", f"it was only for those who come ({', '.join(of.about.answers)}), and they {said}"
-    if of.expression:
-        return "not-meant", f"it was only for some who follow it ({of.expression}), and they were not among them"
-    return "not-in-audience", "they were not in its audience, and nothing that is kept of them says why"
-
-
-def _by_rhythm(then: standing.Standing, of: Campaign) -> tuple[str, str] | None:
-    """Why somebody's rhythm leaves this mail out, if it does."""
-    if of.about.items is not None:
-        if then.rhythm is not Rhythm.WEEKLY:
-            return "no-digest", "they had not asked for a weekly digest"
-        return "nothing-due", "nothing that they follow was due in that week, or they had been told of it"
-    if then.rhythm is Rhythm.ESSENTIALS and not of.about.is_essential:
-        return "essentials-only", "they had asked for the essentials only: dates, changes and cancellations"
-    if then.rhythm is Rhythm.WEEKLY and of.about.can_wait:
-        return "weekly", "they had asked for a weekly digest, which tells of it in its place"
-    return None
-
-
 def _fate(mail: _Mail, entry: Entry, steps: list[consent.Evidence], of: Campaign) -> str:
-    when = "" if mail.at is None else f" on {_day(mail.at)}"
+    when = "" if mail.at is None else f" on {absence.day(mail.at)}"
     match State(mail.state):
         case State.SENT:
             heard = f"; since then it was reported: {mail.feedback}" if mail.feedback else ""
@@ -157,7 +113,7 @@ def _fate(mail: _Mail, entry: Entry, steps: list[consent.Evidence], of: Campaign
             tries = f"after {mail.attempts} attempts it" if mail.attempts else "it"
             return f"did not get {of.slug}: {tries} was given up{when}{_answer(mail)}."
         case State.SUPPRESSED:
-            _, reason = _absence(entry, steps, of, mail.at or entry.joined_at)
+            _, reason = absence.why(entry, steps, of, mail.at or entry.joined_at)
             return f"did not get {of.slug}, though it was meant for them: when their turn came, {reason}."
         case State.UNCERTAIN:
             return f"may have got {of.slug}: whether the mail server took it{when} is not known{_answer(mail)}."
@@ -167,7 +123,7 @@ def _fate(mail: _Mail, entry: Entry, steps: list[consent.Evidence], of: Campaign
 
 def _outlook(mail: _Mail, of: Campaign, when: str) -> str:
     """What becomes of a mail that may still be sent."""
-    later = "" if mail.due_at is None else _day(mail.due_at)
+    later = "" if mail.due_at is None else absence.day(mail.due_at)
     if mail.state != State.DEFERRED:
         if later and mail.reply:
             return f"has not got {of.slug} yet: {mail.reply}; its turn comes on {later}."
@@ -189,7 +145,3 @@ def _told(step: consent.Evidence) -> str:
 
 def _answer(mail: _Mail) -> str:
     return f" (“{mail.reply}”)" if mail.reply else ""
-
-
-def _day(moment: datetime) -> str:
-    return f"{moment:%Y-%m-%d at %H:%M} UTC"

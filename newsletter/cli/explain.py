@@ -1,10 +1,10 @@
-"""`newsletter explain`: why somebody got a mail, or did not."""
+"""`newsletter explain`: why somebody got a mail, or did not, or whether one will come."""
 
 from typing import Annotated
 
 import typer
 
-from newsletter.campaigns import explaining, store
+from newsletter.campaigns import explaining, foretelling
 from newsletter.campaigns.explaining import Explanation
 from newsletter.cli import edge, grouping
 from newsletter.settings import Settings
@@ -17,10 +17,12 @@ app = grouping.alone()
 @app.command()
 def explain(
     email: Annotated[str, typer.Argument(help="The address.")],
-    campaign: Annotated[str, typer.Argument(help="The campaign, as `campaign list` shows it.")],
+    campaign: Annotated[
+        str, typer.Argument(help="The campaign, as `campaign list` shows it, or a mail of the plan: EVENT/MAIL.")
+    ],
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Say why somebody got a campaign's mail, or did not, with the evidence.
+    """Say why somebody got a campaign's mail, or did not, with the evidence; of one to come, when, and whether they do.
 
     Example: newsletter explain ana@example.org opening/invitation
     """
@@ -37,4 +39,5 @@ def explain(
 async def _explain(settings: Settings, address: Address, slug: str) -> Explanation:
     key = settings.secrets.hash_key.get_secret_value()
     async with edge.opened(settings.database) as database, database.read() as connection:
-        return await explaining.explain(connection, address, await store.find(connection, slug), hash_key=key)
+        found = await foretelling.find(connection, slug)
+        return await explaining.explain(connection, address, found, hash_key=key, now=edge.now())

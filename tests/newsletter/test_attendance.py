@@ -206,7 +206,9 @@ async def door_explains(connection: Any, reminder: Any) -> None:
     verdicts = {}
     for person in (3, 5):
         address = await connection.scalar(select(subscriber.c.address).where(subscriber.c.id == person))
-        found = await explaining.explain(connection, addresses.parse(address), reminder, hash_key="h" * 40)
+        found = await explaining.explain(
+            connection, addresses.parse(address), reminder, hash_key="h" * 40, now=reminder.started_at
+        )
         verdicts[person] = (found.verdict, found.sentence.rpartition(", and ")[2])
     assert verdicts == {3: ("not-coming", "they had answered not."), 5: ("not-coming", "they had not answered.")}
 

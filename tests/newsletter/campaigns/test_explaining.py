@@ -1,14 +1,19 @@
 """Why somebody got a mail, or did not: the reason as it was when it mattered, not as things stand today."""
 
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime, timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, time, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
+from sqlalchemy import update
 
-from newsletter.campaigns import explaining, lifecycle, store
+from newsletter import clock
+from newsletter.campaigns import explaining, foretelling, lifecycle, store
 from newsletter.campaigns.explaining import Explanation
-from newsletter.constellation import loading
+from newsletter.campaigns.store import CampaignError
+from newsletter.constellation import loading, schedule
 from newsletter.constellation.model import Constellation
 from newsletter.database import Database
 from newsletter.delivery import ledger
@@ -17,13 +22,15 @@ from newsletter.tables import delivery
 from subscribers import addresses, directory, erasure, preferences, signup
 from subscribers.audience import About, Rhythm
 from subscribers.suppression import Reason
+from subscribers.tables import subscriber
 
 KEY = "h" * 40
 START = datetime(2021, 1, 20, 9, tzinfo=UTC)
+END_OF_PAUSE = START + timedelta(days=400)
 BEFORE, AFTER = START - timedelta(days=5), START + timedelta(days=5)
 SLUG = "opening/invitation"
 
-Ask = Callable[[str], Awaitable[Explanation]]
+Ask = Callable[..., Awaitable[Explanation]]
 
 
 @pytest.fixture
@@ -65,10 +72,10 @@ def start(database: Database, settings: Settings) -> Callable[[], Awaitable[None
 def ask(database: Database) -> Ask:
     """Ask why."""
 
-    async def ask(address: str) -> Explanation:
+    async def ask(address: str, slug: str = SLUG, now: datetime = BEFORE) -> Explanation:
         async with database.read() as connection:
-            found = await store.find(connection, SLUG)
-            return await explaining.explain(connection, addresses.parse(address), found, hash_key=KEY)
+            found = await foretelling.find(connection, slug)
+            return await explaining.explain(connection, addresses.parse(address), found, hash_key=KEY, now=now)
 
     return ask
 
@@ -150,12 +157,100 @@ async def test_someone_who_was_erased_is_known_by_the_hash_alone(
     assert (told.verdict, [fact.what for fact in told.evidence]) == ("erased", [f"suppressed: {Reason.ERASED}"])
 
 
-async def test_a_campaign_that_has_not_started_says_so(join: Any, ask: Ask) -> None:
+async def test_of_a_mail_to_come_it_is_told_when_it_goes_and_whether_they_are_in_its_audience_as_things_stand(
+    database: Database, constellation: Constellation, join: Any, ask: Ask
+) -> None:
+    people = {name: await join(f"{name}@example.org") for name in ("ana", "gone", "paused", "rests", "mutes", "calm")}
+    await join("waits@example.org", confirmed=False)
+    await join("elsewhere@example.org", topics=("closing",))
+    reminder = "opening/reminder"  # of which nobody has made a campaign yet
+    due_at = next(mail.due_at for mail in await _plan(database) if mail.slug == "opening" and mail.kind == "reminder")
+    async with database.begin() as connection:
+        await preferences.leave(connection, people["gone"], source="page", now=BEFORE)
+        await preferences.pause(connection, people["paused"], until=due_at + timedelta(days=1), now=BEFORE)
+        await preferences.pause(connection, people["rests"], until=due_at - timedelta(days=1), now=BEFORE)
+        await preferences.choose(
+            connection, people["mutes"], everything=True, followed=[], muted=["opening"], now=BEFORE
+        )
+        await preferences.settle(connection, people["calm"], rhythm=Rhythm.ESSENTIALS, now=BEFORE)
+    told = {name: await ask(f"{name}@example.org", reminder) for name in (*people, "waits", "elsewhere", "nobody")}
+    assert {name: one.verdict for name, one in told.items()} == {
+        "ana": "expected",
+        "gone": "left",
+        "paused": "paused",
+        "rests": "expected",
+        "mutes": "muted",
+        "calm": "essentials-only",
+        "waits": "not-confirmed",
+        "elsewhere": "not-following",
+        "nobody": "unknown",
+    }
+    assert {one.due_at for name, one in told.items() if name != "nobody"} == {due_at}
+    when = f"opening/reminder is planned for {clock.shown(due_at, constellation.timezone)} ({constellation.timezone})"
+    assert told["ana"].sentence == f"{when}; as things stand, ana@example.org would get it."
+    assert told["elsewhere"].sentence.endswith("would not get it: they do not follow opening.")
+    assert told["waits"].sentence.endswith("would not get it: they have not confirmed their address.")
+    assert told["nobody"].sentence.startswith("nobody@example.org will not get opening/reminder, as far as is known:")
+    assert "everything: yes" in told["ana"].evidence[0].what  # in words, as a person reads it
+
+
+async def _plan(database: Database) -> list[schedule.DueMail]:
+    async with database.read() as connection:
+        return await schedule.upcoming(connection)
+
+
+async def test_what_staff_made_of_a_planned_mail_decides_when_it_goes_and_to_whom(
+    database: Database, join: Any, ask: Ask
+) -> None:
     await join("ana@example.org")
     told = await ask("ana@example.org")
-    assert told.sentence == "opening/invitation has not started: it is a draft, and nobody got it."
-    assert not any("True" in fact.what or "[]" in fact.what for fact in told.evidence)  # in words, as a person reads it
-    assert "everything: yes" in told.evidence[0].what
+    assert "is planned for" in told.sentence, "a draft in the plan's place goes when that would"
+    late = await ask("ana@example.org", now=told.due_at + timedelta(hours=1))
+    assert "was due on Wed 2021-01-20 09:00 EST (America/New_York), and goes as soon as the service" in late.sentence
+    assert (await ask("ana@example.org", now=told.due_at + timedelta(hours=7))).verdict == "skipped"
+    at = datetime(2021, 2, 1, 15, tzinfo=UTC)
+    async with database.begin() as connection:
+        draft = await store.find(connection, SLUG)
+        await lifecycle.address(connection, draft, 'role = "teacher"')
+        await lifecycle.schedule(connection, draft, at)
+        await store.draft(connection, "opening", "invitation", now=BEFORE, suffix="again")
+    told = await ask("ana@example.org")
+    assert (told.verdict, told.due_at) == ("not-meant", at)
+    assert "is scheduled for Mon 2021-02-01 10:00 EST (America/New_York); as things stand" in told.sentence
+    assert 'it is only for some who follow it (role = "teacher"), and they are not among them.' in told.sentence
+    other = await ask("ana@example.org", f"{SLUG}-again")
+    assert (other.verdict, other.due_at) == ("expected", None)
+    assert "is a draft that goes out when somebody sends it" in other.sentence
+    async with database.begin() as connection:
+        await lifecycle.cancel(connection, await store.find(connection, SLUG), BEFORE)
+    assert (await ask("ana@example.org")).sentence == f"{SLUG} was called off before it began, and goes to nobody."
+
+
+async def test_a_planned_mail_by_each_reader_s_clock_is_told_by_theirs(
+    database: Database, constellation: Constellation, join: Any, ask: Ask
+) -> None:
+    opening = constellation.event("opening")
+    rule = replace(opening.mail("reminder"), at=time(9), local=True, days=-1, timezone=constellation.timezone)
+    mails = tuple(rule if mail.kind == "reminder" else mail for mail in opening.mails)
+    async with database.begin() as connection:
+        events = tuple(replace(one, mails=mails) if one.slug == "opening" else one for one in constellation.events)
+        await loading.load(connection, replace(constellation, events=events), BEFORE, actor="test")
+    await join("ana@example.org", timezone="Asia/Tokyo")
+    told = await ask("ana@example.org", "opening/reminder")
+    day = opening.starts.astimezone(ZoneInfo("Asia/Tokyo")).date() - timedelta(days=1)
+    assert f"is planned for {day:%a %Y-%m-%d} 09:00 JST (Asia/Tokyo), by each reader's own clock" in told.sentence
+
+
+async def test_a_name_that_neither_a_campaign_nor_the_plan_has_is_told_the_nearest(loaded: None, ask: Ask) -> None:
+    with pytest.raises(CampaignError, match="did you mean opening/reminder"):
+        await ask("ana@example.org", "opening/remindr")
+
+
+async def test_a_pause_that_an_import_brought_along_is_known_too(database: Database, join: Any, ask: Ask) -> None:
+    person = await join("ana@example.org")
+    async with database.begin() as connection:
+        await connection.execute(update(subscriber).where(subscriber.c.id == person).values(paused_until=END_OF_PAUSE))
+    assert (await ask("ana@example.org")).verdict == "paused"
 
 
 @pytest.mark.parametrize(

@@ -58,7 +58,9 @@ class Run:
         async with self.engine.database.read() as connection:
             found = await store.find(connection, slug)
             address = addresses.parse("p0@example.org")
-            return (await explaining.explain(connection, address, found, hash_key="h" * 40)).sentence
+            return (
+                await explaining.explain(connection, address, found, hash_key="h" * 40, now=self.engine.clock())
+            ).sentence
 
 
 async def test_a_second_mail_of_a_day_waits_for_the_same_hour_of_the_next(campaigns: Run, clock: Any) -> None:

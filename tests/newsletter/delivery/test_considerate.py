@@ -262,7 +262,7 @@ async def test_where_it_is_night_a_mail_that_can_wait_does(
             async with database.read() as connection:
                 assert await report.waits(connection, campaign) == {"it is quiet where they are": 10}
                 address = addresses.parse("p12@example.org")
-                told = await explaining.explain(connection, address, campaign, hash_key="h" * 40)
+                told = await explaining.explain(connection, address, campaign, hash_key="h" * 40, now=clock())
             assert told.sentence == (
                 f"p12@example.org has not got {campaign.slug} yet: it is quiet where they are; "
                 "its turn comes on 2021-01-15 at 23:00 UTC."

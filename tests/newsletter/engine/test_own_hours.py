@@ -95,7 +95,9 @@ async def test_it_starts_with_the_first_reader_s_hour_and_says_when_the_others_a
     async with run.database.read() as connection:
         found = await store.find(connection, "opening/reminder")
         seen = await report.read(connection, found)
-        why = await explaining.explain(connection, addresses.parse("p3@example.org"), found, hash_key="h" * 40)
+        why = await explaining.explain(
+            connection, addresses.parse("p3@example.org"), found, hash_key="h" * 40, now=clock()
+        )
     assert (seen.waiting, seen.next_at) == (3, NINE["p1"])
     assert why.sentence == (
         "p3@example.org is to get opening/reminder on 2021-03-15 at 00:00 UTC: "
@@ -115,7 +117,9 @@ async def test_whose_hour_passed_during_an_outage_is_skipped_and_said_and_the_ot
         found = await store.find(connection, "opening/reminder")
         seen = await report.read(connection, found)
         lost = await report.unreached(connection, found)
-        why = await explaining.explain(connection, addresses.parse("p0@example.org"), found, hash_key="h" * 40)
+        why = await explaining.explain(
+            connection, addresses.parse("p0@example.org"), found, hash_key="h" * 40, now=clock()
+        )
     assert seen.states == {State.SENT: 2, State.EXPIRED: 2}
     assert {(one.address, one.reply) for one in lost} == {
         ("p0@example.org", "its hour had passed"),

@@ -7,7 +7,8 @@ greenlets; a page of ours took twenty. This waits only where there is something 
   and done in the thread, from its beginning;
 - writing happens in the thread, except in a transaction that was announced to stay here, since it is brief or nothing
   else is waiting; what any other transaction reads besides, it reads like one that only reads, but for less long;
-- a transaction that finds the file locked waits for it without a thread;
+- a transaction that finds the file locked waits for it without a thread, and says meanwhile that it waits, so that
+  whoever writes for long can stop;
 - one that had it locked for long leaves it alone for a moment, so that another process gets its turn.
 """
 
@@ -18,6 +19,8 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Self, TypeVar
+
+from newsletter.sqlite.waiting import Waiting
 
 Result = TypeVar("Result")
 
@@ -40,8 +43,11 @@ lock again at once has it, and whoever looks from time to time would find it tak
 class Connection:
     """One connection, used by one task at a time. BEGIN waits for the first statement and goes with it."""
 
-    def __init__(self, connection: sqlite3.Connection, *, only_reads: bool, patience: float) -> None:
+    def __init__(
+        self, connection: sqlite3.Connection, waiting: Waiting, *, only_reads: bool, patience: float
+    ) -> None:
         self._connection = connection
+        self._waiting = waiting
         self.only_reads = only_reads
         self._patience = patience
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="sqlite")
@@ -63,7 +69,7 @@ class Connection:
                 connection.execute(f"PRAGMA {pragma}")
             return connection
 
-        return cls(await asyncio.to_thread(opened), only_reads=only_reads, patience=patience)
+        return cls(await asyncio.to_thread(opened), Waiting(path), only_reads=only_reads, patience=patience)
 
     def create_function(self, *definition: Any, **options: Any) -> None:
         """Add a function to SQL."""
@@ -122,6 +128,10 @@ class Connection:
             job.add_done_callback(_heard)
             raise
 
+    def interrupt(self) -> None:
+        """Break off what runs in the thread: it fails, and so does its transaction if it was writing."""
+        self._connection.interrupt()
+
     async def commit(self) -> None:
         """Commit; a transaction without a statement has not begun."""
         await self._end(sqlite3.Connection.commit)
@@ -132,11 +142,13 @@ class Connection:
 
     async def close(self) -> None:
         """Close the file. The last to do so moves what was written from the log into it, which takes its time."""
+        self._waiting.close()
         await self.in_thread(sqlite3.Connection.close)
         self._thread.shutdown(wait=False)
 
     def close_at_once(self) -> None:
         """Close it without waiting, where no event loop runs any more."""
+        self._waiting.close()
         self._thread.shutdown(wait=True)
         self._connection.close()
 
@@ -147,17 +159,23 @@ class Connection:
         if not self._is_urgent and (wait := self._polite_until - time.monotonic()) > 0:
             await asyncio.sleep(wait)
         until, pause = time.monotonic() + self._patience, _FIRST_PAUSE
-        while True:
-            try:
-                self._connection.execute(begin)
-            except sqlite3.OperationalError as error:
-                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > until:
-                    raise
-            else:
-                self._locked_at = time.monotonic()
-                return
-            await asyncio.sleep(pause)
-            pause = _FIRST_PAUSE if self._is_urgent else min(2 * pause, _LONGEST_PAUSE)
+        if self._began(begin, until):
+            return
+        with self._waiting.said():
+            while not self._began(begin, until):
+                await asyncio.sleep(pause)
+                pause = _FIRST_PAUSE if self._is_urgent else min(2 * pause, _LONGEST_PAUSE)
+
+    def _began(self, begin: str, until: float) -> bool:
+        """Whether nobody else was writing."""
+        try:
+            self._connection.execute(begin)
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > until:
+                raise
+            return False
+        self._locked_at = time.monotonic()
+        return True
 
     async def _end(self, work: Callable[[sqlite3.Connection], None]) -> None:
         begun, self._is_to_begin = not self._is_to_begin, False

@@ -17,6 +17,7 @@ from newsletter import assets, queue_schema
 from newsletter.errors import NewsletterError
 from newsletter.sqlite import connections, dialect
 from newsletter.sqlite.connections import Connections
+from newsletter.sqlite.waiting import Waiting
 
 Result = TypeVar("Result")
 
@@ -33,7 +34,7 @@ _PRAGMAS = (
 _SECURE_DELETE = "secure_delete = ON"
 """What is deleted is overwritten: nobody who is erased is in the file still. Not every SQLite does so by itself."""
 
-_FOR_IMPORT = ("cache_size = -32768",)
+_FOR_IMPORT = ("cache_size = -16384",)
 """A million hashes are written each somewhere else in its index."""
 
 _BUSY = "another process already runs the engine on this database; it will deliver what is due"
@@ -66,6 +67,7 @@ class Database:
     writer: AsyncEngine | Connections
     brief_writer: AsyncEngine | Connections
     reader: AsyncEngine | Connections
+    waiting: Waiting | None = None
 
     @property
     def is_sqlite(self) -> bool:
@@ -91,6 +93,10 @@ class Database:
         """A consistent view to read from; SQLite refuses to write through it."""
         return self.reader.begin()
 
+    def is_awaited(self) -> bool:
+        """Whether anybody waits to write to SQLite, here or in another process; on PostgreSQL nobody has to."""
+        return self.waiting is not None and self.waiting.is_said()
+
     @asynccontextmanager
     async def engine_lock(self, *, shared: bool = False) -> AsyncIterator["EngineLock"]:
         """Hold the right to run the engine: alone, or `shared` with others that share it. Raises DatabaseBusy.
@@ -115,6 +121,8 @@ class Database:
         """Close every connection."""
         for kept in {self.writer, self.brief_writer, self.reader}:
             await kept.dispose()
+        if self.waiting is not None:
+            self.waiting.close()
 
 
 @asynccontextmanager
@@ -224,6 +232,7 @@ def connect(url: str, *, pool: int = 8, for_import: bool = False) -> Database:
         Connections(writer, most=1, patience=_BUSY_SECONDS),
         Connections(writer, most=1, patience=_BUSY_SECONDS),
         Connections(reader, most=pool, patience=_BUSY_SECONDS),
+        Waiting(path),
     )
 
 

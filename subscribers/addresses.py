@@ -67,11 +67,11 @@ class Address:
 
 def parse(text: str) -> Address:
     """Read a bare address. Raises AddressError."""
-    if (plain := _PLAIN.match(text)) is not None:
-        return _plain(plain)
+    if (plain := forms(text)) is not None:
+        return Address(*plain)
     text = text.strip().strip(_INVISIBLE).strip()
-    plain = _PLAIN.match(text)
-    return _parse_with_care(text) if plain is None else _plain(plain)
+    plain = forms(text)
+    return _parse_with_care(text) if plain is None else Address(*plain)
 
 
 def parse_mailbox(text: str) -> tuple[str, Address]:
@@ -79,8 +79,8 @@ def parse_mailbox(text: str) -> tuple[str, Address]:
 
     Answers the display name (empty if there is none) and the address. Raises AddressError.
     """
-    if (plain := _PLAIN.match(text)) is not None:
-        return "", _plain(plain)
+    if (plain := forms(text)) is not None:
+        return "", Address(*plain)
     text = text.strip().strip(_INVISIBLE).strip()
     name = ""
     if text.endswith(">") and (mailbox := _MAILBOX.fullmatch(text)) is not None:
@@ -91,10 +91,14 @@ def parse_mailbox(text: str) -> tuple[str, Address]:
     return name, parse(text)
 
 
-def _plain(found: re.Match[str]) -> Address:
+def forms(text: str) -> tuple[str, str] | None:
+    """`given` and `normal` of a bare address in plain ASCII, as nearly all are; None for what `parse` must look at."""
+    found = _PLAIN.match(text)
+    if found is None:
+        return None
     local, domain = found.groups()
     domain = domain.lower()
-    return Address(f"{local}@{domain}", f"{local.lower()}@{domain}")
+    return f"{local}@{domain}", f"{local.lower()}@{domain}"
 
 
 def _parse_with_care(text: str) -> Address:

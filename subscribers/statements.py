@@ -34,10 +34,25 @@ def insert(connection: AsyncConnection, table: Table) -> postgresql.Insert:
 
 def among(connection: AsyncConnection, column: ColumnElement[str], values: Collection[str]) -> ColumnElement[bool]:
     """The column is one of these values, however many: they travel as one parameter (IN would make one of each)."""
+    return among_packed(connection, column, literal(packed(connection, values), Text))
+
+
+def among_packed(
+    connection: AsyncConnection, column: ColumnElement[str], values: ColumnElement[str]
+) -> ColumnElement[bool]:
+    """The same of values that are given when the statement is run, `packed`, as a parameter of it.
+
+    For thousands of them: what is in a statement stays in memory until Python looks for cycles.
+    """
     if connection.dialect.name == "postgresql":
-        return column.in_(select(func.unnest(cast(literal(_array(values), Text), postgresql.ARRAY(Text)))))
-    listed = func.json_each(json.dumps(list(values))).table_valued("value")
+        return column.in_(select(func.unnest(cast(values, postgresql.ARRAY(Text)))))
+    listed = func.json_each(values).table_valued("value")
     return column.in_(select(listed.c.value))
+
+
+def packed(connection: AsyncConnection, values: Collection[str]) -> str:
+    """Values as the one parameter that they travel as."""
+    return _array(values) if connection.dialect.name == "postgresql" else json.dumps(list(values))
 
 
 def _array(values: Collection[str]) -> str:

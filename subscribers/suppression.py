@@ -1,12 +1,12 @@
 """Addresses never to be mailed, kept as keyed hashes so that they outlive everything else we knew."""
 
 import hashlib
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import ColumnElement, delete, func, select, update
+from sqlalchemy import ColumnElement, Text, bindparam, delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from subscribers import addresses, statements
@@ -40,10 +40,22 @@ def address_hash(normal: str, key: str) -> str:
 
     The key makes a list of hashes useless for whoever would try out addresses; it never changes.
     """
+    return hashing(key)(normal)
+
+
+def hashing(key: str) -> Callable[[str], str]:
+    """`address_hash` by one key, for many addresses: the key is taken in once."""
     secret = key.encode()
     if len(secret) > hashlib.blake2b.MAX_KEY_SIZE:
         secret = hashlib.blake2b(secret).digest()
-    return hashlib.blake2b(normal.encode(), key=secret, digest_size=16).hexdigest()
+    begun = hashlib.blake2b(key=secret, digest_size=16)
+
+    def hashed(normal: str) -> str:
+        one = begun.copy()
+        one.update(normal.encode())
+        return one.hexdigest()
+
+    return hashed
 
 
 def key_name(key: str) -> str:
@@ -109,8 +121,10 @@ def _weaker(reason: Reason) -> list[Reason]:
 
 async def reasons(connection: AsyncConnection, hashes: Collection[str]) -> dict[str, Reason]:
     """Why these addresses are suppressed, those that are."""
+    among = statements.among_packed(connection, suppression.c.hash, bindparam("hashes", type_=Text))
     rows = await connection.execute(
-        select(suppression.c.hash, suppression.c.reason).where(statements.among(connection, suppression.c.hash, hashes))
+        select(suppression.c.hash, suppression.c.reason).where(among),
+        {"hashes": statements.packed(connection, hashes)},
     )
     return {row.hash: Reason(row.reason) for row in rows}
 

@@ -56,7 +56,7 @@ async def run(
             now = edge.now()
             report = await importing.run(
                 file,
-                begin=database.read if dry_run else database.briefly,
+                database=database,
                 hash_key=settings.secrets.hash_key.get_secret_value(),
                 now=now,
                 mapping=columns,

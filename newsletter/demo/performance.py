@@ -51,7 +51,7 @@ async def bring_in(stage: Stage, count: int, audience: Audience) -> Report:
     with importing.writing_rejects(stage.folder.rejects) as rejected:
         return await importing.run(
             stage.folder.people,
-            begin=stage.database.briefly,
+            database=stage.database,
             hash_key=stage.settings.secrets.hash_key.get_secret_value(),
             now=stage.clock(),
             events=slugs,

@@ -43,9 +43,7 @@ lock again at once has it, and whoever looks from time to time would find it tak
 class Connection:
     """One connection, used by one task at a time. BEGIN waits for the first statement and goes with it."""
 
-    def __init__(
-        self, connection: sqlite3.Connection, waiting: Waiting, *, only_reads: bool, patience: float
-    ) -> None:
+    def __init__(self, connection: sqlite3.Connection, waiting: Waiting, *, only_reads: bool, patience: float) -> None:
         self._connection = connection
         self._waiting = waiting
         self.only_reads = only_reads

@@ -4,8 +4,13 @@ import re
 from datetime import UTC, datetime
 from functools import lru_cache
 
+from sqlalchemy.dialects import sqlite
+
+from subscribers.columns import Instant
+
 _TWICE = re.compile(r"(:\d\d)(?:\.\d+)? ([+-]\d{4}) [A-Z]{3,5}\Z")
 _DOTTED = re.compile(r"(\d{1,2})\.(\d{1,2})\.(\d{4})(?:,? (\d{1,2}):(\d\d)(:\d\d)?)?\Z")
+_INSTANT, _TEXT = Instant(), sqlite.dialect()
 _EARLIEST = datetime(1995, 1, 1, tzinfo=UTC)
 
 
@@ -27,6 +32,12 @@ def read(text: str) -> datetime | None:
     except OverflowError:
         return None
     return moment if moment >= _EARLIEST else None
+
+
+@lru_cache(maxsize=8192)
+def written(moment: datetime) -> str:
+    """A moment as the text of its column, which both databases read."""
+    return str(_INSTANT.process_bind_param(moment, _TEXT))
 
 
 def _iso(dotted: re.Match[str]) -> str:

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import lru_cache
@@ -12,7 +12,7 @@ from typing import NamedTuple
 from zoneinfo import available_timezones
 
 from subscribers import addresses, names, spreadsheet
-from subscribers.addresses import Address, AddressError
+from subscribers.addresses import AddressError
 from subscribers.audience import EVERYTHING, Rhythm
 from subscribers.importing import moments, statuses
 from subscribers.importing.errors import Refused
@@ -48,25 +48,41 @@ class Remark(StrEnum):
     FUTURE = "consent date in the future: not taken as proof"
 
 
+Values = tuple[int, str, str, str, str, str, str, str, str, str, str, str | None, str | None, str, str, str, str, str]
+COLUMNS = (
+    "row",
+    "address",
+    "normal",
+    "hash",
+    "first_name",
+    "last_name",
+    "locale",
+    "timezone",
+    "fields",
+    "status",
+    "joined_at",
+    "confirmed_at",
+    "paused_until",
+    "rhythm",
+    "follows",
+    "mutes",
+    "ip",
+    "detail",
+)
+"""What is known of a person, as the database keeps it: their row in the file, what `subscriber` has of them, the topics
+of their choices (JSON lists), and two columns of the evidence. `fields` and `detail` are JSON objects."""
+
+OF_SUBSCRIBER = COLUMNS[1:14]
+
+
 # Tuples, not dataclasses: a million of them are made, and a frozen dataclass takes five times as long.
 class Person(NamedTuple):
-    """Someone to add: active if `consented_at` is known, else pending. `fields` and `evidence` are JSON objects."""
+    """Someone to add: active if their consent `is_proven`, else pending. `values` are in the order of COLUMNS."""
 
     row: int
-    address: Address
-    first_name: str
-    last_name: str
-    locale: str
-    timezone: str
-    topics: tuple[str, ...]
-    muted: tuple[str, ...]
-    rhythm: str
-    paused_until: datetime | None
-    joined_at: datetime | None
-    consented_at: datetime | None
-    ip: str
-    fields: str
-    evidence: str
+    hash: str
+    is_proven: bool
+    values: Values
     remarks: tuple[Remark, ...]
 
 
@@ -74,7 +90,7 @@ class Stop(NamedTuple):
     """Someone who left, complained or bounced where the file comes from: nobody is to write to them."""
 
     row: int
-    address: Address
+    hash: str
     reason: Reason
     at: datetime | None
 
@@ -132,33 +148,42 @@ class _Cells(NamedTuple):
 
 class Reader:
     """Reads rows of one layout. `file` is its name, for the evidence; `events` are the slugs there are (None: any);
-    `language` is that of whose row names none."""
+    `language` is that of whose row names none; `hashed` makes an address' hash of its normal form."""
 
     def __init__(
-        self, layout: Layout, *, file: str, events: Collection[str] | None, language: str, now: datetime
+        self,
+        layout: Layout,
+        *,
+        file: str,
+        events: Collection[str] | None,
+        language: str,
+        hashed: Callable[[str], str],
+        now: datetime,
     ) -> None:
         self._layout = layout
         self._language = _language(language) or "en"
         self._events = None if events is None else frozenset(events)
+        self._hashed = hashed
+        self._now = now
         self._latest = now + timedelta(days=1)  # a date without a time may be that of a zone further east
         self._pick = itemgetter(*[layout.places.get(name, -1) for name in Field])  # -1: the empty cell put at the end
         self._file = f'{{"file":{encode_basestring(file)},"row":'
         self._evidence = [(f',"{name}":', layout.places[name]) for name in _EVIDENCE if name in layout.places]
-        self._topics = lru_cache(maxsize=4096)(self._read_topics)
+        self._choices = lru_cache(maxsize=4096)(self._read_choices)
         self._statuses = lru_cache(maxsize=64)(self._read_status)
 
     def read(self, row: Row) -> Person | Stop:
         """What a row says. Raises Refused."""
         raw = self._checked(row)
-        cells = _Cells._make(map(str.strip, self._pick(raw)))
-        name, address = _address(cells.email)
+        cells = _Cells._make(self._pick([cell.strip() for cell in raw]))
+        name, given, normal = _address(cells.email)
+        hashed = self._hashed(normal)
         status = self._statuses(cells.status)
         if (stopped := _stopped(cells, status)) is not None:
-            return Stop(row.number, address, *stopped)
+            return Stop(row.number, hashed, *stopped)
         rhythm, paused_until, remarks = _pace(cells)
-        topics, has_unknown = self._topics(cells.events)
-        if has_unknown:
-            remarks += (Remark.EVENT,)
+        follows, mutes, remark = self._choices(cells.events, cells.muted)
+        remarks += remark
         zone = cells.timezone
         if zone not in _ZONES:
             zone = ""
@@ -170,31 +195,35 @@ class Reader:
         if status != statuses.PENDING:
             consented_at, remark = self._consented_at(cells)
             remarks += remark
-        attributes, are_readable = _attributes(cells.attributes) if cells.attributes else ((), True)
-        if not are_readable:
-            remarks += (Remark.ATTRIBUTES,)
         first, last = _names(cells, name)
-        if not (_is_plain(first) and _is_plain(last)):
+        if first is None or last is None:
             first = last = ""
             remarks += (Remark.NAME,)
-        return Person(
+        fields, remark = self._fields(cells, raw)
+        remarks += remark
+        joined = cells.joined_at or cells.requested_at
+        joined_at = (moments.read(joined) if joined else None) or consented_at or self._now
+        values = (
             row.number,
-            address,
+            given,
+            normal,
+            hashed,
             first,
             last,
             language or self._language,
             zone,
-            topics,
-            tuple(slug for slug in _slugs(cells.muted) if slug != EVERYTHING) if cells.muted else (),
+            fields,
+            "active" if consented_at else "pending",
+            moments.written(joined_at),
+            moments.written(consented_at) if consented_at else None,
+            moments.written(paused_until) if paused_until else None,
             rhythm,
-            paused_until,
-            moments.read(cells.joined_at or cells.requested_at),
-            consented_at,
+            follows,
+            mutes,
             cells.consent_ip or cells.request_ip,
-            self._fields(cells, raw, attributes),
             self._proof(row.number, raw),
-            remarks,
         )
+        return Person(row.number, hashed, consented_at is not None, values, remarks)
 
     def _checked(self, row: Row) -> list[str]:
         """The cells of a row that has the shape of one, as many as there are columns, and an empty one behind."""
@@ -221,7 +250,14 @@ class Reader:
             raise Refused(Fault.NEVER, f"the status is “{names.clean(text)}”: nobody asked to be written to here")
         return status
 
-    def _read_topics(self, text: str) -> tuple[tuple[str, ...], bool]:
+    def _read_choices(self, events: str, muted: str) -> tuple[str, str, tuple[Remark, ...]]:
+        """The topics that two cells ask for and mute, as JSON lists; with a remark on an event that is not known."""
+        topics, has_unknown = self._topics(events)
+        mutes = dict.fromkeys(slug for slug in _slugs(muted) if slug != EVERYTHING)
+        follows = [topic for topic in topics if topic not in mutes]
+        return _json(follows), _json(list(mutes)), (Remark.EVENT,) if has_unknown else ()
+
+    def _topics(self, text: str) -> tuple[tuple[str, ...], bool]:
         """The topics a cell asks for (empty: everything), and whether it names an event that is not known."""
         _refuse_formula(text)
         named = dict.fromkeys(_slugs(text))
@@ -253,10 +289,15 @@ class Reader:
             return None, (Remark.MOMENT,)
         return (moment, ()) if moment <= self._latest else (None, (Remark.FUTURE,))
 
-    def _fields(self, cells: _Cells, raw: list[str], attributes: _Pairs) -> str:
+    def _fields(self, cells: _Cells, raw: list[str]) -> tuple[str, tuple[Remark, ...]]:
+        """What else is known, as a JSON object."""
         extra = self._layout.extra
-        mapped = tuple((n, _unformulated(raw[p].strip())) for n, p in extra.items()) if extra else ()
-        return _fields(_unformulated(cells.role), _unformulated(cells.tags), (*attributes, *mapped))
+        if not (extra or cells.role or cells.tags or cells.attributes):
+            return "{}", ()
+        attributes, are_readable = _attributes(cells.attributes) if cells.attributes else ((), True)
+        mapped = tuple((name, _unformulated(raw[place].strip())) for name, place in extra.items())
+        fields = _fields(_unformulated(cells.role), _unformulated(cells.tags), (*attributes, *mapped))
+        return fields, () if are_readable else (Remark.ATTRIBUTES,)
 
     def _proof(self, number: int, raw: list[str]) -> str:
         proof = [key + encode_basestring(spreadsheet.plain(raw[place])) for key, place in self._evidence if raw[place]]
@@ -309,28 +350,42 @@ def _suppressed(text: str) -> Reason | None:
         raise Refused(Fault.STATUS, f"suppressed for “{names.clean(text)[:40]}”, which is not known") from error
 
 
-def _address(text: str) -> tuple[str, Address]:
+def _address(text: str) -> tuple[str, str, str]:
+    """The display name, and both forms of the address. Raises Refused."""
+    if text[:1].isalnum() and (plain := addresses.forms(text)) is not None:  # neither a formula nor made safe for one
+        return "", *plain
     _refuse_formula(text)
     try:
-        return addresses.parse_mailbox(spreadsheet.plain(text))
+        name, address = addresses.parse_mailbox(spreadsheet.plain(text))
     except AddressError as error:
         raise Refused(Fault.ADDRESS if text else Fault.EMPTY, str(error)) from error
+    return name, address.given, address.normal
 
 
-def _names(cells: _Cells, display: str) -> tuple[str, str]:
+def _names(cells: _Cells, display: str) -> tuple[str | None, str | None]:
+    """First and last name; None for one that nobody can have typed as a name."""
     first, last = _name(cells.first_name), _name(cells.last_name)
-    if not first and not last:
-        first, _, last = (_name(cells.name) or display).partition(" ")
+    if first == "" and last == "":
+        whole = _cleaned(cells.name) or display
+        if whole:
+            first, _, last = whole.partition(" ")
+            return _plain(first), _plain(last)
     return first, last
 
 
 @lru_cache(maxsize=16384)  # in a list of people the same names come again and again
-def _name(cell: str) -> str:
+def _name(cell: str) -> str | None:
+    return _plain(_cleaned(cell))
+
+
+def _plain(name: str) -> str | None:
+    return name if names.is_plain(name) else None
+
+
+@lru_cache(maxsize=16384)
+def _cleaned(cell: str) -> str:
     name = names.clean(_unformulated(cell))
     return "" if name == "-" else name
-
-
-_is_plain = lru_cache(maxsize=16384)(names.is_plain)
 
 
 def listed(tags: str) -> list[str]:
@@ -345,7 +400,11 @@ def _fields(role: str, tags: str, extra: tuple[tuple[str, str], ...]) -> str:
         fields["role"] = names.clean(role)
     if tags:
         fields["tags"] = listed(tags)
-    return json.dumps(fields, ensure_ascii=False, separators=(",", ":"))
+    return _json(fields)
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
 @lru_cache(maxsize=4096)

@@ -1,36 +1,54 @@
-"""Which addresses a file has named already, in constant memory: on disk, in a temporary file of SQLite's own."""
+"""Which addresses a file has named already, in constant memory.
+
+Whoever the import added is told by their id. All others that the file named, since the database knew them, are written
+down on disk, in a temporary file of SQLite's own; so is everybody in a dry run, which adds nobody.
+"""
 
 import json
 import sqlite3
-from collections.abc import Iterator, Sequence
+from bisect import bisect_right, insort
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import closing, contextmanager
 
 _CACHE_KIB = 16_384
 
 
 class Seen:
-    """A set of hashes that may grow past what memory should hold.
+    """A set of hashes that may grow past what memory should hold, and runs of ids.
 
-    Of each it keeps 63 bits: among a million people the odds that two are taken for one are one in 18 million.
+    Of a hash it keeps 63 bits: among a million people the odds that two are taken for one are one in 18 million.
     """
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
+        self._runs: list[tuple[int, int]] = []
 
-    def add(self, hashes: Sequence[str]) -> list[bool]:
-        """Add hexadecimal hashes in order; for each, whether it is the first of its kind."""
-        numbers = [int(one[:16], 16) >> 1 for one in hashes]
+    def gave(self, first: int, last: int) -> None:
+        """No ids but those that people of the file were given lie from the first to the last."""
+        insort(self._runs, (first, last))
+
+    def add(self, hashes: Collection[str]) -> None:
+        """The file has named these."""
+        numbers = sorted(map(_number, hashes))
+        self._connection.executemany("INSERT OR IGNORE INTO seen VALUES (?)", [(number,) for number in numbers])
+
+    def among(self, hashes: Collection[str], ids: Mapping[str, tuple[int, str]]) -> set[str]:
+        """Those of these hashes that the file has named; `ids` has who of them is a subscriber, with a status."""
+        numbers = {_number(one): one for one in hashes}
         found = self._connection.execute(
-            "SELECT hash FROM seen WHERE hash IN (SELECT value FROM json_each(?))", (json.dumps(numbers),)
+            "SELECT hash FROM seen WHERE hash IN (SELECT value FROM json_each(?))", (json.dumps(list(numbers)),)
         )
-        known = {row[0] for row in found}
-        first = []
-        for number in numbers:
-            first.append(number not in known)
-            known.add(number)
-        new = sorted(number for number, is_first in zip(numbers, first, strict=True) if is_first)
-        self._connection.executemany("INSERT INTO seen VALUES (?)", [(number,) for number in new])
-        return first
+        named = {numbers[row[0]] for row in found}
+        named.update(hashed for hashed, (number, _) in ids.items() if self._was_given(number))
+        return named
+
+    def _was_given(self, number: int) -> bool:
+        place = bisect_right(self._runs, (number, number + 1)) - 1
+        return place >= 0 and self._runs[place][0] <= number <= self._runs[place][1]
+
+
+def _number(hashed: str) -> int:
+    return int(hashed[:16], 16) >> 1
 
 
 @contextmanager

@@ -61,24 +61,19 @@ def rows(source: Source) -> Iterator[Row]:
         return
     with _text(source.path, source.encoding, source.errors) as file:
         reader = csv.reader(file, delimiter=source.delimiter)
-        number, line = 0, 0
-        while True:
-            try:
-                cells = next(reader)
-            except StopIteration:
-                return
-            except csv.Error as error:
-                raise ImportFailed(
-                    f"{source.path}:{line + 1}: a quotation mark opens about here and is never closed ({error});"
-                    " what came before is imported, so mend this and import the file again"
-                ) from error
-            number += 1
-            is_long = reader.line_num > line + 1
-            line = reader.line_num
-            if source.has_zeros:
-                cells = [cell.replace("\0", "") for cell in cells]  # which PostgreSQL cannot keep
-            if number > source.header_row and any(cells):
-                yield Row(number, cells, is_long)
+        line = 0
+        try:
+            for number, cells in enumerate(reader, 1):
+                before, line = line, reader.line_num
+                if source.has_zeros:
+                    cells = [cell.replace("\0", "") for cell in cells]
+                if number > source.header_row and any(cells):
+                    yield Row(number, cells, line > before + 1)
+        except csv.Error as error:
+            raise ImportFailed(
+                f"{source.path}:{line + 1}: a quotation mark opens about here and is never closed ({error});"
+                " what came before is imported, so mend this and import the file again"
+            ) from error
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """People in every situation a subscriber can be in, made the way they come about."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -8,10 +9,22 @@ from sqlalchemy import select
 
 from newsletter.database import Database
 from subscribers import addresses, audience, preferences, signup, suppression
+from subscribers.importing import batches
 from subscribers.suppression import Reason
 from subscribers.tables import subscriber
 
 HASH_KEY = "h" * 40
+
+
+@pytest.fixture
+def batch_size(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
+    """Has an import read so many rows at once."""
+
+    def change(rows: int) -> None:
+        for name in ("BATCH", "BATCH_SQLITE"):
+            monkeypatch.setattr(batches, name, rows)
+
+    return change
 
 
 @dataclass(frozen=True)

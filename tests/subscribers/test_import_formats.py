@@ -44,7 +44,7 @@ def take(people: Any, tmp_path: Path) -> Any:
         path.write_bytes(data)
         report = await importing.run(
             path,
-            begin=people.database.begin,
+            database=people.database,
             hash_key="h" * 40,
             now=people.now,
             rejected=rejected.append,

@@ -2,11 +2,7 @@
 
 import asyncio
 import codecs
-import math
-import sqlite3
-import time
 from collections import Counter
-from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,7 +13,7 @@ from sqlalchemy import func, select
 from newsletter import people as made_up
 from subscribers import consent, directory, exporting, importing, preferences
 from subscribers.addresses import parse
-from subscribers.importing import Fault, ImportFailed, Rejected, Remark, Report, batches
+from subscribers.importing import Fault, ImportFailed, Rejected, Remark, Report
 from subscribers.suppression import Reason
 from subscribers.tables import choice, subscriber, suppression
 from subscribers.tables import consent as consent_table
@@ -44,7 +40,7 @@ class Desk:
         return await importing.run(
             path,
             **{
-                "begin": self.people.database.begin,
+                "database": self.people.database,
                 "hash_key": "h" * 40,
                 "now": self.people.now,
                 "events": EVENTS,
@@ -120,15 +116,15 @@ async def test_a_second_run_changes_nothing(desk):
 async def test_a_dry_run_says_what_the_run_then_does_and_changes_nothing(desk, people):
     path = desk.folder / "people.csv"
     made_up.write_csv(path, 600, 2, sorted(EVENTS))
-    announced = await desk.take(path, dry_run=True, begin=people.database.read)
+    announced = await desk.take(path, dry_run=True)
     assert set((await desk.rows()).values()) == {0}
     done = await desk.take(path)
     assert announced.counts == done.counts
     assert announced.remarks == done.remarks
 
 
-async def test_an_import_that_was_cut_off_goes_on_where_it_stopped(desk, people, monkeypatch):
-    monkeypatch.setattr(batches, "BATCH", 50)
+async def test_an_import_that_was_cut_off_goes_on_where_it_stopped(desk, people, batch_size):
+    batch_size(50)
     path = desk.folder / "people.csv"
     made_up.write_csv(path, 300, 3, sorted(EVENTS))
 
@@ -209,38 +205,8 @@ async def test_names_are_cleaned_and_display_names_serve_where_there_is_no_other
     assert (cem.first_name, cem.last_name, cem.address) == ("", "Kaya", "cem@xn--bcher-kva.example")
 
 
-@pytest.mark.parametrize("somebody_writes", [False, True])
-async def test_on_sqlite_an_import_writes_less_at_once_with_gaps_while_others_write_too(
-    desk, people, somebody_writes: bool
-):
-    path, database = desk.folder / "people.csv", people.database
-    made_up.write_csv(path, 1800, 3, sorted(EVENTS))
-    begun, ended, gaps = 0, 0.0, list[float]()
-
-    @asynccontextmanager
-    async def begin():
-        nonlocal begun, ended
-        gaps.append(time.monotonic() - ended)
-        if database.is_sqlite and begun == 1 and somebody_writes:
-            with closing(sqlite3.connect(database.url.database)) as other:
-                other.execute("PRAGMA user_version = 7")
-        begun += 1
-        async with database.briefly() as connection:
-            yield connection
-        ended = time.monotonic()
-
-    report = await desk.take(path, begin=begin)
-    taken = report.counts.rows - sum(report.counts.refused.values())
-    assert 1024 < taken < 2048
-    if not database.is_sqlite:
-        assert begun == 1
-    else:
-        assert begun == 1 + (math.ceil((taken - 1024) / 256) if somebody_writes else 1)
-        assert not somebody_writes or min(gaps[2:]) > 0.002, "whoever looks once in a millisecond finds the lock free"
-
-
-async def test_an_address_named_twice_is_counted_and_the_first_row_counts(desk, monkeypatch):
-    monkeypatch.setattr(batches, "BATCH", 2)
+async def test_an_address_named_twice_is_counted_and_the_first_row_counts(desk, batch_size):
+    batch_size(2)
     report = await desk.take(
         "email,first_name\nana@example.org,Ana\nANA@example.org,B\nben@x.example,\n ana@example.org ,C\n"
     )
@@ -402,9 +368,9 @@ async def test_who_unsubscribed_elsewhere_and_joined_here_by_themselves_stays(de
     assert await people.mailable() == {"dan@example.org", ANA}
 
 
-async def test_who_is_in_one_file_both_ways_has_left(desk, people, monkeypatch):
+async def test_who_is_in_one_file_both_ways_has_left(desk, people, batch_size):
     for size in (1, 100):
-        monkeypatch.setattr(batches, "BATCH", size)
+        batch_size(size)
         await desk.take(
             f"email,status,consented_at\nx{size}@example.org,subscribed,2020-12-03\nx{size}@example.org,unsubscribed,\n"
         )
@@ -560,8 +526,8 @@ async def test_an_export_can_be_imported_again_into_an_empty_database(desk, peop
     assert (await desk.entry(ANA)).first_name == "-Ana"
 
 
-async def test_people_may_join_by_the_form_while_a_file_with_them_is_imported(desk, people, monkeypatch):
-    monkeypatch.setattr(batches, "BATCH", 10)
+async def test_people_may_join_by_the_form_while_a_file_with_them_is_imported(desk, people, batch_size):
+    batch_size(10)
     text = "email,consented_at\n" + "".join(f"p{n}@example.org,2020-12-03\n" for n in range(200))
     joins = [people.join(f"p{n}@example.org") for n in range(0, 200, 7)]
     report, *outcomes = await asyncio.gather(desk.take(text), *joins)
@@ -587,8 +553,8 @@ async def test_dates_in_the_file_count_from_its_own_day_wherever_it_was_written(
     assert await people.status(ANA) == "active"
 
 
-async def test_what_is_written_is_accounted_for_even_where_the_next_rows_cannot_be_read(desk, monkeypatch):
-    monkeypatch.setattr(batches, "BATCH", 2)
+async def test_what_is_written_is_accounted_for_even_where_the_next_rows_cannot_be_read(desk, batch_size):
+    batch_size(2)
     long = "".join(f"p{n}@example.org,P\n" for n in range(9000))
     with pytest.raises(ImportFailed, match="a quotation mark opens"):
         await desk.take(f'email,first_name\nana@example.org,Ana\nnobody,N\n"Ben\n{long}')

@@ -84,7 +84,7 @@ async def _there_and_back(url: str, path: Path, people: Sequence[Mapping[str, An
         await _forget(database)
         refused: list[importing.Rejected] = []
         report = await importing.run(
-            path, begin=database.begin, hash_key=KEY, now=NOW, events=EVENTS, rejected=refused.append
+            path, database=database, hash_key=KEY, now=NOW, events=EVENTS, rejected=refused.append
         )
         assert (refused, report.remarks) == ([], {})
         assert _rows(await _export(database)) == [
@@ -177,5 +177,5 @@ async def test_what_somebody_agreed_to_goes_along_from_list_to_list(
         path = tmp_path / "people.csv"
         path.write_text(await _export(database), encoding="utf-8", newline="")
         await _forget(database)
-        await importing.run(path, begin=database.begin, hash_key=KEY, now=NOW)
+        await importing.run(path, database=database, hash_key=KEY, now=NOW)
         assert _rows(await _export(database)) == told

@@ -16,7 +16,7 @@ from sqlalchemy import Engine, create_engine, text
 from newsletter import database as databases
 from newsletter import people
 
-ROWS = 20_000
+ROWS = 40_000
 
 
 def counted(engine: Engine) -> tuple[int, int, int, int]:

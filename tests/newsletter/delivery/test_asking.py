@@ -23,10 +23,9 @@ def take(database, settings, now, tmp_path):
     key = settings.secrets.hash_key.get_secret_value()
 
     async def run(*, ask: bool = True, dry_run: bool = False) -> Report:
-        begin = database.read if dry_run else database.begin
         path = tmp_path / "people.csv"
         return await importing.run(
-            path, begin=begin, hash_key=key, now=now, asking=ByMail(now) if ask else None, dry_run=dry_run
+            path, database=database, hash_key=key, now=now, asking=ByMail(now) if ask else None, dry_run=dry_run
         )
 
     return run

@@ -26,7 +26,7 @@ async def test_the_roster_reads_a_spreadsheet_as_the_import_does(
 ) -> None:
     path = tmp_path / "people.csv"
     people.write_csv(path, 600, seed, ["opening", "closing"])
-    await importing.run(path, begin=database.begin, hash_key=settings.secrets.hash_key.get_secret_value(), now=MONDAY)
+    await importing.run(path, database=database, hash_key=settings.secrets.hash_key.get_secret_value(), now=MONDAY)
     async with database.read() as connection:
         rows = await connection.execute(select(subscriber.c.address, subscriber.c.status))
         imported = {diary.key(row.address): row.status == "active" for row in rows}

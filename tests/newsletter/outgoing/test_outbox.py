@@ -151,9 +151,9 @@ async def test_people_who_are_imported_have_joined_and_once(database: Database, 
     async with database.begin() as connection:
         await listening(connection, now)
     for _ in range(2):
-        await importing.run(file, begin=database.begin, hash_key="h" * 40, now=now)
+        await importing.run(file, database=database, hash_key="h" * 40, now=now)
     file.write_text("email,consented_at\nb@example.org,2021-01-03\n")
-    await importing.run(file, begin=database.begin, hash_key="h" * 40, now=now)
+    await importing.run(file, database=database, hash_key="h" * 40, now=now)
     async with database.read() as connection:
         assert await told(connection) == ["subscriber.joined", "subscriber.joined", "subscriber.changed"]
         data = await last(connection)

@@ -80,7 +80,14 @@ class Pop3:
 def _connected(account: Account) -> poplib.POP3:
     if account.tls == "implicit":
         return poplib.POP3_SSL(account.host, account.port, timeout=account.timeout, context=account.context())
-    return poplib.POP3(account.host, account.port, timeout=account.timeout)
+    session = poplib.POP3.__new__(poplib.POP3)
+    try:
+        session.__init__(account.host, account.port, timeout=account.timeout)  # type: ignore[misc]  # as the class does
+    except _ERRORS:
+        with contextlib.suppress(AttributeError):  # it has no connection
+            session.close()  # which the library leaves open where no greeting comes, with nobody to close it
+        raise
+    return session
 
 
 def _log_in(session: poplib.POP3, account: Account, words: str | None) -> None:

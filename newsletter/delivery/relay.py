@@ -13,6 +13,7 @@ import aiosmtplib
 from newsletter.delivery import tls_mismatch
 from newsletter.delivery.session import Session
 from newsletter.errors import NewsletterError
+from newsletter.settings import Relay as Configured
 from newsletter.settings import Smtp
 
 
@@ -82,7 +83,12 @@ async def connect(settings: Smtp, local_hostname: str) -> Session:
         ValueError,
     ) as error:  # ValueError: of names in EHLO
         said = f"{error.code} {error.message}" if isinstance(error, aiosmtplib.SMTPResponseException) else str(error)
-        wrong = await tls_mismatch.advice(settings, error, _context(verify=False, ca_file=None))
+        wrong = await tls_mismatch.advice(
+            _setup(settings),
+            error,
+            lacks_tls="STARTTLS extension not supported" in str(error),
+            is_silent=_is_silence(error),
+        )
         reason = wrong or " ".join(said.split()) or type(error).__name__
         raise RelayUnreachable(f"{where(settings)}: {reason}") from error
     return Session(client, settings.timeout.total_seconds(), lmtp=lmtp)
@@ -123,7 +129,23 @@ def _identity(settings: Smtp) -> dict[str, Any]:
 
 def _patience(settings: Smtp) -> float:
     """Seconds to wait for a greeting; who waits for one where servers begin with TLS would do so for long."""
-    return 10.0 if settings.port == tls_mismatch.TLS_PORT and settings.tls != "implicit" else 60.0
+    is_in_vain = settings.port in tls_mismatch.TLS_PORTS and settings.tls != "implicit"
+    return tls_mismatch.PATIENCE if is_in_vain else 60.0
+
+
+def _setup(settings: Smtp) -> tls_mismatch.Setup:
+    setting = f'tls of the relay "{settings.name}"' if isinstance(settings, Configured) else "smtp.tls"
+    port = settings.port if settings.socket is None else None
+    seconds = min(5.0, settings.timeout.total_seconds())
+    return tls_mismatch.Setup(settings.host, port, settings.tls, setting, seconds=seconds)
+
+
+def _is_silence(error: Exception) -> bool:
+    """Whether no greeting came, or none that could be read."""
+    if isinstance(error, aiosmtplib.SMTPResponseException):
+        return error.code == aiosmtplib.SMTPStatus.invalid_response
+    silence = aiosmtplib.SMTPTimeoutError | aiosmtplib.SMTPServerDisconnected
+    return any(isinstance(one, silence) for one in tls_mismatch.causes(error))
 
 
 def _start_tls(settings: Smtp) -> bool | None:

@@ -3,8 +3,10 @@
 import asyncio
 import re
 import socket
+import sqlite3
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -112,11 +114,13 @@ def test_the_mail_is_shown_to_each_reader_on_a_phone_and_a_desktop_by_day_and_by
     expect(page.locator("#subject")).to_have_text("The girl who marked her own apples")
     page.get_by_label("Reader").select_option(label="en (1)")
     expect(mail_of(page).get_by_text(re.compile("^Hello Ŵ"))).to_be_visible()
+    expect(page.get_by_text("Nobody is called that: Ŵ and w stand for")).to_be_visible()
     page.get_by_label("Reader").select_option(label="de, without a name (1)")
     expect(mail_of(page).get_by_text("Hello,")).to_be_visible()
     page.get_by_label("or a person").fill("ana@example.org")
     page.get_by_role("button", name="Show").click()
     expect(mail_of(page).get_by_text("Hello Ana,")).to_be_visible()
+    expect(page.get_by_text("Nobody is called that")).to_have_count(0)
     picture = mail_of(page).get_by_role("img", name="A bowl of apples")
     assert picture.evaluate("image => image.decode().then(() => image.naturalWidth)") == 600
     assert page.locator("iframe").bounding_box()["width"] < 400
@@ -131,6 +135,17 @@ def test_the_mail_is_shown_to_each_reader_on_a_phone_and_a_desktop_by_day_and_by
     expect(page.get_by_role("row", name="List-Unsubscribe-Post")).to_contain_text("One-Click")
     page.get_by_role("link", name="Checks").click()
     expect(page.locator("main")).to_contain_text("“more” leads to /apples, which is no address in a mail")
+
+
+def test_a_mail_that_nobody_would_get_says_so_and_is_shown_to_somebody(page: Page, desk: tuple[str, Path]) -> None:
+    with closing(sqlite3.connect(desk[1].parent / "newsletter.sqlite3", isolation_level=None)) as connection:
+        connection.execute("UPDATE subscriber SET paused_until = '2031-01-01T00:00:00.000000Z'")
+        try:
+            page.reload()
+            expect(page.get_by_text("Nobody would get it as things stand: Zoë is made up.")).to_be_visible()
+            expect(mail_of(page).get_by_text("Hello Zoë,")).to_be_visible()
+        finally:
+            connection.execute("UPDATE subscriber SET paused_until = NULL")
 
 
 def test_it_follows_the_file_and_says_what_is_wrong_with_it(page: Page, desk: tuple[str, Path]) -> None:

@@ -19,9 +19,9 @@ _INVISIBLE = "\u200b\u2060\ufeff\u00ad"  # what a copy from a web page or a spre
 _ATOM = r"[A-Za-z0-9_#$&'*+/=?^`{|}~-]+"
 _LABEL = r"(?!..--)[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _SPECIAL = r"(?:arpa|invalid|local|localhost|onion|test)"
-_PLAIN = re.compile(
-    rf"(?=.{{3,{LONGEST}}}\Z)(?=[^@]{{1,{LONGEST_LOCAL_PART}}}@)(?P<local>(?![/|]){_ATOM}(?:\.{_ATOM})*)"
-    rf"@(?P<domain>(?:{_LABEL}\.)+(?!{_SPECIAL}\Z)(?!..--)[A-Za-z](?:[A-Za-z0-9-]{{0,61}}[A-Za-z])?)\Z",
+_LOCAL = re.compile(rf"(?![/|]){_ATOM}(?:\.{_ATOM})*")
+_DOMAIN = re.compile(
+    rf"(?:{_LABEL}\.)+(?!{_SPECIAL}\Z)(?!..--)[A-Za-z](?:[A-Za-z0-9-]{{0,61}}[A-Za-z])?",
     re.ASCII | re.IGNORECASE,  # without ASCII, [a-z] would take the long s and the Kelvin sign
 )
 
@@ -93,12 +93,20 @@ def parse_mailbox(text: str) -> tuple[str, Address]:
 
 def forms(text: str) -> tuple[str, str] | None:
     """`given` and `normal` of a bare address in plain ASCII, as nearly all are; None for what `parse` must look at."""
-    found = _PLAIN.match(text)
-    if found is None:
+    local, _, domain = text.partition("@")
+    if len(local) > LONGEST_LOCAL_PART or len(text) > LONGEST or _LOCAL.fullmatch(local) is None:
         return None
-    local, domain = found.groups()
-    domain = domain.lower()
-    return f"{local}@{domain}", f"{local.lower()}@{domain}"
+    lowered = _plain_domain(domain)
+    if lowered is None:
+        return None
+    given = text if lowered == domain else f"{local}@{lowered}"
+    return given, given.lower()
+
+
+@lru_cache(maxsize=4096)  # lists name the same domains over and over
+def _plain_domain(domain: str) -> str | None:
+    """A domain in lower case; None if it is not one of plain ASCII."""
+    return None if _DOMAIN.fullmatch(domain) is None else domain.lower()
 
 
 def _parse_with_care(text: str) -> Address:

@@ -16,8 +16,9 @@ A row becomes
 
 from subscribers.importing.batches import run
 from subscribers.importing.errors import ImportFailed
+from subscribers.importing.faults import Fault, Remark
 from subscribers.importing.layout import Field, is_own_field
-from subscribers.importing.person import Fault, Remark, listed
+from subscribers.importing.reading import listed
 from subscribers.importing.rejects import writing as writing_rejects
 from subscribers.importing.report import Counts, Rejected, Report
 

@@ -1,54 +1,23 @@
 """One row read: a person to add, an address never to write to, or the reason why it is neither."""
 
-import json
-import re
 from collections.abc import Callable, Collection
 from datetime import datetime, timedelta
-from enum import StrEnum
 from functools import lru_cache
 from json.encoder import encode_basestring
 from operator import itemgetter
 from typing import NamedTuple
 from zoneinfo import available_timezones
 
-from subscribers import addresses, names, spreadsheet
-from subscribers.addresses import AddressError
+from subscribers import names
 from subscribers.audience import EVERYTHING, Rhythm
-from subscribers.importing import moments, statuses
+from subscribers.importing import moments, reading, statuses
 from subscribers.importing.errors import Refused
-from subscribers.importing.layout import Field, Kind, Layout, is_own_field
+from subscribers.importing.faults import Fault, Remark
+from subscribers.importing.layout import Field, Kind, Layout
 from subscribers.importing.record import Row
 from subscribers.suppression import Reason
 
-
-class Fault(StrEnum):
-    """Why a row is refused."""
-
-    EMPTY = "the address is empty"
-    ADDRESS = "the address cannot be written to"
-    FORMULA = "a cell begins like a formula"
-    CELLS = "there are more cells than columns"
-    LINES = "a cell spans several rows"
-    EVENTS = "no event of that name"
-    NEVER = "the person never subscribed"
-    STATUS = "the status is not known"
-
-
-class Remark(StrEnum):
-    """What was put right, or left out, in a row that was taken."""
-
-    ATTRIBUTES = "attributes are no JSON: left out"
-    RHYTHM = "unknown rhythm, as in weekly: each mail is sent"
-    PAUSE = "the end of a pause not readable, as in 2021-02-01: left out"
-    ZONE = "unknown time zone, as in Europe/Madrid: the constellation's is used"
-    LANGUAGE = "unknown language, as in es or de-AT: the constellation's is used"
-    EVENT = "unknown event: left out"
-    NAME = "a web address in a name: the name is left out"
-    MOMENT = "consent date not readable, as in 2021-02-01: not taken as proof"
-    FUTURE = "consent date in the future: not taken as proof"
-
-
-Values = tuple[int, str, str, str, str, str, str, str, str, str, str, str | None, str | None, str, str, str, str, str]
+Values = tuple[int, str, str, str, str, str, str, str, str, str, str, str, str, str, str, str, str, str]
 COLUMNS = (
     "row",
     "address",
@@ -70,7 +39,8 @@ COLUMNS = (
     "detail",
 )
 """What is known of a person, as the database keeps it: their row in the file, what `subscriber` has of them, the topics
-of their choices (JSON lists), and two columns of the evidence. `fields` and `detail` are JSON objects."""
+of their choices (JSON lists), and two columns of the evidence. `fields` and `detail` are JSON objects; a moment that is
+not known is an empty text, since Python takes longer to give SQLite a None."""
 
 OF_SUBSCRIBER = COLUMNS[1:14]
 
@@ -95,13 +65,14 @@ class Stop(NamedTuple):
     at: datetime | None
 
 
+_STOPPING = frozenset({Field.CLEANED_AT, Field.SUPPRESSED, Field.UNSUBSCRIBED_AT})
+_OF_PACE = frozenset({Field.RHYTHM, Field.PAUSED_UNTIL})
 _RHYTHMS = frozenset(Rhythm)
+_Pace = tuple[str, datetime | None, tuple[Remark, ...]]
+_NO_PACE: _Pace = (Rhythm.EACH.value, None, ())
 _ALL = frozenset({EVERYTHING, "all", "everything"})
 _NONE = "none"  # as our own export has it
 _ZONES = frozenset(available_timezones()) | {""}
-_FORMULA = frozenset("=+-@")
-_Pairs = tuple[tuple[str, str], ...]
-_LANGUAGE = re.compile(r"([A-Za-z]{2,3})(?:[-_][A-Za-z]{4})?(?:[-_]([A-Za-z]{2}|\d{3}))?(?:[-_].*)?\Z")
 _EVIDENCE = (
     Field.CONSENTED_AT,
     Field.CONSENT_SOURCE,
@@ -161,7 +132,7 @@ class Reader:
         now: datetime,
     ) -> None:
         self._layout = layout
-        self._language = _language(language) or "en"
+        self._language = reading.language(language) or "en"
         self._events = None if events is None else frozenset(events)
         self._hashed = hashed
         self._now = now
@@ -169,6 +140,8 @@ class Reader:
         self._pick = itemgetter(*[layout.places.get(name, -1) for name in Field])  # -1: the empty cell put at the end
         self._file = f'{{"file":{encode_basestring(file)},"row":'
         self._evidence = [(f',"{name}":', layout.places[name]) for name in _EVIDENCE if name in layout.places]
+        self._may_stop = not _STOPPING.isdisjoint(layout.places)
+        self._has_pace = not _OF_PACE.isdisjoint(layout.places)
         self._choices = lru_cache(maxsize=4096)(self._read_choices)
         self._statuses = lru_cache(maxsize=64)(self._read_status)
 
@@ -176,19 +149,19 @@ class Reader:
         """What a row says. Raises Refused."""
         raw = self._checked(row)
         cells = _Cells._make(self._pick([cell.strip() for cell in raw]))
-        name, given, normal = _address(cells.email)
+        name, given, normal = reading.address(cells.email)
         hashed = self._hashed(normal)
         status = self._statuses(cells.status)
-        if (stopped := _stopped(cells, status)) is not None:
+        if (stopped := _stopped(cells, status) if self._may_stop or status else None) is not None:
             return Stop(row.number, hashed, *stopped)
-        rhythm, paused_until, remarks = _pace(cells)
+        rhythm, paused_until, remarks = _pace(cells) if self._has_pace else _NO_PACE
         follows, mutes, remark = self._choices(cells.events, cells.muted)
         remarks += remark
         zone = cells.timezone
         if zone not in _ZONES:
             zone = ""
             remarks += (Remark.ZONE,)
-        language = _language(cells.locale)
+        language = reading.language(cells.locale)
         if cells.locale and not language:
             remarks += (Remark.LANGUAGE,)
         consented_at = None
@@ -215,8 +188,8 @@ class Reader:
             fields,
             "active" if consented_at else "pending",
             moments.written(joined_at),
-            moments.written(consented_at) if consented_at else None,
-            moments.written(paused_until) if paused_until else None,
+            moments.written(consented_at) if consented_at else "",
+            moments.written(paused_until) if paused_until else "",
             rhythm,
             follows,
             mutes,
@@ -253,14 +226,14 @@ class Reader:
     def _read_choices(self, events: str, muted: str) -> tuple[str, str, tuple[Remark, ...]]:
         """The topics that two cells ask for and mute, as JSON lists; with a remark on an event that is not known."""
         topics, has_unknown = self._topics(events)
-        mutes = dict.fromkeys(slug for slug in _slugs(muted) if slug != EVERYTHING)
+        mutes = dict.fromkeys(slug for slug in reading.slugs(muted) if slug != EVERYTHING)
         follows = [topic for topic in topics if topic not in mutes]
-        return _json(follows), _json(list(mutes)), (Remark.EVENT,) if has_unknown else ()
+        return reading.as_json(follows), reading.as_json(list(mutes)), (Remark.EVENT,) if has_unknown else ()
 
     def _topics(self, text: str) -> tuple[tuple[str, ...], bool]:
         """The topics a cell asks for (empty: everything), and whether it names an event that is not known."""
-        _refuse_formula(text)
-        named = dict.fromkeys(_slugs(text))
+        reading.refuse_formula(text)
+        named = dict.fromkeys(reading.slugs(text))
         wanted = [name for name in named if name not in _ALL]
         all_of_them = () if named and len(wanted) == len(named) else (EVERYTHING,)
         if wanted == [_NONE]:
@@ -294,29 +267,16 @@ class Reader:
         extra = self._layout.extra
         if not (extra or cells.role or cells.tags or cells.attributes):
             return "{}", ()
-        attributes, are_readable = _attributes(cells.attributes) if cells.attributes else ((), True)
-        mapped = tuple((name, _unformulated(raw[place].strip())) for name, place in extra.items())
-        fields = _fields(_unformulated(cells.role), _unformulated(cells.tags), (*attributes, *mapped))
+        attributes, are_readable = reading.attributes(cells.attributes) if cells.attributes else ((), True)
+        mapped = tuple((name, reading.unformulated(raw[place].strip())) for name, place in extra.items())
+        fields = reading.fields(
+            reading.unformulated(cells.role), reading.unformulated(cells.tags), (*attributes, *mapped)
+        )
         return fields, () if are_readable else (Remark.ATTRIBUTES,)
 
     def _proof(self, number: int, raw: list[str]) -> str:
-        proof = [key + encode_basestring(spreadsheet.plain(raw[place])) for key, place in self._evidence if raw[place]]
+        proof = [key + reading.as_evidence(raw[place]) for key, place in self._evidence if raw[place]]
         return f"{self._file}{number}{''.join(proof)}}}"
-
-
-def _slugs(text: str) -> tuple[str, ...]:
-    return tuple(slug for name in re.split(r"[;,|]", text) if (slug := name.strip().casefold()))
-
-
-def _refuse_formula(cell: str) -> None:
-    if cell[:1] in _FORMULA and len(cell) > 1:
-        raise Refused(Fault.FORMULA, f"“{names.clean(cell)[:60]}” begins like a formula")
-
-
-def _unformulated(cell: str) -> str:
-    """A cell without the apostrophe that keeps a spreadsheet from running it. Raises Refused where it would be run."""
-    _refuse_formula(cell)
-    return spreadsheet.plain(cell)
 
 
 def _stopped(cells: _Cells, status: Reason | str | None) -> tuple[Reason, datetime | None] | None:
@@ -330,7 +290,7 @@ def _stopped(cells: _Cells, status: Reason | str | None) -> tuple[Reason, dateti
     return (status, None) if isinstance(status, Reason) else None
 
 
-def _pace(cells: _Cells) -> tuple[str, datetime | None, tuple[Remark, ...]]:
+def _pace(cells: _Cells) -> _Pace:
     """The rhythm that somebody chose, the end of their pause, and what of either cannot be read."""
     remarks: tuple[Remark, ...] = ()
     rhythm = cells.rhythm.casefold() or Rhythm.EACH.value
@@ -350,87 +310,12 @@ def _suppressed(text: str) -> Reason | None:
         raise Refused(Fault.STATUS, f"suppressed for “{names.clean(text)[:40]}”, which is not known") from error
 
 
-def _address(text: str) -> tuple[str, str, str]:
-    """The display name, and both forms of the address. Raises Refused."""
-    if text[:1].isalnum() and (plain := addresses.forms(text)) is not None:  # neither a formula nor made safe for one
-        return "", *plain
-    _refuse_formula(text)
-    try:
-        name, address = addresses.parse_mailbox(spreadsheet.plain(text))
-    except AddressError as error:
-        raise Refused(Fault.ADDRESS if text else Fault.EMPTY, str(error)) from error
-    return name, address.given, address.normal
-
-
 def _names(cells: _Cells, display: str) -> tuple[str | None, str | None]:
     """First and last name; None for one that nobody can have typed as a name."""
-    first, last = _name(cells.first_name), _name(cells.last_name)
+    first, last = reading.name(cells.first_name), reading.name(cells.last_name)
     if first == "" and last == "":
-        whole = _cleaned(cells.name) or display
+        whole = reading.cleaned_name(cells.name) or display
         if whole:
             first, _, last = whole.partition(" ")
-            return _plain(first), _plain(last)
+            return reading.plain_name(first), reading.plain_name(last)
     return first, last
-
-
-@lru_cache(maxsize=16384)  # in a list of people the same names come again and again
-def _name(cell: str) -> str | None:
-    return _plain(_cleaned(cell))
-
-
-def _plain(name: str) -> str | None:
-    return name if names.is_plain(name) else None
-
-
-@lru_cache(maxsize=16384)
-def _cleaned(cell: str) -> str:
-    name = names.clean(_unformulated(cell))
-    return "" if name == "-" else name
-
-
-def listed(tags: str) -> list[str]:
-    """The tags that a line of text is, between commas or semicolons."""
-    return [tag for tag in (names.clean(tag.strip(' "')) for tag in re.split("[;,]", tags)) if tag]
-
-
-@lru_cache(maxsize=4096)
-def _fields(role: str, tags: str, extra: tuple[tuple[str, str], ...]) -> str:
-    fields: dict[str, object] = {name: names.clean(value) for name, value in extra if value}
-    if role:
-        fields["role"] = names.clean(role)
-    if tags:
-        fields["tags"] = listed(tags)
-    return _json(fields)
-
-
-def _json(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-
-
-@lru_cache(maxsize=4096)
-def _attributes(text: str) -> tuple[_Pairs, bool]:
-    """What listmonk keeps of a person as JSON, as far as it is plain words and numbers; False where it is no JSON."""
-    try:
-        held = json.loads(text)
-    except (ValueError, RecursionError):
-        return (), False
-    if not isinstance(held, dict):
-        return (), False
-    named = ((_attribute(key), value) for key, value in held.items())
-    return tuple(
-        (key, str(value))
-        for key, value in named
-        if is_own_field(key) and isinstance(value, str | int | float) and not isinstance(value, bool)
-    ), True
-
-
-def _attribute(name: str) -> str:
-    """The name of a field, as it is or made of another program's: `Home town` is home_town."""
-    return name if is_own_field(name) else re.sub(r"\W+", "_", name.casefold()).strip("_")
-
-
-@lru_cache(maxsize=256)
-def _language(text: str) -> str:
-    """A locale as we keep it, the language and where it is spoken: `es_us` is es-US; empty where there is none."""
-    found = _LANGUAGE.match(text)
-    return "-".join(filter(None, (found[1].lower(), (found[2] or "").upper()))) if found else ""

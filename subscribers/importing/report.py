@@ -4,8 +4,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from subscribers.importing.faults import Remark
 from subscribers.importing.layout import Layout
-from subscribers.importing.person import Remark
 from subscribers.importing.record import Source
 
 

@@ -16,11 +16,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from subscribers.importing.person import COLUMNS, OF_SUBSCRIBER, Person
 from subscribers.importing.plan import Plan
 
+_MOMENTS = ("confirmed_at", "paused_until")
 _TABLE = f"CREATE TABLE person (row INTEGER PRIMARY KEY, {', '.join(COLUMNS[1:])})"
 _ADD = f"INSERT INTO person VALUES ({', '.join('?' * len(COLUMNS))})"  # noqa: S608 - marks alone
 
 _OF_SUBSCRIBER = ", ".join(OF_SUBSCRIBER)
-_PEOPLE = f"INSERT OR ROLLBACK INTO subscriber (id, {_OF_SUBSCRIBER}) SELECT :before + row, {_OF_SUBSCRIBER}"
+_STAGED = ", ".join(f"nullif({name}, '')" if name in _MOMENTS else name for name in OF_SUBSCRIBER)
+_PEOPLE = f"INSERT OR ROLLBACK INTO subscriber (id, {_OF_SUBSCRIBER}) SELECT :before + row, {_STAGED}"
 _CHOICES = "INSERT INTO choice (subscriber_id, topic, stance) SELECT :before + row, topic.value, "
 _EVIDENCE = "INSERT INTO consent (subscriber_id, at, action, actor, source, ip, detail) SELECT "
 
@@ -51,6 +53,7 @@ class Staging:
         self._being_read = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
         self._being_read.execute("PRAGMA secure_delete = OFF")
         self._being_read.execute(_TABLE)
+        self._being_read.execute("BEGIN")
 
     def put(self, people: Sequence[Person]) -> None:
         """Stage some people."""
@@ -58,8 +61,10 @@ class Staging:
 
     def batch(self) -> "Staged":
         """All that were put since the last batch."""
+        self._being_read.execute("COMMIT")
         staged = Staged(self._being_read.serialize())
         self._being_read.execute("DELETE FROM person")
+        self._being_read.execute("BEGIN")
         return staged
 
     def close(self) -> None:

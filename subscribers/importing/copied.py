@@ -14,9 +14,12 @@ from subscribers.importing.person import OF_SUBSCRIBER, Person, Values
 from subscribers.importing.plan import Plan
 from subscribers.tables import subscriber
 
-# In one text, since rows would take as long to fetch as the people to write.
+# In one text, since rows would take as long to fetch as the people to write; and the sequence is looked up once (which
+# OFFSET sees to), not for each number, since that takes six times as long as the number.
 _NEXT_NUMBERS = text("""
-SELECT string_agg(nextval(pg_get_serial_sequence('subscriber', 'id'))::text, ',') FROM generate_series(1, :count)
+SELECT string_agg(nextval(sequence)::text, ',')
+FROM (SELECT pg_get_serial_sequence('subscriber', 'id')::regclass AS sequence OFFSET 0) AS named,
+    generate_series(1, :count)
 """)
 _SUBSCRIBER = f"subscriber (id, {', '.join(OF_SUBSCRIBER)})"
 _CHOICE = "choice (subscriber_id, topic, stance)"

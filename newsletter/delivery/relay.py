@@ -71,7 +71,7 @@ async def connect(settings: Smtp, local_hostname: str) -> Session:
             local_hostname=local_hostname,
             use_tls=settings.tls == "implicit",
             start_tls=_start_tls(settings),
-            tls_context=_context(verify=settings.verify and settings.tls != "opportunistic", ca_file=settings.ca_file),
+            tls_context=_context(settings),
             timeout=min(_patience(settings), settings.timeout.total_seconds()),
         )
         await client.connect()
@@ -154,17 +154,27 @@ def _start_tls(settings: Smtp) -> bool | None:
     return {"required": True, "opportunistic": None}.get(settings.tls, False)
 
 
+def _context(settings: Smtp) -> ssl.SSLContext:
+    is_checked = settings.verify and settings.tls in ("implicit", "required")
+    return _checking(settings.ca_file) if is_checked else _trusting()
+
+
 @cache
-def _context(*, verify: bool, ca_file: Path | None) -> ssl.SSLContext:
+def _checking(ca_file: Path | None) -> ssl.SSLContext:
     """One for all connections: reading the machine's certificates takes 20 ms, in which nothing else runs.
 
     Raises OSError for a `ca_file` without certificates.
     """
     try:
-        context = ssl.create_default_context(cafile=ca_file)
+        return ssl.create_default_context(cafile=ca_file)
     except OSError as error:
         raise OSError(f"{ca_file}: no certificates can be read from this file") from error
-    if not verify:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
+
+
+@cache
+def _trusting() -> ssl.SSLContext:
+    """What takes any certificate, and so has read none."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
     return context

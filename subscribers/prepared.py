@@ -1,4 +1,4 @@
-"""Statements that are run for every page: prepared once, and run on SQLite without SQLAlchemy.
+"""Statements that are run for every page, or window of mails: prepared once, and run on SQLite without SQLAlchemy.
 
 SQLAlchemy takes ten times as long over a small statement as SQLite does, for the most part by beginning a greenlet for
 it, whose stack comes from the operating system and goes back there. What is asked once for each request is therefore
@@ -17,13 +17,14 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
-from sqlalchemy import Select
+from sqlalchemy import Select, TextClause
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.dml import UpdateBase
 from sqlalchemy.types import TypeEngine
 
-Statement = Select[*tuple[Any, ...]] | UpdateBase
+Statement = Select[*tuple[Any, ...]] | UpdateBase | TextClause
 
 Values = Mapping[str, Any]
 """A value for each parameter of a statement, by its name."""
@@ -77,9 +78,17 @@ class _ForSQLite:
 
     def __init__(self, statement: Statement) -> None:
         compiled = statement.compile(dialect=_DIALECT)
-        self.sql = str(compiled)
-        binds = [compiled.binds[name] for name in compiled.positiontup or ()]
-        self._given = [(one.key if one.required else None, _way_in(one.type), one.value) for one in binds]
+        assert isinstance(compiled, SQLCompiler)  # noqa: S101 - what a statement is compiled by
+        binds = compiled.binds
+        # A list behind an IN is spread over parameters of its own, whose values are known.
+        spread = compiled.construct_expanded_state({one.key: None for one in binds.values() if one.required})
+        self.sql = spread.statement
+        self._given: list[tuple[str | None, Callable[[Any], Any], Any]] = [
+            (binds[name].key if binds[name].required else None, _way_in(binds[name].type), binds[name].value)
+            if name in binds
+            else (None, spread.processors.get(name, _as_it_is), spread.parameters[name])
+            for name in spread.positiontup or ()
+        ]
         columns = list(statement.selected_columns) if isinstance(statement, Select) else []
         row: Any = namedtuple("Row", [column.key for column in columns])  # type: ignore[misc] # named by the statement
         self._row: Callable[[Sequence[Any]], Any] = row._make

@@ -276,7 +276,7 @@ def _of(hold: Hold) -> Any:
 async def _fence(connection: AsyncConnection, hold: Hold) -> None:
     """Lock the shard's row and make sure that it is still ours; raises Fenced."""
     mine = {"of_campaign": hold.campaign_id, "of_number": hold.number, "of_epoch": hold.epoch}
-    if await connection.scalar(statements.FENCE, mine) is None:
+    if not await statements.FENCE.rows(connection, mine):
         raise Fenced(f"shard {hold.number} of campaign {hold.campaign_id} has another owner now")
 
 
@@ -322,7 +322,7 @@ async def claim(
         kept_back = await _keep_back(connection, hold, people, cap, now)
         people = tuple(due for due in people if due.subscriber_id not in kept_back)
     claimed = {"of_campaign": hold.campaign_id, "first_id": first_id, "last_id": last_id, "now": now}
-    await connection.execute(statements.MARK, claimed)
+    await statements.MARK.change(connection, claimed)
     if gate is None or not people:
         return Window(people, last_id, exhausted=len(rows) < limit)
     passage = await gate.ask(connection, Portion(hold.campaign_id, hold.number), people, slow, now)

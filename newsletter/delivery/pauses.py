@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from newsletter.tables import domain_pause
 from subscribers import statements
 from subscribers.columns import Instant
+from subscribers.prepared import Prepared
 
 
 class Cause(StrEnum):
@@ -36,13 +37,13 @@ class Pause:
         return f"{said} ({self.reports:,} reports)"
 
 
-_CURRENT = select(domain_pause).where(domain_pause.c.until > bindparam("now", type_=Instant()))
+_CURRENT = Prepared(select(domain_pause).where(domain_pause.c.until > bindparam("now", type_=Instant())))
 """Built once: every window asks."""
 
 
 async def current(connection: AsyncConnection, now: datetime) -> dict[str, Pause]:
     """The domains that are left alone now; there are few."""
-    rows = await connection.execute(_CURRENT, {"now": now})
+    rows = await _CURRENT.rows(connection, {"now": now})
     return {row.domain: Pause(row.domain, Cause(row.cause), row.since, row.until, row.reports) for row in rows}
 
 

@@ -17,6 +17,7 @@ from newsletter.delivery.outcome import Deferred, Stage
 from newsletter.settings import Delivery
 from newsletter.tables import slowed
 from subscribers import statements
+from subscribers.prepared import Prepared
 
 _ASKS_FOR_LESS = re.compile(r"(?:421|450|451|452)\b(?! [45]\.2\.)|4\d\d 4\.7\.")
 """RFC 5321 section 4.2.2 and RFC 3463 section 3.8. 4.2.x speaks of one mailbox, not of us."""
@@ -30,7 +31,7 @@ _ENOUGH = 3
 _ONCE_IN = timedelta(seconds=20)
 """Replies to mails that were on their way when the pace fell say nothing about the new one."""
 
-_ALL = select(slowed)
+_ALL = Prepared(select(slowed))
 """Built once: every window asks."""
 
 _SLOWEST = 1 / 60
@@ -66,7 +67,7 @@ def is_relays_own(answer: Deferred) -> bool:
 async def current(connection: AsyncConnection, policy: Delivery, now: datetime) -> dict[str, Slowed]:
     """Those that are sent less now, by name; few, if any."""
     found = {}
-    for row in await connection.execute(_ALL):
+    for row in await _ALL.rows(connection, {}):
         pace = _recovered(row.per_second, row.at, policy, now)
         if pace < policy.slowed_per_second * _FULL_SPEED:
             found[row.to] = Slowed(row.to, pace, row.at, row.reply)

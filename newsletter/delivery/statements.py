@@ -1,4 +1,4 @@
-"""The statements of the ledger's inner loop, that every mail passes through: built once, and given rows in bulk.
+"""The statements of the ledger's inner loop, that every mail passes through: prepared once, and given rows in bulk.
 
 SQLAlchemy takes longer to build such a statement, or to bind a window's rows to it, than a database to run it.
 """
@@ -32,9 +32,10 @@ from newsletter.tables import campaign, delivery, shard
 from subscribers import audience, consent
 from subscribers.audience import About
 from subscribers.columns import Instant
+from subscribers.prepared import Prepared
 from subscribers.tables import subscriber
 
-FENCE = (
+FENCE = Prepared(
     select(shard.c.epoch)
     .where(
         shard.c.campaign_id == bindparam("of_campaign"),
@@ -52,7 +53,7 @@ _DUE = and_(
     or_(delivery.c.due_at.is_(None), delivery.c.due_at <= _NOW),
 )
 
-MARK = (
+MARK = Prepared(
     update(delivery)
     .where(
         delivery.c.campaign_id == bindparam("of_campaign"),
@@ -70,19 +71,20 @@ async def claimable(connection: AsyncConnection, about: About, wanted: Mapping[s
     Nothing of a campaign that is no longer `sending`.
     """
     if connection.dialect.name == "sqlite":
-        found: list[list[Any]] = json.loads(await connection.scalar(_claimable_as_one(about), wanted) or "[]")
+        [told] = await _claimable_as_one(about).rows(connection, wanted)
+        found: list[list[Any]] = json.loads(told.people)
         return found
     return [*await connection.execute(_claimable(about), wanted)]
 
 
 @cache
-def _claimable_as_one(about: About) -> Select[Any]:
+def _claimable_as_one(about: About) -> Prepared:
     """The rows as one, in JSON: for each, Python's interpreter lock would be let go and taken back.
 
     SQLite adds them in the order that they come out of the subquery, whose LIMIT keeps it a query of its own.
     """
     rows = _claimable(about).subquery()
-    return select(func.json_group_array(func.json_array(*rows.c)))
+    return Prepared(select(func.json_group_array(func.json_array(*rows.c)).label("people")))
 
 
 @cache
@@ -135,12 +137,14 @@ Outcomes = Sequence[tuple[int, State, str | None, datetime | None]]
 
 # One statement for all, since Python's interpreter lock is let go and taken back at each. The campaign's number comes
 # with each row: were it the same for all, SQLite would look through the whole campaign for each of them.
-_SETTLE_SQLITE = """
+_SETTLE_SQLITE = Prepared(
+    text("""
 UPDATE delivery SET state = told.value ->> 2, attempts = attempts - (told.value ->> 2 = 'queued'),
-  reply = told.value ->> 3, due_at = told.value ->> 4, at = ?2
-FROM json_each(?1) AS told
+  reply = told.value ->> 3, due_at = told.value ->> 4, at = :now
+FROM json_each(:outcomes) AS told
 WHERE campaign_id = told.value ->> 0 AND subscriber_id = told.value ->> 1 AND state = 'sending'
-"""
+""").bindparams(bindparam("now", type_=Instant()))
+)
 
 # As JSON, since psycopg writes arrays in Python, element by element: a quarter of what a window cost us. And looked up
 # row by row: a join to it would, while PostgreSQL has no statistics of a new campaign, scan the whole of it each time.
@@ -167,7 +171,7 @@ async def settle(connection: AsyncConnection, campaign_id: int, outcomes: Outcom
         return
     if connection.dialect.name == "sqlite":
         rows = [(campaign_id, number, state, reply, _text(due)) for number, state, reply, due in outcomes]
-        await connection.exec_driver_sql(_SETTLE_SQLITE, (json.dumps(rows), _text(now)))
+        await _SETTLE_SQLITE.change(connection, {"outcomes": json.dumps(rows), "now": now})
         return
     told = {number: (state, reply, due and due.isoformat()) for number, state, reply, due in outcomes}
     values = {"outcomes": json.dumps(told), "campaign": campaign_id, "first": min(told), "last": max(told), "now": now}

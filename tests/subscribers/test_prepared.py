@@ -1,14 +1,15 @@
 """A prepared statement does what SQLAlchemy does with it, in the same transaction, on each database."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 
 import pytest
-from sqlalchemy import bindparam, delete, insert, select, update
+from sqlalchemy import bindparam, delete, insert, select, text, update
 from sqlalchemy.exc import IntegrityError, OperationalError, StatementError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from newsletter.database import Database
 from newsletter.sqlite import driver
+from subscribers.columns import Instant
 from subscribers.prepared import Prepared
 from subscribers.tables import choice, subscriber
 
@@ -106,6 +107,27 @@ async def test_a_rule_of_the_database_that_is_broken_is_sqlalchemys_error(people
     with pytest.raises(IntegrityError):
         async with people.database.begin() as connection:
             await Prepared(FOLLOW).change(connection, {"number": 7, "topic": "nobody's"})
+
+
+@pytest.mark.parametrize("wanted", [["a", "c"], ["b"], []], ids=["several", "one", "none"])
+async def test_a_list_behind_an_in_is_spread(people, wanted: list[str]) -> None:
+    person = await people.active("ana@example.org")
+    chosen = select(choice.c.topic).where(choice.c.subscriber_id == bindparam("number"), choice.c.topic.in_(wanted))
+    async with people.database.begin() as connection:
+        await Prepared(FOLLOW).change_each(connection, [{"number": person, "topic": topic} for topic in "abc"])
+        found = await Prepared(chosen.order_by(choice.c.topic)).rows(connection, {"number": person})
+    assert [row.topic for row in found] == wanted
+
+
+async def test_sql_as_text_is_prepared_too_with_the_types_it_names(people) -> None:
+    person = await people.active("ana@example.org")
+    moment = datetime(2031, 5, 6, 7, 8, tzinfo=UTC)
+    pause = text("UPDATE subscriber SET paused_until = :until, left_at = :until WHERE id = :number").bindparams(
+        bindparam("until", type_=Instant())
+    )
+    async with people.database.begin() as connection:
+        assert await Prepared(pause).change(connection, {"number": person, "until": moment}) == 1
+        assert await connection.scalar(select(subscriber.c.left_at).where(subscriber.c.id == person)) == moment
 
 
 async def test_a_value_that_is_missing_is_refused(people) -> None:

@@ -126,7 +126,7 @@ async def take(
     decision, one without an `at` is of now. `begin` opens a transaction (for a dry run, one to read with will do).
     """
     file = source.look(path)
-    reader = _Reader(_places(path, file.header), hash_key, now)
+    reader = _Reader(file.header, _places(path, file.header), hash_key, now)
     report = Report(str(path), dry_run)
     rows = source.rows(file)
     while batch := list(islice(rows, _BATCH)):
@@ -151,6 +151,7 @@ def _places(path: Path, header: tuple[str, ...]) -> dict[str, int]:
 
 @dataclass(frozen=True, slots=True)
 class _Reader:
+    columns: tuple[str, ...]
     places: Mapping[str, int]
     hash_key: str
     now: datetime
@@ -198,7 +199,7 @@ def _read(
             yield reader.read(row, file)
         except Refused as refusal:
             report.refused[refusal.fault] += 1
-            rejected(Rejected(row.number, refusal.fault, str(refusal), tuple(row.cells)))
+            rejected(Rejected(row.number, refusal.fault, str(refusal), tuple(row.cells), reader.columns))
 
 
 async def _decide(connection: AsyncConnection, findings: list[Finding], report: Report) -> dict[str, Finding]:

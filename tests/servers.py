@@ -146,6 +146,9 @@ def _answer(asked: bytes, records: Mapping[str, str]) -> bytes:
         pass  # the name is there, and has no such record
     elif text is None:
         answer.set_rcode(dns.rcode.NXDOMAIN)
+        if not plain.endswith("unvouched"):  # as from a name server that knows the zone (RFC 2308, section 2.1)
+            soa = "a.test. b.test. 1 1 1 1 1"
+            answer.authority.append(dns.rrset.from_text(name.split(1)[1], 1, "IN", "SOA", soa))
     else:
         strings = " ".join(f'"{text[start : start + 255]}"' for start in range(0, len(text), 255))
         answer.answer.append(dns.rrset.from_text(name, 1, "IN", "TXT", strings))

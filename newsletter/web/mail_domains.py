@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 import dns.asyncresolver
 import dns.exception
 import dns.name
+import dns.rdatatype
 import dns.resolver
 
 from newsletter import nameserver
@@ -56,11 +57,17 @@ class MailDomains:
 
 
 async def _takes_mail(resolver: dns.asyncresolver.Resolver, domain: str) -> bool:
-    """By its MX; "." is none (RFC 7505). Without any, by an address of its own (RFC 5321, section 5.1)."""
+    """By its MX; "." is none (RFC 7505). Without any, by an address of its own (RFC 5321, section 5.1).
+
+    Raises NXDOMAIN where nobody vouches for that: a name server that knows that the domain is not there names the zone
+    that says so (RFC 2308, section 2.1). One that knows none, as on a machine cut off, says the same of all.
+    """
     try:
         answer = await resolver.resolve(f"{domain}.", "MX")
         return any(record.exchange != dns.name.root for record in answer)
-    except dns.resolver.NXDOMAIN:
+    except dns.resolver.NXDOMAIN as error:
+        if not _is_vouched_for(error):
+            raise
         return False
     except dns.resolver.NoAnswer:
         pass
@@ -71,6 +78,11 @@ async def _takes_mail(resolver: dns.asyncresolver.Resolver, domain: str) -> bool
             continue
         return True
     return False
+
+
+def _is_vouched_for(error: dns.resolver.NXDOMAIN) -> bool:
+    answers = error.responses().values()  # type: ignore[no-untyped-call] # dnspython types all but these
+    return any(found.rdtype == dns.rdatatype.SOA for answer in answers for found in answer.authority)
 
 
 async def refusal(domains: MailDomains, address: Address, joining: Joining, voice: Voice, now: datetime) -> str:

@@ -61,7 +61,7 @@ async def run(
     hashed = suppression.hashing(hash_key)
     reader = Reader(layout, file=path.name, events=events, language=language, hashed=hashed, now=now)
     with seen.remembering() as seen_before, closing(Staging() if database.is_sqlite else Copying()) as people:
-        desk = _Desk(source.rows(file), reader, report, people, rejected)
+        desk = _Desk(source.rows(file), file.header, reader, report, people, rejected)
         writer = Writer(database, report, path.name, seen_before, asking, now)
         try:
             await _take_all(desk, writer, progressed, of=file.lines)
@@ -101,6 +101,7 @@ class _Desk:
     """Where rows are read and cleaned; those that are refused are counted and given away at once."""
 
     file: Iterator[Row]
+    columns: tuple[str, ...]
     reader: Reader
     report: Report
     people: Staging | Copying
@@ -126,7 +127,7 @@ class _Desk:
                 try:
                     one = self.reader.read(row)
                 except Refused as refusal:
-                    self._refuse(Rejected(row.number, refusal.fault, str(refusal), tuple(row.cells)))
+                    self._refuse(Rejected(row.number, refusal.fault, str(refusal), tuple(row.cells), self.columns))
                     continue
                 rows.add(one)
                 if isinstance(one, Person):

@@ -1,4 +1,7 @@
-"""The file of refused rows: number, reason and what the row held, safe to open in a spreadsheet."""
+"""The file of refused rows, safe to open in a spreadsheet: the file's own columns, and before them number and reason.
+
+Mended, it can be imported as the file was: nothing reads the two columns in front.
+"""
 
 import csv
 import os
@@ -22,7 +25,7 @@ def writing(path: Path) -> Iterator[Callable[[Rejected], None]]:
             nonlocal writer
             if writer is None:
                 writer = csv.writer(opened.enter_context(_new(path)))
-                writer.writerow(["row", "reason", "cells"])
+                writer.writerow(["refused row", "refused because", *map(spreadsheet.safe, one.columns)])
             cells = [spreadsheet.safe(spreadsheet.plain(cell)) for cell in one.cells]  # an export's is made safe once
             writer.writerow([one.row, spreadsheet.safe(one.reason), *cells])
 

@@ -11,12 +11,13 @@ from subscribers.importing.record import Source
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """A row that was not taken: its number as a spreadsheet shows it, why, and what it held."""
+    """A row that was not taken: its number as a spreadsheet shows it, why, what it held, and the file's columns."""
 
     row: int
     fault: StrEnum
     reason: str
     cells: tuple[str, ...]
+    columns: tuple[str, ...]
 
 
 @dataclass(slots=True)

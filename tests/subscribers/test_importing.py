@@ -179,9 +179,20 @@ async def test_the_rejects_file_is_safe_to_open_and_made_only_when_there_is_some
     with importing.writing_rejects(target) as rejected:
         await desk.take("email,first_name\nx,y\n@SUM(1+1),Eve\n", rejected=rejected)
     lines = target.read_text(encoding="utf-8-sig").splitlines()
-    assert lines[0] == "row,reason,cells"
+    assert lines[0] == "refused row,refused because,email,first_name"
     assert lines[1].startswith("2,")
     assert lines[2].endswith(",'@SUM(1+1),Eve")
+
+
+async def test_refused_rows_that_were_mended_are_imported_as_their_file_was(desk, people):
+    target, mapping = desk.folder / "rejects.csv", {"Mail": "email", "Agreed": "consented_at"}
+    with importing.writing_rejects(target) as rejected:
+        await desk.take("Mail;Name;Agreed\nana(at)example.org;=Ana;2020-12-03\n", mapping=mapping, rejected=rejected)
+    assert await people.status(ANA) is None
+    target.write_text(target.read_text("utf-8-sig").replace("(at)", "@").replace("'=Ana", "Ana"), "utf-8")
+    report = await desk.take(target, mapping=mapping)
+    assert (report.counts.active, report.ignored) == (1, ("refused row", "refused because"))
+    assert (await desk.entry(ANA)).first_name == "Ana"
 
 
 async def test_a_rejects_file_that_cannot_be_written_stops_the_import_in_one_line(desk):

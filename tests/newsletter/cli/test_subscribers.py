@@ -48,7 +48,7 @@ def test_an_import_says_what_became_of_each_row_and_where_the_refused_are(desk, 
     assert "new, consent proven: active" in done.out
     assert "people.rejects.csv" in done.out
     with (desk / "people.rejects.csv").open(encoding="utf-8-sig", newline="") as file:
-        assert [row[0] for row in csv.reader(file)] == ["row", "3", "5"]
+        assert [row[0] for row in csv.reader(file)] == ["refused row", "3", "5"]
     assert (desk / "people.rejects.csv").stat().st_mode & 0o077 == 0
     assert audit(desk) == [("subscribers.imported", "people.csv")]
 

@@ -30,6 +30,7 @@ RECORDS = {
         ("text.net", False),
         ("nowhere.net", False),
         ("broken.net", True),
+        ("anything.unvouched", True),
         ("example.org", True),
         ("school.example", True),
     ],

@@ -27,7 +27,7 @@ from newsletter.content.facts import Facts
 from newsletter.database import Database
 from newsletter.delivery.composer import Mailing
 from newsletter.delivery.ledger import Due
-from newsletter.dkim import keys
+from newsletter.dkim import files
 from newsletter.dkim.keys import Algorithm
 from newsletter.engine import parts
 from newsletter.settings import Settings
@@ -145,7 +145,7 @@ async def prepare(
         _SETTINGS.format(url=url, templates=templates, key="k" * 40, port=port, tls=tls, connections=wire.SESSIONS)
     )
     if signed:
-        keys.make(Algorithm.RSA, at / "dkim.pem")
+        files.make(Algorithm.RSA, at / "dkim.pem")
         with path.open("a") as file:
             file.write(_SIGNED)
     settings = settings_file.read(path)

@@ -13,7 +13,6 @@ from newsletter.campaigns.preflight.findings import Severity
 from newsletter.campaigns.preflight.running import Gathered, Preflight
 from newsletter.cli import edge
 from newsletter.database import Database
-from newsletter.dkim import keys
 from newsletter.engine import parts
 from newsletter.settings import Settings
 
@@ -86,4 +85,4 @@ async def _checked(settings: Settings, database: Database, slug: str, at: dateti
 
 async def look(settings: Settings, gathered: Gathered) -> Preflight:
     """Run every check on what was gathered, for as long as it takes."""
-    return await running.check(gathered, settings, [keys.load(one) for one in settings.dkim])
+    return await running.check(gathered, settings, parts.keys(settings))

@@ -10,7 +10,7 @@ import typer
 
 from newsletter import setting_values
 from newsletter.cli import edge, grouping
-from newsletter.dkim import keys, publication
+from newsletter.dkim import files, keys, publication
 from newsletter.dkim.keys import Algorithm, DkimError, Key
 from newsletter.dkim.publication import Verdict
 from newsletter.settings import Dkim
@@ -57,8 +57,8 @@ def make(
         raise DkimError(str(error)) from error
     home = edge.settings_file.get().resolve().parent
     kept = Path(f"dkim/{selector}.{domain}.pem") if file is None else file.resolve()
-    keys.make(algorithm, home / kept)
-    made = keys.load(Dkim(domain=domain, selector=selector, key_file=home / kept))
+    files.make(algorithm, home / kept)
+    made = files.load(Dkim(domain=domain, selector=selector, key_file=home / kept))
     table = f'[[dkim]]\ndomain = "{domain}"\nselector = "{selector}"\nkey_file = "{kept}"'
     if as_json:
         edge.emit_json({"file": home / kept, "name": made.name, "record": made.record, "settings": table})
@@ -125,7 +125,7 @@ def _configured() -> list[Key]:
     configured = edge.settings().dkim
     if not configured:
         raise DkimError("the settings name no key; `newsletter dkim make DOMAIN` makes one")
-    return [keys.load(one) for one in configured]
+    return [files.load(one) for one in configured]
 
 
 def _shown(every: list[Key], now: datetime) -> list[Shown]:

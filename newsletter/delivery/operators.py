@@ -9,11 +9,9 @@ from collections import Counter
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-import dns.exception
-import dns.resolver
 import structlog
 
-from newsletter import families, nameserver
+from newsletter import families
 from newsletter.settings import Settings
 
 log = structlog.get_logger(__name__)
@@ -71,7 +69,7 @@ class Operators:
             try:
                 async with asyncio.timeout(_SECONDS):
                     family = await self._look_up(domain)
-            except (dns.exception.Timeout, OSError) as error:  # TimeoutError is an OSError
+            except OSError as error:  # TimeoutError is one
                 log.warning("no answer from the DNS", reason=" ".join(str(error).split()) or type(error).__name__)
                 self._rests_until = self._clock() + _REST
                 self._waiting.clear()
@@ -83,11 +81,7 @@ class Operators:
 
     async def _look_up(self, domain: str) -> str:
         """The family of whoever is to be tried first (RFC 5321, section 5.1); the domain itself where none is known."""
-        try:
-            answer = await nameserver.resolver(self._name_server).resolve(f"{domain}.", "MX")
-        except dns.exception.Timeout:
-            raise
-        except (dns.exception.DNSException, ValueError):  # there is none, or it is none that could be asked for
-            return domain
-        first = min(answer, key=lambda record: record.preference)
-        return families.by_host(first.exchange.to_text(omit_final_dot=True).lower()) or domain
+        from newsletter import nameserver  # for those alone who have the DNS asked
+
+        host = await nameserver.mail_exchanger(domain, self._name_server)
+        return (None if host is None else families.by_host(host)) or domain

@@ -14,11 +14,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 
-from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
-from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
-from cryptography.hazmat.primitives.hashes import SHA256
-
 from newsletter.dkim import keys as choosing
 from newsletter.dkim.keys import Algorithm, Key
 
@@ -48,16 +43,8 @@ class Due:
 
     def made(self) -> bytes:
         """The complete header field. Takes its time, without Python's lock."""
-        private = self.key.private
-        if isinstance(private, RSAPrivateKey):
-            signature = private.sign(self.digest, _PADDING, _PREHASHED)
-        else:
-            signature = private.sign(self.digest)  # RFC 8463 section 3: of the hash, not of what was hashed
-        return self.field + b"\r\n ".join(_rows(base64.b64encode(signature))) + b"\r\n"
-
-
-_PADDING = PKCS1v15()
-_PREHASHED = Prehashed(SHA256())
+        signature = base64.b64encode(self.key.sign(self.digest))
+        return self.field + b"\r\n ".join(_rows(signature)) + b"\r\n"
 
 
 class Signer:

@@ -14,7 +14,7 @@ import structlog
 from newsletter.clock import Clock, wall_clock
 from newsletter.database import Database
 from newsletter.delivery import ledger, transactional
-from newsletter.engine import mailboxes, presence
+from newsletter.engine import presence
 from newsletter.engine.work import PASSING, Work, one_line, way
 from newsletter.settings import Settings
 
@@ -30,7 +30,7 @@ class Engine(Work):
 
     async def tick(self) -> None:
         """One round of everything that is due at this moment, to its end."""
-        await mailboxes.collect(self.database, self.links, self.settings, self.clock())
+        await self.collect_mail()
         await self.read_lists()
         await self.apply_reports()
         await self.carry_out_requests()

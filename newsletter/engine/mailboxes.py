@@ -75,12 +75,8 @@ async def collect(database: Database, links: Links, settings: Settings, now: dat
         await asyncio.to_thread(session.close)
 
 
-async def watch_maildir(
-    database: Database, links: Links, box: Maildir | None, clock: Clock, troubles: Mailboxes
-) -> None:
-    """Take what waits in the Maildir, if one is set; that it cannot be read is said once."""
-    if box is None:
-        return
+async def watch_maildir(database: Database, links: Links, box: Maildir, clock: Clock, troubles: Mailboxes) -> None:
+    """Take what waits in the Maildir; that it cannot be read is said once."""
     name = str(box.path)
     try:
         await returned_mail.collect(database, links, box, clock())

@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -16,9 +17,7 @@ from newsletter.campaigns import digests, holding, hours, lifecycle
 from newsletter.campaigns import store as campaigns
 from newsletter.campaigns.digests import Fired
 from newsletter.campaigns.holding import Fault, Held
-from newsletter.campaigns.preflight import running
 from newsletter.campaigns.preflight.findings import Rule, Severity
-from newsletter.campaigns.preflight.running import Preflight
 from newsletter.campaigns.store import Campaign, CampaignError
 from newsletter.clock import Clock
 from newsletter.constellation import planning, schedule
@@ -29,6 +28,9 @@ from newsletter.database import Database
 from newsletter.delivery.composer import Stationery
 from newsletter.errors import NewsletterError
 from newsletter.settings import Settings
+
+if TYPE_CHECKING:  # what asks the DNS and the web is loaded when there is something to check
+    from newsletter.campaigns.preflight.running import Preflight
 
 log = structlog.get_logger(__name__)
 
@@ -189,7 +191,9 @@ class Starter:
             log.error("campaign held", campaign=draft.slug, rules=rules, reason=faults[0].text, until=until.isoformat())
         return False
 
-    async def _checked(self, draft: Campaign) -> Preflight:
+    async def _checked(self, draft: Campaign) -> "Preflight":
+        from newsletter.campaigns.preflight import running
+
         now = self.clock()
         async with self.database.read() as connection:
             gathered = await running.gather(connection, self.settings, self.paper, draft, now)
@@ -199,7 +203,7 @@ class Starter:
         return await running.check(gathered, self.settings, self.paper.signer.keys, within=self.longest)
 
 
-def _unforgiven(found: Preflight, draft: Campaign) -> Iterable[Fault]:
+def _unforgiven(found: "Preflight", draft: Campaign) -> Iterable[Fault]:
     for finding in found.findings:
         if finding.severity is Severity.ERROR and finding.rule not in draft.forgiven:
             yield Fault(finding.rule, finding.text)

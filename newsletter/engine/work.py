@@ -23,7 +23,7 @@ from newsletter.delivery.messenger import Messenger
 from newsletter.delivery.refusal import Refusal
 from newsletter.delivery.relays import Relays
 from newsletter.delivery.staff import Staff
-from newsletter.engine import list_reading, listener, mailboxes, parts
+from newsletter.engine import parts
 from newsletter.engine.held_up import Mailboxes
 from newsletter.engine.housekeeping import Housekeeper
 from newsletter.engine.starting import Starter
@@ -104,6 +104,8 @@ class Work:
         if not bounces.listen:
             yield
             return
+        from newsletter.engine import listener  # a server, for those who run one
+
         letterbox = listener.Letterbox(self.database, self.links, bounces.address, self.clock)
         async with listener.listening(bounces.listen, letterbox) as port:
             log.info("listening for returned mail", where=bounces.listen, port=port)
@@ -133,13 +135,25 @@ class Work:
                 await transactional.adopt_orphans(connection, self.clock())
         await self.messenger.deliver(self.stop)
 
+    async def collect_mail(self) -> None:
+        """Take what waits in the Maildir and in the mailbox now, once."""
+        if self.maildir is not None or self.settings.mailbox.protocol:
+            from newsletter.engine import mailboxes
+
+            await mailboxes.collect(self.database, self.links, self.settings, self.clock())
+
     async def collect_maildir(self) -> None:
         """Take what waits in the Maildir into the inbox."""
-        await mailboxes.watch_maildir(self.database, self.links, self.maildir, self.clock, self.held_up)
+        if self.maildir is not None:
+            from newsletter.engine import mailboxes
+
+            await mailboxes.watch_maildir(self.database, self.links, self.maildir, self.clock, self.held_up)
 
     async def follow_mailbox(self) -> None:
         """Take mail out of the mailbox at a server as it comes, until the engine stops."""
         if self.settings.mailbox.protocol:
+            from newsletter.engine import mailboxes
+
             await mailboxes.follow(
                 self.database, self.links, self.settings.mailbox, self.clock, self.stop, self.held_up
             )
@@ -154,7 +168,10 @@ class Work:
 
     async def read_lists(self) -> None:
         """Read the suppression lists of providers that are due."""
-        await list_reading.read_due(self.database, self.settings.webhooks, self.clock, self.stop)
+        if self.settings.webhooks.model_fields_set:  # else there is no key to ask one with
+            from newsletter.engine import list_reading
+
+            await list_reading.read_due(self.database, self.settings.webhooks, self.clock, self.stop)
 
     async def tell_others(self) -> None:
         """Post what waits in the outbox."""

@@ -5,6 +5,7 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -15,9 +16,11 @@ from newsletter.outgoing import endpoints, messages, outbox
 from newsletter.outgoing.endpoints import Endpoint
 from newsletter.outgoing.outbox import Claimed, Settlement, State
 from newsletter.settings import Outgoing
-from webhooks import fetching, signatures
+from webhooks import signatures
 from webhooks.errors import WebhookError
-from webhooks.fetching import Answer
+
+if TYPE_CHECKING:  # nobody needs a client of HTTP who tells others nothing
+    from webhooks.fetching import Answer
 
 log = structlog.get_logger(__name__)
 
@@ -34,17 +37,17 @@ class _Attempt:
 
     message: Claimed
     body: str
-    answer: Answer | str
+    answer: "Answer | str"
 
     @property
     def is_taken(self) -> bool:
         """Whether it was taken. A redirect is no yes: it is followed by nobody."""
-        return isinstance(self.answer, Answer) and 200 <= self.answer.status < 300
+        return not isinstance(self.answer, str) and 200 <= self.answer.status < 300
 
     @property
     def is_gone(self) -> bool:
         """Whether the endpoint says that it wants nothing any more."""
-        return isinstance(self.answer, Answer) and self.answer.status == _GONE
+        return not isinstance(self.answer, str) and self.answer.status == _GONE
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +94,8 @@ class Teller:
         )
 
     async def _post(self, to: Endpoint, message: Claimed, body: str) -> _Attempt:
+        from webhooks import fetching
+
         raw = body.encode()
         headers = {"Content-Type": "application/json"} | signatures.sign_standard_webhooks(
             raw, to.secret, identifier=message.name, now=self.clock()
@@ -123,7 +128,7 @@ class Teller:
         """How long until the next attempt: longer each time, and at least what the answer asks for."""
         growth = _GROWTH ** min(one.message.attempts - 1, 20)
         wait = min(self.policy.retry_first * growth, self.policy.retry_longest)
-        if isinstance(one.answer, Answer) and one.answer.retry_after:
+        if not isinstance(one.answer, str) and one.answer.retry_after:
             asked = timedelta(seconds=one.answer.retry_after)
             wait = max(wait, min(asked, self.policy.retry_longest))
         return wait * _random.uniform(1 - _JITTER, 1 + _JITTER)

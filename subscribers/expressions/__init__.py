@@ -6,8 +6,15 @@
 
 from subscribers.expressions.compiling import condition
 from subscribers.expressions.errors import ExpressionError
-from subscribers.expressions.syntax import parse
 from subscribers.expressions.tree import Node, own_fields, texts
 from subscribers.expressions.vocabulary import Vocabulary
+
+
+def parse(text: str) -> Node:
+    """Read an expression. Raises ExpressionError."""
+    from subscribers.expressions import syntax  # its grammar costs what it costs only those who write to some
+
+    return syntax.parse(text)
+
 
 __all__ = ["ExpressionError", "Node", "Vocabulary", "condition", "own_fields", "parse", "texts"]

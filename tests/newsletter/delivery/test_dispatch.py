@@ -16,7 +16,7 @@ from newsletter.database import Database
 from newsletter.delivery import ledger, transactional
 from newsletter.delivery.ledger import State
 from newsletter.delivery.transactional import Kind
-from newsletter.dkim import keys
+from newsletter.dkim import files
 from newsletter.dkim.keys import Algorithm
 from newsletter.engine import embedded
 from newsletter.settings import Dkim, Settings
@@ -81,7 +81,7 @@ async def test_who_came_with_proof_from_another_list_is_not_told_that_they_confi
 async def test_every_mail_is_signed_where_the_senders_domain_has_a_key(
     database: Database, settings: Settings, clock: Any, smtp_server: Any, start: Any, tmp_path: Path
 ) -> None:
-    keys.make(Algorithm.ED25519, tmp_path / "key.pem")
+    files.make(Algorithm.ED25519, tmp_path / "key.pem")
     async with smtp_server() as server:
         settings = over(settings, server)
         campaign = await start(settings, clock, 90)
@@ -95,7 +95,7 @@ async def test_every_mail_is_signed_where_the_senders_domain_has_a_key(
             await engine.tick()
         async with database.read() as connection:
             assert (await ledger.counts(connection, campaign.id)) == {State.SENT: 90}
-    record = keys.load(own).record.encode()
+    record = files.load(own).record.encode()
     assert len(server.received) == 91
     assert len({email.message_from_bytes(one.data)["Message-ID"] for one in server.received}) == 91
     for one in server.received:

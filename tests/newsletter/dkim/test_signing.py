@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from newsletter import content
 from newsletter.content import quoting, samples
-from newsletter.dkim import keys
+from newsletter.dkim import files, keys
 from newsletter.dkim.keys import Algorithm, DkimError, Key
 from newsletter.dkim.signing import Signer
 from newsletter.settings import Dkim
@@ -26,9 +26,9 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> dict[Algorithm, Key]:
     folder = tmp_path_factory.mktemp("dkim")
     found = {}
     for algorithm in Algorithm:
-        keys.make(algorithm, folder / f"{algorithm}.pem")
+        files.make(algorithm, folder / f"{algorithm}.pem")
         settings = Dkim(domain="orchard.example.org", selector=f"{algorithm}1", key_file=folder / f"{algorithm}.pem")
-        found[algorithm] = keys.load(settings)
+        found[algorithm] = files.load(settings)
     return found
 
 
@@ -152,7 +152,7 @@ def test_so_are_values(value: str) -> None:
 
 def refusal(file: Path) -> str:
     with pytest.raises(DkimError) as caught:
-        keys.load(Dkim(domain="example.org", selector="s", key_file=file))
+        files.load(Dkim(domain="example.org", selector="s", key_file=file))
     return str(caught.value)
 
 

@@ -17,11 +17,12 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from newsletter import dkim
 from newsletter import settings as reading
 from newsletter.campaigns import digests, replanning
 from newsletter.constellation import file, schedule
 from newsletter.constellation.model import Constellation
+from newsletter.dkim import files
+from newsletter.dkim.keys import Algorithm
 from newsletter.engine import embedded
 from newsletter.settings import Mailbox, Settings
 
@@ -43,7 +44,7 @@ def every(database_url: str, smtp_server: Any, tmp_path: Path) -> Any:
         (tmp_path / "newsletter.toml").write_text(text)
         for name in ("new", "cur", "tmp"):
             (tmp_path / "bounces" / name).mkdir(parents=True)
-        dkim.keys.make(dkim.keys.Algorithm.ED25519, tmp_path / "key.pem")
+        files.make(Algorithm.ED25519, tmp_path / "key.pem")
         (tmp_path / "mine" / "mail" / "thanks").mkdir(parents=True)
         (tmp_path / "mine" / "mail" / "thanks" / "subject.txt").write_text("Danke: {{ event.title }}")
         return reading.read(tmp_path / "newsletter.toml")

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from newsletter.campaigns.preflight import reaching, sender, spam
-from newsletter.dkim import keys
+from newsletter.dkim import files
+from newsletter.dkim.keys import Algorithm, Key
 from newsletter.settings import Dkim
 from tests.servers import dns_server, web_server
 
@@ -45,7 +46,7 @@ async def test_who_has_no_more_time_keeps_the_answers_that_have_come(found: Call
         assert told == ["warning link-unreachable: there was no time to ask for 1 of 1 links"]
 
 
-async def asked(records: dict[str, str], configured: list[keys.Key] | None = None) -> list[str]:
+async def asked(records: dict[str, str], configured: list[Key] | None = None) -> list[str]:
     with dns_server(records) as port:
         told = await sender.check(
             "news@mail.orchard.example", "bounce@orchard.example", configured or [], NOW, server=("127.0.0.1", port)
@@ -74,8 +75,8 @@ async def test_what_the_dns_says_of_the_sender_is_told() -> None:
 
 
 async def test_a_key_that_signs_and_is_not_published_is_an_error(tmp_path: Path) -> None:
-    keys.make(keys.Algorithm.ED25519, tmp_path / "key.pem")
-    key = keys.load(Dkim(domain="mail.orchard.example", selector="s1", key_file=tmp_path / "key.pem"))
+    files.make(Algorithm.ED25519, tmp_path / "key.pem")
+    key = files.load(Dkim(domain="mail.orchard.example", selector="s1", key_file=tmp_path / "key.pem"))
     assert (await asked({}, [key]))[
         2
     ] == "error dkim: s1._domainkey.mail.orchard.example (ed25519): there is no such record"

@@ -31,7 +31,7 @@ def measure(scale: Scale) -> Iterator[Row]:
 
 def _against_source(backend: str, size: int, scale: Scale, port: int, *, signed: bool = False) -> Iterator[Row]:
     is_main = size == _MAIN and not signed
-    people = scale.campaign if is_main else scale.others
+    people = scale.campaign if size == _MAIN else scale.others
     with ground.BACKENDS[backend]() as url, ground.folder() as at:
         made = asyncio.run(ground.prepare(url, at, people=people, size=size, port=port, signed=signed))
         before = wire.source(port, messages=people, size=made.size)

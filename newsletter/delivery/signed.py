@@ -10,7 +10,7 @@ from newsletter.delivery.outcome import Outcome
 from newsletter.delivery.session import Session
 from newsletter.dkim.signing import Signer
 
-_BATCH = 32
+_BATCH = 16
 """As many messages are held twice over for each connection, and lose one round trip between them."""
 
 

@@ -225,6 +225,15 @@ async def test_an_address_named_twice_is_counted_and_the_first_row_counts(desk, 
     assert (await desk.entry(ANA)).first_name == "Ana"
 
 
+async def test_who_is_named_twice_in_a_row_is_who_was_named_first_however_many_batches_are_under_way(desk, batch_size):
+    batch_size(1)
+    rows = "".join(f"p{n}@example.org,First\np{n}@example.org,Second\n" for n in range(50))
+    report = await desk.take(f"email,first_name\n{rows}")
+    assert (report.counts.pending, report.counts.duplicates) == (50, 50)
+    people = [await desk.entry(f"p{n}@example.org") for n in range(50)]
+    assert {one.first_name for one in people} == {"First"}
+
+
 async def test_whoever_names_no_language_is_spoken_to_in_that_of_the_series(desk):
     report = await desk.take(
         "email,locale\nana@example.org,\nben@example.org,Deutsch\ncem@example.org,fr\ndan@example.org,DE_at\n"

@@ -1,4 +1,4 @@
-"""An import whose process is killed in the middle, and is run again."""
+"""An import whose process is killed or interrupted in the middle, and is run again."""
 
 import csv
 import json
@@ -43,13 +43,24 @@ def workbook(source: Path, target: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("database_url", "name"),
-    [("sqlite", "people.csv"), ("postgresql", "people.xlsx")],
+    ("database_url", "name", "number", "status"),
+    [
+        ("sqlite", "people.csv", signal.SIGKILL, -signal.SIGKILL),
+        ("sqlite", "people.csv", signal.SIGINT, 130),
+        ("postgresql", "people.xlsx", signal.SIGKILL, -signal.SIGKILL),
+        ("postgresql", "people.csv", signal.SIGINT, 130),
+    ],
     indirect=["database_url"],
-    ids=["CSV into SQLite", "Excel into PostgreSQL"],
+    ids=["CSV into SQLite, killed", "interrupted", "Excel into PostgreSQL, killed", "CSV into PostgreSQL, interrupted"],
 )
-def test_an_import_that_is_killed_goes_on_where_it_stopped_and_brings_nobody_twice(
-    newsletter: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, database_url: str, name: str
+def test_an_import_that_is_ended_goes_on_where_it_stopped_and_brings_nobody_twice(
+    newsletter: Any,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    database_url: str,
+    name: str,
+    number: signal.Signals,
+    status: int,
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("NEWSLETTER_DATABASE", database_url)
@@ -63,12 +74,20 @@ def test_an_import_that_is_killed_goes_on_where_it_stopped_and_brings_nobody_twi
     command = ("subscribers", "import", name, "--ask", "--json")
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])}
     process = subprocess.Popen(
-        (sys.executable, "-m", "newsletter", *command), env=environment, stdout=subprocess.DEVNULL
+        (sys.executable, "-m", "newsletter", *command),
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(
+            signal.SIGINT, signal.default_int_handler
+        ),  # whoever runs the tests ignores it
     )
     while process.poll() is None and counted(engine)[0] == 0:
         pass  # until its first batch is there
-    process.send_signal(signal.SIGKILL)
-    assert process.wait() == -signal.SIGKILL
+    process.send_signal(number)
+    _, said = process.communicate()
+    assert (process.returncode, said) == (status, "")
     half, evidence, proven, _ = counted(engine)
     assert 0 < half < ROWS // 2
     assert half == proven

@@ -36,7 +36,7 @@ looks once in a millisecond whether they may write finds that they may."""
 _COURTEOUS = 2.0
 """Seconds after somebody else wrote or waited, until as much is written at once as there is."""
 
-_LOOK, _LONGEST_WAIT = 0.002, 0.1
+_LOOK, _LONGEST_WAIT = 0.001, 0.1
 """Seconds between two looks at whether somebody waits, and for how long they are let go first."""
 
 _TRIES = 8
@@ -185,7 +185,8 @@ class Writer:
     async def _let_others_in(self) -> None:
         await asyncio.sleep(_GAP if self._is_courteous else 0)
         until = time.monotonic() + _LONGEST_WAIT
-        while self.database.is_awaited() and time.monotonic() < until:  # noqa: ASYNC110 - they tell the system, not us
+        while self.database.is_awaited() and time.monotonic() < until:
+            self._courteous_until = time.monotonic() + _COURTEOUS
             await asyncio.sleep(_GAP / 2)
 
     async def _decide(

@@ -1,5 +1,6 @@
 """The links that open somebody's calendar on the web with an event filled in."""
 
+from datetime import timedelta
 from urllib.parse import quote, urlencode
 
 from newsletter.calendars.entries import described, location
@@ -13,25 +14,28 @@ _LONGEST = 500
 
 
 def google(event: Event) -> str:
-    """Google Calendar, at the event's own clock."""
+    """Google Calendar, at the event's own clock; of whole days, until the day after the last."""
+    days = f"{event.starts:%Y%m%d}/{event.last_day + timedelta(days=1):%Y%m%d}"
     return f"{GOOGLE}render?" + _query(
         action="TEMPLATE",
         text=event.title,
-        dates=f"{event.starts:%Y%m%dT%H%M%S}/{event.ends:%Y%m%dT%H%M%S}",
-        ctz=event.timezone,
+        dates=days if event.all_day else f"{event.starts:%Y%m%dT%H%M%S}/{event.ends:%Y%m%dT%H%M%S}",
+        ctz="" if event.all_day else event.timezone,
         location=location(event),
         details=_cut(described(event)),
     )
 
 
 def outlook(event: Event) -> str:
-    """Outlook on the web; the offset says which moment is meant."""
+    """Outlook on the web; the offset says which moment is meant. Of whole days, the end is the day after the last."""
+    after = event.last_day + timedelta(days=1)
     return f"{OUTLOOK}deeplink/compose?" + _query(
         path="/calendar/action/compose",
         rru="addevent",
         subject=event.title,
-        startdt=event.starts.isoformat(timespec="seconds"),
-        enddt=event.ends.isoformat(timespec="seconds"),
+        startdt=event.starts.date().isoformat() if event.all_day else event.starts.isoformat(timespec="seconds"),
+        enddt=after.isoformat() if event.all_day else event.ends.isoformat(timespec="seconds"),
+        allday="true" if event.all_day else "",
         location=location(event),
         body=_cut(described(event)),
     )

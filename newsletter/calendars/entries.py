@@ -9,7 +9,7 @@ replaces it, and CANCEL takes it back (sections 4.1.2 and 4.1.3). Who is coming 
 import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
 from newsletter.calendars import zones
@@ -65,8 +65,9 @@ def write(
     if name:
         titles = (f"{field}:{text(name)}" for field in ("NAME", "X-WR-CALNAME"))  # RFC 7986, and what is older
         lines += [*titles, "REFRESH-INTERVAL;VALUE=DURATION:PT1H", "X-PUBLISHED-TTL:PT1H"]
-    for zone in sorted({entry.event.timezone for entry in attended} - zones.UNIVERSAL):
-        there = [entry.event for entry in attended if entry.event.timezone == zone]
+    by_clock = [entry.event for entry in attended if not entry.event.all_day]
+    for zone in sorted({event.timezone for event in by_clock} - zones.UNIVERSAL):
+        there = [event for event in by_clock if event.timezone == zone]
         lines += zones.definition(zone, min(e.starts for e in there), max(e.ends for e in there))
     for entry in attended:
         lines += _entry(constellation, entry, method, stamp)
@@ -80,8 +81,12 @@ def _entry(constellation: Constellation, entry: Entry, method: Method, stamp: da
     yield f"UID:{uid(constellation.slug, event.slug)}"
     yield f"DTSTAMP:{_universal(stamp)}"
     yield f"SEQUENCE:{entry.sequence}"
-    yield f"DTSTART{_moment(event.starts, event.timezone)}"
-    yield f"DTEND{_moment(event.ends, event.timezone)}"
+    if event.all_day:  # the end is the day after the last (section 3.6.1)
+        yield f"DTSTART;VALUE=DATE:{event.starts:%Y%m%d}"
+        yield f"DTEND;VALUE=DATE:{event.last_day + timedelta(days=1):%Y%m%d}"
+    else:
+        yield f"DTSTART{_moment(event.starts, event.timezone)}"
+        yield f"DTEND{_moment(event.ends, event.timezone)}"
     yield f"SUMMARY:{text(event.title)}"
     for field, value in (("LOCATION", location(event)), ("DESCRIPTION", described(event))):
         if value:

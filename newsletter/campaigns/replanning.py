@@ -120,7 +120,7 @@ def _notice(before: Event, after: Event) -> str | None:
         return None
     if after.cancelled:
         return "cancelled"
-    moved = (before.starts, before.ends) != (after.starts, after.ends)
+    moved = (before.starts, before.ends, before.all_day) != (after.starts, after.ends, after.all_day)
     return "changed" if moved or before.place != after.place or before.cancelled else None
 
 

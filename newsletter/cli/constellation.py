@@ -80,7 +80,7 @@ def _summary(found: Constellation) -> str:
         return f"{found.name}, no events yet."
     mails = sum(len(event.mails) for event in found.events if not event.cancelled)
     last = max(found.events, key=lambda event: event.ends.astimezone(UTC))
-    many = f"{edge.counted(len(found.events), 'event')}, {found.events[0].starts:%Y-%m-%d} to {last.ends:%Y-%m-%d}"
+    many = f"{edge.counted(len(found.events), 'event')}, {found.events[0].starts:%Y-%m-%d} to {last.last_day}"
     return f"{found.name}: {many}, {edge.counted(mails, 'mail')}."
 
 

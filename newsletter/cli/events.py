@@ -1,6 +1,6 @@
 """`newsletter events`: what the constellation consists of, and moving or cancelling a part of it."""
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Annotated
 from zoneinfo import ZoneInfo
@@ -43,7 +43,7 @@ def list_events(
     if as_json:
         edge.emit_json([_plain(stored) for stored in found])
         return
-    rows = [(f"{s.event.starts:%Y-%m-%d %H:%M %Z}", s.event.slug, s.event.kind.value, _title(s)) for s in found]
+    rows = [(_starts(s.event), s.event.slug, s.event.kind.value, _title(s)) for s in found]
     edge.table(["starts", "event", "kind", "title"], rows, whole=["starts", "event"])
 
 
@@ -68,7 +68,9 @@ def show(slug: Annotated[str, typer.Argument(help="The event's slug.")], as_json
 @app.command()
 def move(
     slug: Slug,
-    starts: Annotated[str, typer.Argument(help="Its new start, by the clock at its place: 2021-02-10T15:00.")],
+    starts: Annotated[
+        str, typer.Argument(help="Its new start, by the clock at its place: 2021-02-10T15:00; or its first day.")
+    ],
     ends: Annotated[str, typer.Option(help="Its new end; left out, it lasts as long as before.")] = "",
     note: Note = "",
     file: File = Path(),
@@ -126,6 +128,8 @@ def _file(named: Path) -> Path:
 
 def _times(event: Event, starts: str, ends: str) -> dict[str, editing.Value]:
     """The new start and end as the file has them: by the clock at the place, without a zone where that is plain."""
+    if event.all_day:
+        return _days(event, starts, ends)
     begins = _time(event, starts, "STARTS")
     if begins <= edge.now() < event.starts:
         raise typer.BadParameter(
@@ -137,6 +141,24 @@ def _times(event: Event, starts: str, ends: str) -> dict[str, editing.Value]:
     lasts = event.ends.astimezone(UTC) - event.starts.astimezone(UTC)
     over = _time(event, ends, "--ends") if ends else (begins.astimezone(UTC) + lasts).astimezone(event.starts.tzinfo)
     return {"starts": _written(begins), "ends": _written(over)}
+
+
+def _days(event: Event, starts: str, ends: str) -> dict[str, editing.Value]:
+    """The new days of an event that has no hours; it lasts as long as before unless its last is named."""
+    first = _day(starts, "STARTS")
+    if planning.midnight(first, event.timezone) <= edge.now() < event.starts:
+        raise typer.BadParameter(
+            f"{first} has begun; an event that is over already is written so into the file", param_hint="STARTS"
+        )
+    return {"starts": first, "ends": _day(ends, "--ends") if ends else first + timedelta(days=event.days - 1)}
+
+
+def _day(text: str, where: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError as error:
+        told = f"{text} is no day, and this event lasts whole days; write one as in 2021-02-10"
+        raise typer.BadParameter(told, param_hint=where) from error
 
 
 def _time(event: Event, text: str, where: str) -> datetime:
@@ -174,6 +196,10 @@ async def _event(url: str, slug: str) -> tuple[StoredEvent, list[DueMail]]:
         return stored, [mail for mail in mails if mail.event_id == stored.id]
 
 
+def _starts(event: Event) -> str:
+    return f"{event.starts:%Y-%m-%d}, all day" if event.all_day else f"{event.starts:%Y-%m-%d %H:%M %Z}"
+
+
 def _title(stored: StoredEvent) -> str:
     return stored.event.title if stored.status is Status.SCHEDULED else f"({stored.status}) {stored.event.title}"
 
@@ -199,6 +225,9 @@ def _facts(stored: StoredEvent) -> list[tuple[str, str]]:
 
 def _span(event: Event) -> list[tuple[str, str]]:
     days = [("days", str(event.days))] if event.days > 1 else []
+    if event.all_day:
+        last = [("ends", f"{event.last_day:%a %Y-%m-%d}")] if days else []
+        return [("starts", f"{event.starts:%a %Y-%m-%d}, all day"), *last, *days]
     return [("starts", _moment(event.starts)), ("ends", _moment(event.ends)), *days]
 
 

@@ -76,8 +76,8 @@ _CONSTELLATION: Mapping[str, Callable[[Constellation], str]] = {
 }
 
 _EVENT: Mapping[str, Callable[[Event], str]] = {
-    "starts": lambda e: f"{e.starts:%Y-%m-%d %H:%M %Z}",
-    "ends": lambda e: f"{e.ends:%Y-%m-%d %H:%M %Z}",
+    "starts": lambda e: f"{e.starts:%Y-%m-%d}" if e.all_day else f"{e.starts:%Y-%m-%d %H:%M %Z}",
+    "ends": lambda e: f"{e.last_day}" if e.all_day else f"{e.ends:%Y-%m-%d %H:%M %Z}",
     "title": lambda e: e.title,
     "kind": lambda e: e.kind.value,
     "timezone": lambda e: e.timezone,

@@ -9,7 +9,7 @@ import tempfile
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from newsletter.constellation.model import Constellation
 from newsletter.suggest import hint
 from newsletter.tomlfile import TomlFile
 
-Value = datetime | bool
+Value = date | bool
 
 
 @dataclass(frozen=True, slots=True)

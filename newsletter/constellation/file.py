@@ -67,8 +67,8 @@ _EVENT = {
     "slug": 'write a short name for commands and addresses, as in slug = "opening"',
     "title": "write what readers call it",
     "kind": 'write kind = "event", "experience" or "story"',
-    "starts": "write when it begins, as in starts = 2021-02-03T15:00:00",
-    "ends": "write when it is over, as in ends = 2021-02-03T17:00:00",
+    "starts": "write when it begins, as in starts = 2021-02-03T15:00:00, or 2021-02-03 for a whole day",
+    "ends": "write when it is over, as in ends = 2021-02-03T17:00:00; of whole days the last, as in 2021-02-04",
     "published": "write when it can be read, as in published = 2021-03-10T08:00:00",
     "url": "write where it can be read, as in https://example.org/story",
     "place": 'place = { online = "https://…" }, or one with a name and an address',
@@ -229,7 +229,9 @@ def _event(section: Section, constellation_zone: str, rules: _Rules) -> Event:
     kind = section.need("kind", values.kind, None)
     is_story = kind is EventKind.STORY or (kind is None and section.has("published"))
     timezone = section.may("timezone", values.zone, constellation_zone)
-    times = _publication(section, timezone) if is_story else _span(section, timezone)
+    all_day = not is_story and any(values.is_day(section.data.get(name)) for name in ("starts", "ends"))
+    span = _days if all_day else _span
+    times = _publication(section, timezone) if is_story else span(section, timezone)
     starts, ends = times or (_UNKNOWN, _UNKNOWN)
     url = section.need("url", values.url, "") if is_story else section.may("url", values.url, "")
     event = Event(
@@ -243,9 +245,10 @@ def _event(section: Section, constellation_zone: str, rules: _Rules) -> Event:
         summary=section.may("summary", values.paragraph, ""),
         url=url,
         capacity=None if is_story else section.may("capacity", values.capacity, None),
-        mails=_story_mails(section) if is_story else _event_mails(section, rules),
+        mails=_story_mails(section) if is_story else _event_mails(section, rules, all_day=all_day),
         cancelled=section.may("cancelled", values.flag, False),
         rsvp=False if is_story else section.may("rsvp", values.flag, False),
+        all_day=all_day,
     )
     section.done(_NOT_IN_A_STORY if is_story else _NOT_IN_AN_EVENT)
     if times is not None:
@@ -275,6 +278,18 @@ def _span(section: Section, timezone: str) -> tuple[datetime, datetime] | None:
     return starts, ends
 
 
+def _days(section: Section, timezone: str) -> tuple[datetime, datetime] | None:
+    """Whole days, as written: the first and the last; without an end it is one."""
+    first = section.need("starts", values.day, None)
+    last = section.may("ends", values.day, first)
+    if first is None or last is None:
+        return None
+    if last < first:
+        section.fault(f"{last} is before the first day, {first}; check both", "ends")
+        return None
+    return planning.midnight(first, timezone), planning.midnight(last + timedelta(days=1), timezone)
+
+
 def _place(section: Section, *, needed: bool) -> Place:
     table = section.table("place", f"{section.label}: place", {}, needed=needed)
     if section.has("place") and not table.data and isinstance(section.data["place"], dict):
@@ -296,8 +311,10 @@ def _story_mails(section: Section) -> tuple[Mail, ...]:
     return (Mail(MailKind.STORY),) if names else ()
 
 
-def _event_mails(section: Section, rules: _Rules) -> tuple[Mail, ...]:
-    names: Sequence[str] = section.may("mails", values.lines, ()) if section.has("mails") else tuple(rules.mails)
+def _event_mails(section: Section, rules: _Rules, *, all_day: bool) -> tuple[Mail, ...]:
+    if not section.has("mails"):  # whole days have no hour to count hours from
+        return tuple(mail for mail in rules.mails.values() if not (all_day and mail.elapsed))
+    names: Sequence[str] = section.may("mails", values.lines, ())
     for name in names:
         if rules.named is not None and name not in rules.named:
             better = hint(name, rules.named) if rules.named else "; add a line for it there"
@@ -308,6 +325,13 @@ def _event_mails(section: Section, rules: _Rules) -> tuple[Mail, ...]:
 def _refuse_untimely(section: Section, event: Event) -> None:
     """A mail that would tell of a start that has passed, or thank before the end, is a slip of the file."""
     for mail in event.mails:
+        if event.all_day and mail.elapsed:
+            section.fault(
+                f"its {mail.kind} ({mail.rule}) counts hours, and an event of whole days has none to count from; "
+                "name this event's `mails` without it",
+                "starts",
+            )
+            continue
         due = planning.due(event, mail)
         # On another day than the end's, all readers come after it; counted from the start, some may come before.
         first = planning.span(event, mail)[0] if mail.anchor is Anchor.START else due

@@ -4,7 +4,7 @@
 """
 
 from dataclasses import dataclass, field
-from datetime import datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 from enum import StrEnum
 from typing import Any, Self
 from zoneinfo import ZoneInfo
@@ -131,8 +131,9 @@ class Event:
 
     `starts` and `ends` are aware and in `timezone`, so `event.starts.date()` is the day at the place; compare and
     subtract two of them in UTC, for within one zone Python counts by the clock on the wall. A story's are both the
-    moment it is published. `mails` are in the order of the file. `rsvp` says whether people are asked if they
-    come; then no more than `capacity` do, and the others wait.
+    moment it is published. One that is `all_day` has days and no hours: it starts as its first day begins at the
+    place, and ends as the day after its last one does. `mails` are in the order of the file. `rsvp` says whether
+    people are asked if they come; then no more than `capacity` do, and the others wait.
     """
 
     slug: str
@@ -148,6 +149,7 @@ class Event:
     mails: tuple[Mail, ...] = ()
     cancelled: bool = False
     rsvp: bool = False
+    all_day: bool = False
 
     @property
     def is_story(self) -> bool:
@@ -156,9 +158,15 @@ class Event:
 
     @property
     def days(self) -> int:
-        """How many days of the calendar it touches, at least 1; one that ends at midnight does not touch the next."""
-        last = self.ends - timedelta(microseconds=1) if self.ends > self.starts else self.ends
-        return (last.date() - self.starts.date()).days + 1
+        """How many days of the calendar it touches, at least 1."""
+        return (self.last_day - self.starts.date()).days + 1
+
+    @property
+    def last_day(self) -> date:
+        """The last day that it touches; one that ends at midnight does not touch the next."""
+        if self.all_day:
+            return self.ends.date() - timedelta(days=1)
+        return (self.ends - timedelta(microseconds=1) if self.ends > self.starts else self.ends).date()
 
     def mail(self, kind: str) -> Mail | None:
         """Its mail of a kind, or None where it has none."""
@@ -180,6 +188,7 @@ class Event:
             "mails": [mail.to_document() for mail in self.mails],
             "cancelled": self.cancelled,
             "rsvp": self.rsvp,
+            "all_day": self.all_day,
         }
 
     @classmethod
@@ -200,6 +209,7 @@ class Event:
             mails=tuple(Mail.from_document(mail) for mail in document["mails"]),
             cancelled=document["cancelled"],
             rsvp=document.get("rsvp", False),  # loaded by an older program
+            all_day=document.get("all_day", False),
         )
 
 

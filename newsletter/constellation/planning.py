@@ -7,10 +7,13 @@
   event's own zone.
 - An hour that a clock change skips becomes as much later (02:30 becomes 03:30); of one that occurs twice, the first
   is meant.
+- Of an event of whole days, days are counted on the calendar, wherever it is: its first day, or after the end its last
+  one. A mail in days without an hour is due at nine by the constellation's clock. Hours and minutes count from the
+  midnight at the place.
 """
 
 from collections.abc import Iterable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from newsletter.constellation.model import Anchor, Digest, Event, Mail, MailKind
@@ -80,6 +83,9 @@ def due(event: Event, mail: Mail, reader: str = "") -> datetime:
     A `reader` of no zone, or of one that this machine does not know, lives by the constellation's clock.
     """
     anchor = event.starts if mail.anchor is Anchor.START else event.ends
+    if event.all_day and not mail.elapsed:
+        there = zone(reader, mail.timezone) if mail.local else ZoneInfo(mail.timezone)
+        return instant(datetime.combine(_day(event, mail), mail.at or _MORNING), there)
     if mail.at is not None:
         there = zone(reader, mail.timezone) if mail.local else ZoneInfo(mail.timezone)
         day = anchor.astimezone(there).date() + timedelta(days=mail.days)
@@ -97,6 +103,9 @@ def span(event: Event, mail: Mail) -> tuple[datetime, datetime]:
     """
     if not mail.local or mail.at is None:
         return (moment := due(event, mail)), moment
+    if event.all_day:  # an hour of one day, which begins in Kiribati and ends in the west of the Pacific
+        somewhere = datetime.combine(_day(event, mail), mail.at, UTC)
+        return somewhere - timedelta(hours=14) - _CLOCK_CHANGE, somewhere + timedelta(hours=12) + _CLOCK_CHANGE
     anchor = (event.starts if mail.anchor is Anchor.START else event.ends).astimezone(UTC)
     last = anchor + timedelta(days=mail.days, hours=mail.at.hour, minutes=mail.at.minute, seconds=mail.at.second + 1)
     return last - timedelta(days=1) - _CLOCK_CHANGE, last + _CLOCK_CHANGE
@@ -115,6 +124,18 @@ def over_at(event: Event | None, kind: str) -> datetime | None:
 
 
 _CLOCK_CHANGE = timedelta(hours=2)
+_MORNING = time(9)
+
+
+def _day(event: Event, mail: Mail) -> date:
+    """The day of the calendar that a mail of an event of whole days is due on."""
+    return (event.starts.date() if mail.anchor is Anchor.START else event.last_day) + timedelta(days=mail.days)
+
+
+def midnight(day: date, timezone: str) -> datetime:
+    """The moment, in a zone, at which a day begins there: an hour later where the clocks skip midnight."""
+    there = ZoneInfo(timezone)
+    return instant(datetime.combine(day, time()), there).astimezone(there)
 
 
 def zone(name: str, otherwise: str) -> ZoneInfo:

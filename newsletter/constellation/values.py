@@ -230,6 +230,21 @@ def moment(value: Any, timezone: str) -> datetime:
     return found
 
 
+def day(value: Any) -> date:
+    """A day of the calendar without an hour, of an event that lasts whole days."""
+    if not is_day(value):
+        raise Wrong(f"this is {describe(value)}; write both as days, as in 2021-02-03, or both with their hours")
+    if value.year not in _YEARS:
+        raise Wrong(f"the year {value.year:04} cannot be meant; check {value.isoformat()}")
+    found: date = value
+    return found
+
+
+def is_day(value: Any) -> bool:
+    """Whether it is a day without an hour."""
+    return isinstance(value, date) and not isinstance(value, datetime)
+
+
 def offset(value: Any) -> tuple[int, timedelta]:
     """An offset such as "-30d", "-2w", "+1h" or "-30m" as (days of the calendar, elapsed time)."""
     found = _OFFSET.fullmatch(value.strip()) if isinstance(value, str) else None

@@ -15,6 +15,7 @@ from babel.dates import (
     get_timezone_name,
 )
 
+from newsletter import catalogues
 from newsletter.constellation.model import Event
 
 _SPACES = str.maketrans({"\u202f": " ", "\u2009": " "})  # CLDR's thin spaces look broken in many mail programs
@@ -59,12 +60,12 @@ def days(event: Event, where: Locale) -> str:
     """`Wednesday, February 3, 2021`, or from the first day to the last."""
     if event.days == 1:
         return full_day(event.starts, where)
-    return f"{day(event.starts, where)} – {full_day(_last(event), where)}"
+    return f"{day(event.starts, where)} – {format_date(event.last_day, 'full', locale=where)}"
 
 
 def short_days(event: Event, where: Locale) -> str:
     """`Feb 3`, or `May 6 – 7` of an event of several days."""
-    return _short_days(event.starts.date(), _last(event).date() if event.days > 1 else None, where)
+    return _short_days(event.starts.date(), event.last_day if event.days > 1 else None, where)
 
 
 @lru_cache(maxsize=1024)  # a page has a season of them, and each takes as long as a statement to the database
@@ -76,15 +77,17 @@ def _short_days(first: date, last: date | None, where: Locale) -> str:
 
 def day_numbers(event: Event) -> str:
     """`3`, or `6–7` of an event of several days in one month."""
-    first, last = event.starts, _last(event)
+    first, last = event.starts, event.last_day
     return str(first.day) if event.days == 1 or first.month != last.month else f"{first.day}–{last.day}"
 
 
 def hours(event: Event, where: Locale, zone: str = "") -> str:
-    """`3:00 – 5:00 PM Eastern Time` by the clock of the event, or of another zone.
+    """`3:00 – 5:00 PM Eastern Time` by the clock of the event, or of another zone; `All day` of one that has no hours.
 
     Weekdays are named where the days are not plain from `days`: the event has several, or it is another day there.
     """
+    if event.all_day:
+        return catalogues.voice(str(where)).gettext("All day")
     there = ZoneInfo(zone or event.timezone)
     starts, ends = event.starts.astimezone(there), event.ends.astimezone(there)
     elsewhere = starts.date() != event.starts.date()
@@ -108,7 +111,9 @@ def start_for_reader(event: Event, where: Locale, zone: str) -> str:
 
 
 def when(event: Event, where: Locale) -> str:
-    """`Wednesday, February 3, 2021, 3:00 – 5:00 PM Eastern Time`."""
+    """`Wednesday, February 3, 2021, 3:00 – 5:00 PM Eastern Time`; of an event of whole days, these."""
+    if event.all_day:
+        return days(event, where)
     return f"{days(event, where)}, {hours(event, where)}"
 
 
@@ -125,13 +130,10 @@ _UNIVERSAL = {"UTC", "Etc/UTC", "Etc/UCT", "Etc/Universal", "Etc/Zulu", "UCT", "
 
 
 def _same_clock(event: Event, zone: str) -> bool:
+    if event.all_day:  # a day has the same name wherever somebody is
+        return True
     there = ZoneInfo(zone)
     return all(moment.astimezone(there).utcoffset() == moment.utcoffset() for moment in (event.starts, event.ends))
-
-
-def _last(event: Event) -> datetime:
-    # An event that ends at midnight does not touch the day that begins then; Event.days counts likewise.
-    return event.ends - timedelta(microseconds=1) if event.ends > event.starts else event.ends
 
 
 def _with_weekday(moment: datetime, where: Locale) -> str:

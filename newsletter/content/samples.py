@@ -35,6 +35,17 @@ WALK = Event(
     capacity=1,
 )
 
+CONFERENCE = Event(
+    slug="conference",
+    title="The conference of orchards",
+    kind=EventKind.EVENT,
+    starts=datetime(2031, 12, 3, tzinfo=ZoneInfo(_TOKYO)),
+    ends=datetime(2031, 12, 5, tzinfo=ZoneInfo(_TOKYO)),
+    timezone=_TOKYO,
+    place=Place(name="Orchard School", online="https://meet.example.org/conference"),
+    all_day=True,
+)
+
 STORY = Event(
     slug="apples",
     title="Story: the girl who marked her own apples",
@@ -138,4 +149,5 @@ def facts(kind: str) -> list[Facts]:
         replace(base, event=GATHERING, previous=replace(GATHERING, place=WALK.place), upcoming=(STORY, WALK)),
         replace(base, event=WALK, previous=GATHERING, note=note),
         replace(base, event=replace(both, rsvp=True)),
+        replace(base, event=CONFERENCE, previous=GATHERING),
     ]

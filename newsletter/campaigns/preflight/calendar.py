@@ -50,10 +50,7 @@ def faults(raw: bytes, method: str, event: Event | None) -> Iterator[str]:
         if missing:
             yield f"has an event without {' and '.join(missing)}"
         elif event is not None and len(events) == 1:
-            starts = _moment(*properties["DTSTART"])
-            if starts != event.starts.astimezone(UTC):
-                told = "at no moment" if starts is None else f"at {starts:%Y-%m-%d %H:%M} UTC"
-                yield f"begins {told}, the event at {event.starts.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+            yield from _wrong_start(*properties["DTSTART"], event)
 
 
 _Field = tuple[str, str, str]
@@ -77,6 +74,15 @@ def _unbalanced(fields: list[_Field]) -> str:
     if stack:
         return f"does not end {stack[-1]}"
     return "" if fields and fields[0][0] == "BEGIN" and fields[0][2].upper() == "VCALENDAR" else "is no VCALENDAR"
+
+
+def _wrong_start(parameters: str, value: str, event: Event) -> Iterator[str]:
+    if event.all_day:
+        if "VALUE=DATE" not in parameters or value != f"{event.starts:%Y%m%d}":
+            yield f"begins at {value}, the event on the day {event.starts:%Y-%m-%d}"
+    elif (starts := _moment(parameters, value)) != event.starts.astimezone(UTC):
+        told = "at no moment" if starts is None else f"at {starts:%Y-%m-%d %H:%M} UTC"
+        yield f"begins {told}, the event at {event.starts.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
 
 
 def _components(fields: list[_Field], kind: str) -> Iterator[dict[str, tuple[str, str]]]:

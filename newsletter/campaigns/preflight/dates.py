@@ -33,7 +33,7 @@ def check(mail: Mail) -> Iterator[Finding]:
     today = mail.now.astimezone(zone).date()
     around = event.starts.date() if event else today
     before = mail.facts.previous
-    known = {before.starts.date(), before.ends.date()} if before else set()
+    known = {before.starts.date(), before.last_day} if before else set()
     for mention in dict.fromkeys(mentions(f"{mail.subject}\n{mail.text}\n{mail.outline.words}", mail.language)):
         day = _resolved(mention, around)
         if day is None:

@@ -1,12 +1,13 @@
 """What is written is read back by two libraries as what was meant, to the minute and the last comma."""
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from urllib.parse import parse_qs, urlsplit
 from zoneinfo import ZoneInfo
 
 import icalendar
 import pytest
+import vobject
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -113,6 +114,22 @@ def test_a_name_cannot_end_its_parameter(read) -> None:
     sender = replace(SERIES.sender, name='A "B":mailto:x@example.org')
     _, entries = read(written(samples.GATHERING, series=replace(SERIES, sender=sender)))
     assert [entry["ORGANIZER"] for entry in entries.values()] == ["mailto:hello@orchard.example.org"]
+
+
+def test_whole_days_are_days_in_every_calendar_until_the_day_after_the_last() -> None:
+    raw = written(samples.CONFERENCE)
+    assert b"\r\nDTSTART;VALUE=DATE:20311203\r\nDTEND;VALUE=DATE:20311205\r\n" in raw
+    assert b"VTIMEZONE" not in raw, "a day needs no clock"
+    (entry,) = icalendar.Calendar.from_ical(raw).walk("VEVENT")
+    assert (entry["DTSTART"].dt, entry["DTEND"].dt) == (date(2031, 12, 3), date(2031, 12, 5))
+    (other,) = vobject.readOne(raw.decode()).vevent_list
+    assert (other.dtstart.value, other.dtend.value) == (date(2031, 12, 3), date(2031, 12, 5))
+    google = parse_qs(urlsplit(calendars.google(samples.CONFERENCE)).query)
+    assert (google["dates"], "ctz" in google) == (["20311203/20311205"], False)
+    outlook = parse_qs(urlsplit(calendars.outlook(samples.CONFERENCE)).query)
+    assert (outlook["startdt"], outlook["enddt"], outlook["allday"]) == (["2031-12-03"], ["2031-12-05"], ["true"])
+    assert "allday" not in calendars.outlook(samples.WALK)
+    assert b"DTSTART;TZID=Asia/Tokyo:20311120T100000" in written(samples.CONFERENCE, samples.WALK)
 
 
 def test_a_story_is_nothing_to_go_to(read) -> None:

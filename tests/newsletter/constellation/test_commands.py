@@ -228,6 +228,30 @@ def test_events_move_changes_the_file_and_the_database_and_tells_who_had_been_to
     )
 
 
+def test_an_event_of_whole_days_is_shown_and_moved_by_days(run: Run, season: Path) -> None:
+    hours = "starts = 2150-02-03T15:00:00\nends = 2150-02-03T17:00:00"
+    assert hours in season.read_text()
+    whole = "starts = 2150-02-03  # the first\nends = 2150-02-04\nmails = ['invitation', 'reminder', 'thanks']"
+    season.write_text(season.read_text().replace(hours, whole))
+    loaded = run("constellation", "load", "constellation.toml", "--yes")
+    assert "starts: 2150-02-03 15:00 EST → 2150-02-03\n" in loaded.out, loaded.err
+    assert "2150-02-03, all day" in run("events", "list").out
+    shown = run("events", "show", "opening").out
+    assert "Tue 2150-02-03, all day" in shown
+    assert "Wed 2150-02-04" in shown
+    wrong = run("events", "move", "opening", "2150-02-10T15:00", "--yes")
+    assert (wrong.status, "is no day, and this event lasts whole days" in wrong.err) == (2, True)
+    moved = run("events", "move", "opening", "2150-02-10", "--yes")
+    assert moved.status == 0, moved.err
+    assert "starts: 2150-02-03 → 2150-02-10\n" in moved.out
+    assert "starts = 2150-02-10  # the first\nends = 2150-02-11\n" in season.read_text()
+    longer = run("events", "move", "opening", "2150-02-10", "--ends", "2150-02-12", "--yes")
+    assert "ends: 2150-02-11 → 2150-02-12\n" in longer.out
+    plan = json.loads(run("plan", "--json").out)
+    reminder = next(mail for mail in plan if (mail["event"], mail["kind"]) == ("opening", "reminder"))
+    assert reminder["due_at"].startswith("2150-02-09T20:00"), "three in the afternoon in New York, the day before"
+
+
 def test_events_cancel_says_so_in_the_file_and_in_json(run: Run, season: Path) -> None:
     ended = run("events", "cancel", "opening", "--yes", "--json")
     assert ended.data["notices"] == [

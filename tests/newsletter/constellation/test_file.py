@@ -62,6 +62,34 @@ def test_what_may_be_left_out_has_its_default(read: Read, content: str) -> None:
     assert season.events[0].capacity is None
 
 
+WHOLE = "starts = 2021-02-03\nends = 2021-02-04\nmails = ['invitation', 'reminder', 'thanks']"
+HOURS = "starts = 2021-02-03T15:00:00\nends = 2021-02-03T17:00:00"
+
+
+def test_an_event_may_last_whole_days_at_its_place(read: Read, content: str) -> None:
+    opening = read(content.replace(HOURS, WHOLE)).event("opening")
+    assert opening is not None
+    assert (opening.all_day, opening.days, opening.last_day) == (True, 2, date(2021, 2, 4))
+    assert opening.starts == datetime(2021, 2, 3, 5, tzinfo=UTC), "midnight in New York"
+    assert opening.ends == datetime(2021, 2, 5, 5, tzinfo=UTC)
+    assert [mail.kind for mail in opening.mails] == ["invitation", "reminder", "thanks"]
+    unnamed = read(content.replace(HOURS, WHOLE.partition("\nmails")[0])).event("opening")
+    assert unnamed is not None
+    assert unnamed.mails == opening.mails, "what counts hours is left out"
+    single = read(content.replace(HOURS, WHOLE.replace("ends = 2021-02-04\n", ""))).event("opening")
+    assert single is not None
+    assert (single.days, single.last_day) == (1, date(2021, 2, 3))
+
+
+def test_days_and_hours_do_not_mix_and_hours_are_not_counted_from_days(faults: Faults, content: str) -> None:
+    (mixed,) = faults(content.replace(HOURS, WHOLE.replace("2021-02-04", "2021-02-04T10:00:00")))
+    assert "ends: this is a date and time, 2021-02-04T10:00:00; write both as days, as in 2021-02-03" in mixed
+    (turned,) = faults(content.replace(HOURS, WHOLE.replace("2021-02-04", "2021-02-02")))
+    assert "2021-02-02 is before the first day, 2021-02-03; check both" in turned
+    (counted,) = faults(content.replace(HOURS, WHOLE.replace("'reminder'", "'starting-soon'")))
+    assert "its starting-soon (1h before the start) counts hours, and an event of whole days has none" in counted
+
+
 def test_events_are_in_the_order_in_which_they_start(read: Read, content: str) -> None:
     season = read(content.replace("2021-03-10T08:00:00", "2021-01-10T08:00:00"))
     assert [event.slug for event in season.events] == ["a-story", "opening"]
@@ -159,7 +187,11 @@ def test_an_end_within_the_repeated_hour_is_after_a_start_within_the_first(read:
         ('kind = "event"', 'kind = "evnt"', '22: event opening: kind: there is no kind "evnt"; did you mean event?'),
         ('kind = "event"\n', "", "19: event opening: kind is missing; write kind = "),
         ("2021-02-03T15:00:00", '"2021-02-03 15:00"', "23: event opening: starts: this is text, … without quotes"),
-        ("2021-02-03T15:00:00", "2021-02-03", "23: event opening: starts: this is a date, 2021-02-03; write date and"),
+        (
+            "2021-02-03T15:00:00",
+            "2021-02-03",
+            "24: event opening: ends: this is a date and time, …; write both as days",
+        ),
         ("2021-02-03T15:00:00", "0001-01-01T00:00:00", "23: event opening: starts: the year 0001 cannot be meant"),
         ("2021-02-03T15:00:00", "2021-03-14T02:30:00", "23: … does not exist in America/New_York, …T03:30:00"),
         ("2021-02-03T17:00:00", "2021-02-03T15:00:00", "24: event opening: ends: … is not after the start"),

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -122,6 +122,64 @@ def test_a_mail_by_each_reader_s_clock_shows_its_hour_on_every_clock_and_on_the_
         wanted = datetime.combine(from_moment.astimezone(zone).date() + timedelta(days=days), at)
         if planning.exists(wanted, zone):
             assert due.astimezone(zone).replace(tzinfo=None, fold=0) == wanted
+
+
+@st.composite
+def conferences(draw: st.DrawFn) -> Event:
+    zone, first = draw(ZONES), draw(st.dates(date(2012, 1, 15), date(2030, 1, 1)))
+    ends = first + timedelta(days=draw(st.integers(1, 5)))
+    starts, over = planning.midnight(first, zone), planning.midnight(ends, zone)
+    return Event("e", "E", EventKind.EVENT, starts, over, zone, all_day=True)
+
+
+@given(conferences(), st.integers(-60, -1) | st.integers(1, 60), st.none() | st.times(), ZONES, st.sampled_from(Anchor))
+def test_days_before_and_after_whole_days_are_days_of_the_calendar_wherever_it_is(
+    event: Event, days: int, at: time | None, zone: str, anchor: Anchor
+) -> None:
+    mail = Mail(MailKind.REMINDER, anchor, days=days, at=at, timezone=zone)
+    due = planning.due(event, mail).astimezone(ZoneInfo(zone))
+    day = event.starts.date() if anchor is Anchor.START else event.last_day
+    wanted = datetime.combine(day + timedelta(days=days), at or time(9))
+    if planning.exists(wanted, ZoneInfo(zone)):
+        assert due.replace(tzinfo=None, fold=0) == wanted
+    assert planning.due(Event.from_document(event.to_document()), mail) == due
+
+
+@given(conferences(), st.integers(-60, 60), st.times(), st.sampled_from(Anchor))
+@settings(max_examples=40)
+def test_a_mail_of_whole_days_by_each_reader_s_clock_shows_its_hour_on_every_clock(
+    event: Event, days: int, at: time, anchor: Anchor
+) -> None:
+    mail = Mail(MailKind.REMINDER, anchor, days=days, at=at, timezone=NEW_YORK, local=True)
+    first, last = planning.span(event, mail)
+    day = event.starts.date() if anchor is Anchor.START else event.last_day
+    for zone in EVERYWHERE:
+        due = planning.due(event, mail, zone.key)
+        assert first < due < last
+        wanted = datetime.combine(day + timedelta(days=days), at)
+        if planning.exists(wanted, zone):
+            assert due.astimezone(zone).replace(tzinfo=None, fold=0) == wanted
+
+
+@given(conferences())
+def test_whole_days_are_as_many_as_were_meant_whatever_the_clocks_do_at_midnight(event: Event) -> None:
+    assert Event.from_document(event.to_document()) == event
+    assert 1 <= event.days <= 5
+    assert planning.midnight(event.last_day + timedelta(days=1), event.timezone) == event.ends
+
+
+def test_a_day_that_begins_at_one_is_one_day() -> None:
+    beirut = "Asia/Beirut"  # whose clocks skipped the midnight of 28 March 2021
+    event = Event(
+        "e",
+        "E",
+        EventKind.EVENT,
+        planning.midnight(date(2021, 3, 27), beirut),
+        planning.midnight(date(2021, 3, 28), beirut),
+        beirut,
+        all_day=True,
+    )
+    assert (event.ends.hour, event.days, event.last_day) == (1, 1, date(2021, 3, 27))
 
 
 def test_a_reader_without_a_zone_or_with_an_unknown_one_lives_by_the_constellation_s_clock(

@@ -41,6 +41,25 @@ def test_an_event_that_ends_at_midnight_is_of_one_day() -> None:
     assert dates.when(late, US) == "Wednesday, February 3, 2021, 10:00 PM – 12:00 AM Eastern Time"
 
 
+@pytest.mark.parametrize(
+    ("locale", "days", "short", "hours"),
+    [
+        ("en", "Wednesday, December 3 – Thursday, December 4, 2031", "Dec 3 – 4", "All day"),
+        ("de", "Mittwoch, 3. Dezember – Donnerstag, 4. Dezember 2031", "3.–4. Dez.", "Ganztägig"),
+        ("es", "miércoles, 3 de diciembre – jueves, 4 de diciembre de 2031", "3–4 dic", "Todo el día"),
+        ("fr", "mercredi 3 décembre – jeudi 4 décembre 2031", "3–4 déc.", "Toute la journée"),
+    ],
+)
+def test_whole_days_have_no_hours_anywhere(locale: str, days: str, short: str, hours: str) -> None:
+    where = Locale(locale)
+    assert dates.when(samples.CONFERENCE, where) == dates.days(samples.CONFERENCE, where) == days
+    assert dates.short_days(samples.CONFERENCE, where) == short
+    assert dates.hours(samples.CONFERENCE, where) == hours
+    assert dates.hours_for_reader(samples.CONFERENCE, where, "America/New_York") == ""
+    assert dates.start_for_reader(samples.CONFERENCE, where, "America/New_York") == ""
+    assert dates.day_numbers(samples.CONFERENCE) == "3–4"
+
+
 def test_a_story_has_a_moment() -> None:
     assert dates.hours(samples.STORY, US) == "8:00 AM United Kingdom Time"
 

@@ -279,6 +279,17 @@ def test_the_foot_tells_each_reader_how_they_came_to_us(kind: str, locale: str, 
             assert (here in said, elsewhere in said) == (confirmed, not confirmed), said
 
 
+@pytest.mark.parametrize("locale", ["en", "de", "es", "fr"])
+@pytest.mark.parametrize("kind", sorted(KINDS - TRANSACTIONAL - {"letter", "digest", "story"}))
+def test_no_mail_names_an_hour_of_an_event_that_lasts_whole_days(kind: str, locale: str) -> None:
+    envelope = content.Envelope.of(samples.CONSTELLATION, date=datetime(2031, 9, 1, tzinfo=UTC), campaign="c")
+    facts = replace(samples.facts(kind)[-1], event=samples.CONFERENCE, previous=samples.CONFERENCE, note="")
+    facets = content.Facets(locale, "America/Los_Angeles", named=True)
+    skeleton = content.compile(kind, facts, facets, envelope=envelope)
+    said = " ".join((skeleton.subject(samples.VALUES), skeleton.text(samples.VALUES), skeleton.html(samples.VALUES)))
+    assert not re.search(r"\b\d?\d[:.]\d\d\b|\b00 h\b|12:00", re.sub(r"https?://\S+|line-height\S+", "", said)), said
+
+
 def test_a_mail_to_a_language_we_do_not_speak_is_in_the_series_own() -> None:
     german = replace(samples.facts("welcome")[0], constellation=replace(samples.CONSTELLATION, language="de"))
     envelope = content.Envelope.of(samples.CONSTELLATION, date=datetime(2031, 9, 1, tzinfo=UTC))

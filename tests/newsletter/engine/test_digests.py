@@ -78,7 +78,7 @@ class Season:
         async with self.engine.database.read() as connection:
             found = await store.find(connection, slug)
             address = addresses.parse(f"{who}@example.org")
-            return await explaining.explain(connection, address, found, hash_key="h" * 40)
+            return await explaining.explain(connection, address, found, hash_key="h" * 40, now=self.clock())
 
 
 @pytest.fixture

@@ -2,8 +2,8 @@
 
 import json
 import re
-from collections.abc import Collection, Mapping, Sequence
-from typing import Any
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any, TypeVar
 from typing import cast as take_as
 
 from sqlalchemy import (
@@ -23,6 +23,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
+
+Value = TypeVar("Value", bound=str)
 
 
 def insert(connection: AsyncConnection, table: Table) -> postgresql.Insert:
@@ -76,6 +78,19 @@ def listed(connection: AsyncConnection, rows: Sequence[Mapping[str, Any]], *colu
         return recordset.table_valued(*columns).render_derived(name="told", with_types=True)
     row = func.json_each(json.dumps(rows)).table_valued("value")
     return select(*(row.c.value.op("->>")(one.name).label(one.name) for one in columns)).subquery("told")
+
+
+async def tally(
+    connection: AsyncConnection, column: ColumnClause[Any], values: Iterable[Value], *where: ColumnElement[bool]
+) -> dict[Value, int]:
+    """How many rows have each of these values in a column; a value that none has is left out.
+
+    All are counted in one pass. To group a million rows, SQLite sorts them in memory: twice the time, and 50 MB.
+    """
+    wanted = list(values)
+    counts = select(*(func.count().filter(column == value) for value in wanted)).where(*where)
+    found = (await connection.execute(counts)).one()
+    return {value: count for value, count in zip(wanted, found, strict=True) if count}
 
 
 def json_text(connection: AsyncConnection, column: ColumnElement[Any], key: str) -> ColumnElement[str | None]:

@@ -7,9 +7,10 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from newsletter.campaigns.store import Campaign
-from newsletter.delivery import ledger
+from newsletter.delivery import hearing, ledger
 from newsletter.delivery.ledger import State
 from newsletter.tables import delivery
+from subscribers import statements
 from subscribers.tables import subscriber
 
 
@@ -52,11 +53,6 @@ class Report:
 async def read(connection: AsyncConnection, of: Campaign) -> Report:
     """Count one campaign."""
     states = await ledger.counts(connection, of.id)
-    heard = await connection.execute(
-        select(delivery.c.feedback, func.count())
-        .where(delivery.c.campaign_id == of.id, delivery.c.feedback.is_not(None))
-        .group_by(delivery.c.feedback)
-    )
     return Report(
         slug=of.slug,
         status=of.status,
@@ -65,7 +61,9 @@ async def read(connection: AsyncConnection, of: Campaign) -> Report:
         finished_at=of.finished_at,
         audience=sum(states.values()),
         states=states,
-        feedback={kind or "": count for kind, count in heard},
+        feedback=await statements.tally(
+            connection, delivery.c.feedback, hearing.ORDER, delivery.c.campaign_id == of.id
+        ),
         next_at=await ledger.next_due(connection, of.id),
     )
 

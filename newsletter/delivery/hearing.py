@@ -7,12 +7,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from newsletter.tables import delivery
 
-_ORDER = ("delivered", "soft", "block", "hard", "unsubscribe", "complaint")
+ORDER = ("delivered", "soft", "block", "hard", "unsubscribe", "complaint")
+"""What may be heard of a delivery; the later, the stronger. The table's CHECK has the same names."""
 
 
 async def note(connection: AsyncConnection, campaign_id: int, subscriber_ids: Sequence[int], feedback: str) -> None:
     """Write what was heard of a campaign's deliveries; a weaker word never undoes a stronger one."""
-    weaker = _ORDER[: _ORDER.index(feedback)]
+    weaker = ORDER[: ORDER.index(feedback)]
     await connection.execute(
         update(delivery)
         .where(

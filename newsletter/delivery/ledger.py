@@ -52,6 +52,7 @@ from newsletter.tables import campaign, delivery, shard
 from subscribers.audience import About
 from subscribers.columns import Instant
 from subscribers.statements import insert as insert_or_skip
+from subscribers.statements import tally
 
 
 class Fenced(NewsletterError):
@@ -491,7 +492,4 @@ async def next_due(connection: AsyncConnection, campaign_id: int | None = None) 
 
 async def counts(connection: AsyncConnection, campaign_id: int) -> dict[State, int]:
     """How many deliveries of a campaign stand in each state."""
-    rows = await connection.execute(
-        select(delivery.c.state, func.count()).where(delivery.c.campaign_id == campaign_id).group_by(delivery.c.state)
-    )
-    return {State(state): count for state, count in rows}
+    return await tally(connection, delivery.c.state, State, delivery.c.campaign_id == campaign_id)

@@ -29,6 +29,7 @@ from newsletter.engine.status import Status
 from newsletter.settings import Settings
 from newsletter.tables import campaign, inbox, shard, transactional
 from newsletter.web.site import Site
+from subscribers import statements
 from subscribers.tables import subscriber, suppression
 
 _FRESH_SECONDS = 5.0
@@ -43,7 +44,7 @@ class _Reading:
     """Everything that is told, as it was at one moment."""
 
     engine: Status
-    subscribers: dict[str, float]
+    subscribers: dict[str, int]
     suppressed: int
     campaigns: dict[str, float]
     deliveries: dict[str, dict[State, int]]
@@ -130,7 +131,7 @@ async def _read(connection: AsyncConnection, settings: Settings, now: datetime) 
     )
     return _Reading(
         engine=await status.read(connection, settings, now),
-        subscribers=await _by(connection, subscriber.c.status),
+        subscribers=await statements.tally(connection, subscriber.c.status, ("pending", "active", "left")),
         suppressed=await connection.scalar(select(func.count()).select_from(suppression)) or 0,
         campaigns=await _by(connection, campaign.c.status),
         deliveries={slug: await ledger.counts(connection, number) for number, slug in told},

@@ -4,6 +4,7 @@ import pytest
 from sqlalchemy import literal, select, union_all
 
 from subscribers import statements
+from subscribers.tables import subscriber
 
 ODD = ["plain", "", 'a "quoted" word', "back\\slash", "{braces},commas", "NULL", "Zoë 🎈", "line\nbreak", "tab\there"]
 
@@ -14,3 +15,16 @@ async def test_a_column_is_among_the_values_however_they_are_written(people, wan
     async with people.database.read() as connection:
         found = await connection.scalars(select(every.c.word).where(statements.among(connection, every.c.word, wanted)))
         assert sorted(found) == sorted(wanted)
+
+
+async def test_a_tally_counts_the_values_that_are_there_of_the_rows_that_are_meant(people) -> None:
+    for name in ("ana", "bo"):
+        await people.active(f"{name}@example.org")
+    await people.left("cy@example.org")
+    async with people.database.read() as connection:
+        found = await statements.tally(connection, subscriber.c.status, ("pending", "active", "left"))
+        assert found == {"active": 2, "left": 1}
+        of_one = subscriber.c.address == "ana@example.org"
+        assert await statements.tally(connection, subscriber.c.status, ("active", "left"), of_one) == {"active": 1}
+        nobody = subscriber.c.address == "dee@example.org"
+        assert await statements.tally(connection, subscriber.c.status, ("active",), nobody) == {}

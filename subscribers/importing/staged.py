@@ -9,6 +9,7 @@ import json
 import sqlite3
 from collections.abc import Sequence
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from sqlalchemy import TextClause, text
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -46,6 +47,10 @@ _PROMOTE = text(
 _PROMOTION = text(f"{_EVIDENCE} :id, :at, 'imported', 'staff', :source, ip, detail FROM staged.person WHERE row = :row")
 
 
+_GIVEN: WeakKeyDictionary[Any, "Staged"] = WeakKeyDictionary()
+"""The batch that each connection to a database holds; another import may have taken it meanwhile."""
+
+
 class Staging:
     """Where people are put as they are read, and taken from once a batch is complete."""
 
@@ -77,14 +82,13 @@ class Staged:
 
     def __init__(self, people: bytes) -> None:
         self._people = people
-        self._driver: Any = None
 
     async def ready(self, connection: AsyncConnection) -> None:
         """Give them to a connection whose transaction has not begun."""
         driver = await _driver(connection)
-        if driver is not self._driver:
+        if _GIVEN.get(driver) is not self:
             await driver.in_thread(self._give)
-            self._driver = driver
+            _GIVEN[driver] = self
 
     async def write(self, connection: AsyncConnection, plan: Plan, *, at: str, source: str) -> Sequence[int]:
         """Write those who are new, and make active those who were pending; answer the ids of the new ones."""
@@ -119,6 +123,7 @@ class Staged:
 async def forget(connection: AsyncConnection) -> None:
     """Free the memory that a batch had, outside of a transaction."""
     driver = await _driver(connection)
+    _GIVEN.pop(driver, None)
     await driver.in_thread(_forget)
 
 

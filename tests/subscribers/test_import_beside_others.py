@@ -1,5 +1,6 @@
 """An import writes as much at once as it may on SQLite, and makes nobody wait who wants to write there too."""
 
+import asyncio
 import sqlite3
 import subprocess
 import sys
@@ -139,6 +140,22 @@ async def test_an_import_goes_on_although_somebody_says_all_the_time_that_they_w
     watched.is_awaited = lambda: True
     report = await taken(watched, people_file(tmp_path, 1800), people.now)
     assert report.counts.pending == await count(people.database) == 1800
+
+
+async def test_two_imports_at_once_write_each_its_own_people(people, tmp_path, monkeypatch, few_at_once):
+    monkeypatch.setattr(writing, "_LONGEST_WAIT", 0)
+    watched, files = Watched(people.database), []
+    watched.is_awaited = lambda: True  # so that a batch takes several transactions
+    for name in ("ana", "ben"):
+        rows = "".join(f"{name}{number}@example.org,{name}\n" for number in range(2000))
+        files.append(tmp_path / f"{name}.csv")
+        files[-1].write_text(f"email,first_name\n{rows}")
+    reports = await asyncio.gather(*(taken(watched, path, people.now) for path in files))
+    assert [report.counts.pending for report in reports] == [2000, 2000]
+    async with people.database.read() as connection:
+        rows = (await connection.execute(select(subscriber.c.address, subscriber.c.first_name))).all()
+    assert len(rows) == 4000
+    assert all(address.startswith(name) for address, name in rows)
 
 
 @ON_SQLITE

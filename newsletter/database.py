@@ -27,7 +27,6 @@ _PRAGMAS = (
     "synchronous = NORMAL",
     "foreign_keys = ON",
     "cache_size = -2048",  # KiB of each connection; the operating system caches the file for all of them together
-    "temp_store = MEMORY",
 )
 """How SQLite is used. Where it is written to, our driver waits for a lock, without blocking: there is no timeout."""
 

@@ -51,8 +51,16 @@ class Evidence:
 
     @property
     def text_hash(self) -> str:
-        """The SHA-256 of the text that was shown, in hex; empty where none was, or where it is not known."""
-        return hashlib.sha256(self.text_shown.encode()).hexdigest() if self.text_shown else ""
+        """The SHA-256 of the text that was agreed to, in hex; empty where none was shown, or where it is not known."""
+        _, text = self.agreed_to
+        return hashlib.sha256(text.encode()).hexdigest() if text else ""
+
+    @property
+    def agreed_to(self) -> tuple[str, str]:
+        """The version and the text that somebody agreed to: what was shown here, else what another list told."""
+        if self.text_shown or self.action is not Action.IMPORTED:
+            return self.text_version, self.text_shown
+        return str(self.detail.get("consent_version", "")), str(self.detail.get("consent_text", ""))
 
     def details(self) -> list[str]:
         """`name: value` for each detail, as a person reads it; none for what is empty."""

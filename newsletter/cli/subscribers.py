@@ -261,7 +261,7 @@ def _facts(entry: Entry) -> list[tuple[str, str]]:
         ("joined", edge.moment(entry.joined_at)),
         ("confirmed", edge.moment(entry.confirmed_at)),
         ("left", edge.moment(entry.left_at)),
-        *((name, str(value)) for name, value in entry.fields.items()),
+        *((name, ", ".join(value) if isinstance(value, list) else str(value)) for name, value in entry.fields.items()),
     ]
     return [fact for fact in facts if fact[1]]
 

@@ -98,8 +98,12 @@ def facts(person: Entry, answers: Mapping[str, Answer], look: Look, voice: Voice
         (N_("Pause until"), _day(person.paused_until, here, voice)),
         (N_("Not written to since"), _day(person.suppressed_at, here, voice)),
     ]
-    told = [_told(name, str(value), look, voice) for name, value in person.fields.items()]
+    told = [_told(name, _in_a_line(value, voice), look, voice) for name, value in person.fields.items()]
     return [*((voice.gettext(name), value) for name, value in known if value), *told]
+
+
+def _in_a_line(value: object, voice: Voice) -> str:
+    return voice.listed([str(one) for one in value]) if isinstance(value, list) else str(value)
 
 
 def _told(name: str, value: str, look: Look, voice: Voice) -> tuple[str, str]:
@@ -118,9 +122,9 @@ def steps(evidence: Sequence[Evidence], look: Look, zone: ZoneInfo, voice: Voice
             f"{voice.gettext(_ACTIONS[one.action])}, {voice.gettext(_ACTORS[one.actor])}",
             tuple((voice.gettext(name), value) for name, value in _came_to(one.detail, look, zone, voice) if value),
             one.ip,
-            one.text_shown,
-            one.text_version,
-            one.text_hash,
+            shown=one.agreed_to[1],
+            version=one.agreed_to[0],
+            fingerprint=one.text_hash,
         )
         for one in reversed(evidence)
     ]
@@ -147,6 +151,11 @@ def _came_to(detail: Mapping[str, Any], look: Look, zone: ZoneInfo, voice: Voice
     """What a step's evidence says of how things stood after it."""
     if until := detail.get("paused_until"):
         return [(N_("Pause until"), _day(datetime.fromisoformat(until), zone, voice))]
+    if agreed := detail.get("consented_at"):
+        return [
+            (N_("Agreed on"), str(agreed)),
+            (N_("As is told by"), str(detail.get("consent_source") or detail.get("proof", ""))),
+        ]
     match detail.get("after"):
         case str(answer) if answer in set(Answer):
             return [(_ANSWERS[Answer(answer)], voice.listed(_titles(frozenset({detail["event"]}), look)))]

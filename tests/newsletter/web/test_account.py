@@ -1,15 +1,17 @@
 """What is kept of a person is shown to whoever has a fresh link, and to nobody else; and is erased at their word."""
 
+import hashlib
 import json
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import func, insert, select
+from sqlalchemy import func, insert, select, update
 
 from newsletter import tables
 from subscribers import attending
+from subscribers import consent as evidence
 from subscribers.links import ACCOUNT_WITHIN, Purpose
-from subscribers.tables import consent, suppression
+from subscribers.tables import consent, subscriber, suppression
 
 
 def path(desk, person) -> str:
@@ -53,6 +55,24 @@ async def test_what_happened_says_what_it_came_to(client, desk, ana, text) -> No
         "Wants to hear nothing of: Closing <in> light", "How often: a digest once a week", "Pause until: ",
     ):  # fmt: skip
         assert happened.count(said) == 1, said
+
+
+async def test_what_another_list_proved_is_told_with_the_text_that_was_agreed_to(
+    client, desk, ana, text, clock
+) -> None:
+    told = {"file": "old.csv", "row": 2, "consented_at": "2020-12-03", "consent_source": "sheet at the door"}
+    told |= {"consent_version": "2020-2", "consent_text": "Yes, write to me."}
+    async with desk.database.begin() as connection:
+        await evidence.record(connection, ana.id, "imported", actor="staff", now=clock(), detail=told)
+        fields = {"tags": ["AFL", "Grantee"], "town": "Bonn"}
+        await connection.execute(update(subscriber).where(subscriber.c.id == ana.id).values(fields=fields))
+    page = text(await client.get(path(desk, ana)))
+    digest = hashlib.sha256(b"Yes, write to me.").hexdigest()
+    for said in (
+        "Brought in from another list, by our staff", "Agreed on: 2020-12-03", "As is told by: sheet at the door",
+        f"Yes, write to me. 2020-2 · SHA-256 {digest}", "tags AFL and Grantee", "town Bonn",
+    ):  # fmt: skip
+        assert said in page, page
 
 
 async def test_an_answer_to_an_invitation_is_told_with_its_event(client, desk, ana, text) -> None:

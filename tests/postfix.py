@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from newsletter.settings import Smtp
+from newsletter.setting_tables import Smtp
 from tests.servers import certify, folder_for, free_ports
 
 _EVERY_MAIN = """

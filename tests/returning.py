@@ -21,7 +21,7 @@ from pathlib import Path
 
 import pytest
 
-from newsletter.settings import Smtp
+from newsletter.setting_tables import Smtp
 from tests import postfix
 from tests.dovecot import Dovecot
 from tests.servers import folder_for, free_ports, wait_until_up

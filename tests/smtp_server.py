@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from newsletter.settings import Smtp
+from newsletter.setting_tables import Smtp
 from subscribers.tables import choice, subscriber
 
 

@@ -13,7 +13,7 @@ from newsletter.cli import edge, grouping
 from newsletter.dkim import files, keys, publication
 from newsletter.dkim.keys import Algorithm, DkimError, Key
 from newsletter.dkim.publication import Verdict
-from newsletter.settings import Dkim
+from newsletter.setting_tables import Dkim
 
 app = grouping.group()
 

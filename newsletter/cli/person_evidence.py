@@ -10,7 +10,7 @@ from newsletter.cli import edge, reported
 from newsletter.feedback import listing, probing
 from newsletter.feedback.listing import Listed
 from newsletter.feedback.probing import Probe
-from newsletter.settings import Bounces
+from newsletter.setting_tables import Bounces
 from subscribers import consent, scoring, suppression
 from subscribers.suppression import Finding
 

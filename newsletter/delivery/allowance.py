@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from newsletter.delivery import rates, slowing
 from newsletter.delivery.rates import Bucket
 from newsletter.delivery.slowing import Slowed
-from newsletter.settings import Delivery, Smtp
+from newsletter.setting_tables import Delivery, Smtp
 from newsletter.tables import relay_day
 from subscribers import statements
 

@@ -18,7 +18,8 @@ from newsletter.delivery.composer import Mailing, Stationery
 from newsletter.delivery.gate import Gate
 from newsletter.delivery.ledger import Due, Hold, State
 from newsletter.delivery.operators import Operators
-from newsletter.settings import Delivery, Settings
+from newsletter.setting_tables import Delivery
+from newsletter.settings import Settings
 from newsletter.tables import campaign as campaigns
 from newsletter.tables import event
 from subscribers.audience import About

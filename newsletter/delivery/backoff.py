@@ -4,7 +4,7 @@ import random
 from datetime import datetime, timedelta
 
 from newsletter.delivery.ledger import State
-from newsletter.settings import Delivery
+from newsletter.setting_tables import Delivery
 from webhooks import classification
 from webhooks.events import Reason
 

@@ -13,8 +13,8 @@ import aiosmtplib
 from newsletter.delivery import tls_mismatch
 from newsletter.delivery.session import Session
 from newsletter.errors import NewsletterError
-from newsletter.settings import Relay as Configured
-from newsletter.settings import Smtp
+from newsletter.setting_tables import Relay as Configured
+from newsletter.setting_tables import Smtp
 
 
 class RelayUnreachable(NewsletterError):

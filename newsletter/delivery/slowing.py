@@ -14,7 +14,7 @@ from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from newsletter.delivery.outcome import Deferred, Stage
-from newsletter.settings import Delivery
+from newsletter.setting_tables import Delivery
 from newsletter.tables import slowed
 from subscribers import statements
 from subscribers.prepared import Prepared

@@ -23,7 +23,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from newsletter.dkim.keys import Algorithm, DkimError, Key
-from newsletter.settings import Dkim
+from newsletter.setting_tables import Dkim
 
 PrivateKey: TypeAlias = RSAPrivateKey | Ed25519PrivateKey
 

@@ -9,7 +9,7 @@ from newsletter.clock import Clock
 from newsletter.database import Database
 from newsletter.delivery import patience
 from newsletter.feedback import lists
-from newsletter.settings import Webhooks
+from newsletter.setting_tables import Webhooks
 from webhooks import lists as providers
 from webhooks.errors import WebhookError
 from webhooks.lists import SuppressionList

@@ -9,7 +9,8 @@ from newsletter.database import Database
 from newsletter.delivery import tls_mismatch
 from newsletter.engine import returned_mail
 from newsletter.engine.held_up import Mailboxes
-from newsletter.settings import Mailbox, Settings
+from newsletter.setting_tables import Mailbox
+from newsletter.settings import Settings
 from subscribers.links import Links
 from webhooks.account import Account, MailboxError
 from webhooks.imap import Imap

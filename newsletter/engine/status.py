@@ -14,7 +14,8 @@ from newsletter.delivery.pauses import Pause
 from newsletter.delivery.refusing_relays import Refusing
 from newsletter.delivery.slowing import Slowed
 from newsletter.delivery.state import State
-from newsletter.settings import Delivery, Settings
+from newsletter.setting_tables import Delivery
+from newsletter.settings import Settings
 from newsletter.tables import campaign, shard, worker
 
 Pulse = Mapping[str, Any]

@@ -16,7 +16,7 @@ from newsletter.delivery import hearing, pauses, transactional
 from newsletter.delivery.pauses import Cause
 from newsletter.feedback import breaker, counting, proof, receivers
 from newsletter.feedback.proof import Proven
-from newsletter.settings import Bounces
+from newsletter.setting_tables import Bounces
 from newsletter.tables import inbox
 from subscribers import consent, preferences, scoring, statements, suppression
 from subscribers.columns import BigInt

@@ -15,7 +15,7 @@ from newsletter.delivery import pauses
 from newsletter.delivery.pauses import Cause, Pause
 from newsletter.delivery.state import State
 from newsletter.errors import NewsletterError
-from newsletter.settings import Bounces
+from newsletter.setting_tables import Bounces
 from newsletter.tables import delivery, domain_pause, inbox
 from subscribers import consent, suppression
 from subscribers.suppression import Finding, Reason

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from newsletter.feedback import breaker, probing
 from newsletter.feedback.proof import Proven
-from newsletter.settings import Bounces
+from newsletter.setting_tables import Bounces
 from newsletter.tables import inbox
 from subscribers import consent, scoring
 from subscribers.scoring import Bounce

@@ -15,7 +15,7 @@ from newsletter.database import Database
 from newsletter.outgoing import endpoints, messages, outbox
 from newsletter.outgoing.endpoints import Endpoint
 from newsletter.outgoing.outbox import Claimed, Settlement, State
-from newsletter.settings import Outgoing
+from newsletter.setting_tables import Outgoing
 from webhooks import signatures
 from webhooks.errors import WebhookError
 

@@ -1,7 +1,7 @@
 """What visitors agree to when they join: staff's own text where the settings have one, else ours, in their language."""
 
 from newsletter.catalogues import N_, Voice
-from newsletter.settings import Joining
+from newsletter.setting_tables import Joining
 
 TEXT = N_("Yes, write to me about this series of events. I can change what I get, or leave, by a link in every mail.")
 

@@ -11,7 +11,8 @@ from starlette.responses import JSONResponse, Response
 from newsletter.catalogues import Voice
 from newsletter.constellation.model import Brand
 from newsletter.content import dates
-from newsletter.settings import Joining, Settings
+from newsletter.setting_tables import Joining
+from newsletter.settings import Settings
 from newsletter.web import agreement, colours, fields, files, languages, refusals
 from newsletter.web.look import Look
 from newsletter.web.pages import Pages

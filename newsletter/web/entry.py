@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from newsletter.catalogues import Voice
-from newsletter.settings import Joining
+from newsletter.setting_tables import Joining
 from newsletter.suggest import nearest
 from newsletter.web import mail_domains, zones
 from newsletter.web.forms import Form

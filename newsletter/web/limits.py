@@ -11,7 +11,7 @@ from enum import Enum
 from sqlalchemy import delete
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from newsletter.settings import Joining
+from newsletter.setting_tables import Joining
 from newsletter.tables import request_count
 from newsletter.web import proof
 from subscribers import statements

@@ -11,7 +11,7 @@ import dns.resolver
 
 from newsletter import nameserver
 from newsletter.catalogues import Voice
-from newsletter.settings import Joining
+from newsletter.setting_tables import Joining
 from subscribers.addresses import Address
 
 _SECONDS = 2.0

@@ -11,7 +11,7 @@ import math
 from starlette.responses import JSONResponse, Response
 
 from newsletter import catalogues
-from newsletter.settings import Joining
+from newsletter.setting_tables import Joining
 from newsletter.web import entry, proof, security
 from newsletter.web.forms import Form
 from newsletter.web.look import Look

@@ -18,7 +18,7 @@ import altcha
 from sqlalchemy import delete
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from newsletter.settings import Joining
+from newsletter.setting_tables import Joining
 from newsletter.tables import spent_challenge
 from subscribers import statements
 

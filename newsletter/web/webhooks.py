@@ -12,7 +12,7 @@ from starlette.responses import JSONResponse, Response
 
 from newsletter import feedback
 from newsletter.feedback import kept
-from newsletter.settings import Webhooks
+from newsletter.setting_tables import Webhooks
 from newsletter.web.site import Site
 from webhooks import endpoint, providers, rehearsals
 from webhooks.errors import MalformedReport, UnknownProvider, WebhookError

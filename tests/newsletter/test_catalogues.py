@@ -12,7 +12,7 @@ from babel.messages.catalog import Catalog, Message
 from babel.messages.pofile import read_po
 
 from newsletter import catalogues
-from newsletter.settings import ConsentTexts
+from newsletter.setting_tables import ConsentTexts
 
 ROOT = Path(__file__).parents[2]
 TRANSLATED = [language for language in catalogues.LANGUAGES if language != catalogues.SOURCE]

@@ -21,7 +21,8 @@ from newsletter.database import Database
 from newsletter.engine import embedded, listener, mailboxes, parts, returned_mail
 from newsletter.engine.embedded import Engine
 from newsletter.feedback import kept
-from newsletter.settings import Mailbox, Settings
+from newsletter.setting_tables import Mailbox
+from newsletter.settings import Settings
 from newsletter.tables import inbox
 from newsletter.web.app import create_app
 from subscribers import preferences, suppression

@@ -14,7 +14,8 @@ from newsletter.engine import embedded, parts, workers
 from newsletter.feedback import breaker, listing
 from newsletter.feedback import lists as reading
 from newsletter.feedback.lists import Tally
-from newsletter.settings import Settings, Webhooks
+from newsletter.setting_tables import Webhooks
+from newsletter.settings import Settings
 from newsletter.tables import inbox, list_reading
 from subscribers import consent, suppression
 from subscribers.consent import Action, Actor

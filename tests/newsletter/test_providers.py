@@ -6,7 +6,7 @@ from typing import get_args
 import pytest
 
 from newsletter.content.headers import TOKEN_LINES
-from newsletter.settings import Smtp, Webhooks
+from newsletter.setting_tables import Smtp, Webhooks
 from webhooks import lists, providers
 from webhooks.lists import LISTS
 from webhooks.providers import PROVIDERS

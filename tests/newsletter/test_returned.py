@@ -11,7 +11,8 @@ from newsletter.constellation import loading
 from newsletter.constellation.model import Constellation
 from newsletter.database import Database
 from newsletter.engine import embedded
-from newsletter.settings import Mailbox, Settings
+from newsletter.setting_tables import Mailbox
+from newsletter.settings import Settings
 from newsletter.tables import inbox
 from subscribers.tables import choice, subscriber, suppression
 from tests.returning import Returning

@@ -14,7 +14,8 @@ from pydantic import BaseModel
 from newsletter import assets
 from newsletter import settings as reading
 from newsletter.constellation import file as constellation_file
-from newsletter.settings import Section, Settings
+from newsletter.setting_tables import Section
+from newsletter.settings import Settings
 
 WITHOUT_DEFAULT = {
     "templates",

@@ -21,7 +21,7 @@ import pytest
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
-from newsletter.settings import Webhooks
+from newsletter.setting_tables import Webhooks
 from webhooks.providers import PROVIDERS
 
 ONLY_THEY_SIGN = ("postal", "sendgrid", "ses")

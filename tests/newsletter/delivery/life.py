@@ -24,7 +24,7 @@ from newsletter.delivery.gate import Gate
 from newsletter.delivery.ledger import Due, Hold, Settlement, State
 from newsletter.delivery.operators import Operators
 from newsletter.delivery.pauses import Cause, Pause
-from newsletter.settings import Pace
+from newsletter.setting_tables import Pace
 from newsletter.tables import bucket, campaign, delivery, domain_pause, shard, turn
 from subscribers import preferences
 from subscribers.audience import About

@@ -6,7 +6,7 @@ import pytest
 
 from newsletter.delivery import backoff
 from newsletter.delivery.ledger import State
-from newsletter.settings import Delivery
+from newsletter.setting_tables import Delivery
 
 POLICY = Delivery(retry_first=timedelta(minutes=2), retry_longest=timedelta(hours=1), give_up_after=timedelta(days=1))
 

@@ -19,7 +19,8 @@ from newsletter.delivery.operators import Operators
 from newsletter.delivery.transactional import Kind
 from newsletter.delivery.turns import Portion
 from newsletter.engine import embedded, presence, status
-from newsletter.settings import Pace, Relay, Settings, Smtp
+from newsletter.setting_tables import Pace, Relay, Smtp
+from newsletter.settings import Settings
 from newsletter.tables import delivery
 from subscribers import addresses
 from subscribers.tables import subscriber

@@ -10,7 +10,8 @@ from newsletter.database import Database
 from newsletter.delivery import ledger
 from newsletter.delivery.ledger import State
 from newsletter.engine import embedded
-from newsletter.settings import Relay, Settings, Smtp
+from newsletter.setting_tables import Relay, Smtp
+from newsletter.settings import Settings
 
 Start = Callable[..., Awaitable[Campaign]]
 

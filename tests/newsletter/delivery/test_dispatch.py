@@ -19,7 +19,8 @@ from newsletter.delivery.transactional import Kind
 from newsletter.dkim import files
 from newsletter.dkim.keys import Algorithm
 from newsletter.engine import embedded
-from newsletter.settings import Dkim, Settings
+from newsletter.setting_tables import Dkim
+from newsletter.settings import Settings
 from newsletter.tables import delivery, inbox
 from newsletter.tables import transactional as transactional_table
 from subscribers import consent, suppression

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from newsletter.delivery.operators import Operators
-from newsletter.settings import Delivery, Pace, Settings
+from newsletter.setting_tables import Delivery, Pace
+from newsletter.settings import Settings
 from tests.conftest import make_settings
 from tests.servers import dns_server
 

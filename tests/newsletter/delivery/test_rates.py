@@ -13,7 +13,7 @@ from newsletter import families
 from newsletter.database import Database
 from newsletter.delivery import allowance, rates, slowing
 from newsletter.delivery.hours import QuietHours
-from newsletter.settings import Delivery, Smtp
+from newsletter.setting_tables import Delivery, Smtp
 
 
 @pytest.mark.parametrize(

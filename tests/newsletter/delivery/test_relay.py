@@ -17,8 +17,8 @@ from aiosmtpd.smtp import SMTP, AuthResult
 from newsletter.delivery import relay
 from newsletter.delivery.offer import Item
 from newsletter.delivery.outcome import Accepted, Refused
-from newsletter.settings import Relay as Backup
-from newsletter.settings import Smtp
+from newsletter.setting_tables import Relay as Backup
+from newsletter.setting_tables import Smtp
 from tests.servers import certify
 
 

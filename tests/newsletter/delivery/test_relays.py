@@ -10,7 +10,7 @@ from structlog.testing import capture_logs
 
 from newsletter.delivery.relay import Relay, RelayUnreachable
 from newsletter.delivery.relays import AllBusy, Member, Relays
-from newsletter.settings import Smtp
+from newsletter.setting_tables import Smtp
 from tests.servers import free_ports
 
 

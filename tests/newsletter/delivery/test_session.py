@@ -14,7 +14,7 @@ from newsletter.delivery import relay
 from newsletter.delivery.offer import Item
 from newsletter.delivery.outcome import Accepted, Deferred, Refused, Stage, Uncertain
 from newsletter.delivery.session import Session
-from newsletter.settings import Smtp
+from newsletter.setting_tables import Smtp
 
 BOTH_WAYS = pytest.mark.parametrize("extensions", [("PIPELINING",), ("8BITMIME",)], ids=["pipelined", "step by step"])
 

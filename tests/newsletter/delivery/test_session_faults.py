@@ -19,7 +19,7 @@ from newsletter.delivery import relay
 from newsletter.delivery.offer import Item
 from newsletter.delivery.outcome import Accepted, Deferred, Outcome, Refused, Uncertain
 from newsletter.delivery.session import Session
-from newsletter.settings import Smtp
+from newsletter.setting_tables import Smtp
 
 FAREWELL = "421 4.3.2 going down"
 

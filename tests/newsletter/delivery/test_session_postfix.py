@@ -5,7 +5,7 @@ import pytest
 from newsletter.delivery import relay
 from newsletter.delivery.offer import Item
 from newsletter.delivery.outcome import Accepted, Deferred, Outcome, Refused, Stage
-from newsletter.settings import Smtp
+from newsletter.setting_tables import Smtp
 from tests.postfix import Postfix
 
 BODY = (

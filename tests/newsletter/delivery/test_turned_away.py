@@ -18,7 +18,8 @@ from newsletter.delivery.transactional import Kind
 from newsletter.delivery.turned_away import ENOUGH, About, Offered, Welcome, about
 from newsletter.engine import embedded
 from newsletter.engine.embedded import Engine
-from newsletter.settings import Relay, Settings
+from newsletter.setting_tables import Relay
+from newsletter.settings import Settings
 from newsletter.tables import delivery, inbox
 from newsletter.tables import transactional as transactional_table
 from subscribers.tables import subscriber

@@ -13,7 +13,8 @@ from newsletter.delivery import ledger, turns
 from newsletter.delivery.ledger import State
 from newsletter.delivery.turns import Portion
 from newsletter.engine import embedded
-from newsletter.settings import Pace, Settings
+from newsletter.setting_tables import Pace
+from newsletter.settings import Settings
 from subscribers.tables import subscriber
 
 

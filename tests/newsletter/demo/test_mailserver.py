@@ -11,7 +11,7 @@ from newsletter.delivery import relay
 from newsletter.delivery.offer import Item
 from newsletter.delivery.outcome import Accepted, Deferred, Refused
 from newsletter.demo.mailserver import MailServer
-from newsletter.settings import Smtp
+from newsletter.setting_tables import Smtp
 
 MESSAGE = b"Subject: Hello\r\n\r\nOne line.\r\n"
 

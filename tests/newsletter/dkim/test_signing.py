@@ -15,7 +15,7 @@ from newsletter.content import quoting, samples
 from newsletter.dkim import files, keys
 from newsletter.dkim.keys import Algorithm, DkimError, Key
 from newsletter.dkim.signing import Signer
-from newsletter.settings import Dkim
+from newsletter.setting_tables import Dkim
 
 NOW = datetime(2021, 1, 15, 12, 0, tzinfo=UTC)
 

@@ -20,7 +20,8 @@ from newsletter.constellation.model import Constellation
 from newsletter.database import Database
 from newsletter.engine import embedded, parts
 from newsletter.engine.embedded import Engine
-from newsletter.settings import Preflight, Settings
+from newsletter.setting_tables import Preflight
+from newsletter.settings import Settings
 from newsletter.tables import held
 from subscribers import consent
 from subscribers.tables import choice, subscriber

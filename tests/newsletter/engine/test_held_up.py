@@ -16,7 +16,8 @@ from newsletter.database import Database
 from newsletter.engine import embedded, mailboxes, parts, presence, status
 from newsletter.engine.held_up import Mailboxes
 from newsletter.feedback import kept
-from newsletter.settings import Mailbox, Settings
+from newsletter.setting_tables import Mailbox
+from newsletter.settings import Settings
 from newsletter.tables import kept_mail
 from tests.dovecot import Dovecot
 

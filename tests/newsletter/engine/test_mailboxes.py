@@ -8,7 +8,7 @@ import pytest
 
 from newsletter.delivery import tls_mismatch
 from newsletter.engine import mailboxes
-from newsletter.settings import Mailbox
+from newsletter.setting_tables import Mailbox
 from tests.dovecot import Dovecot
 from webhooks.account import MailboxError
 

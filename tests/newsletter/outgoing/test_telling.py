@@ -23,7 +23,7 @@ from newsletter.outgoing.notice import TELLING
 from newsletter.outgoing.outbox import Delivery, State
 from newsletter.outgoing.telling import Teller
 from newsletter.outgoing.types import Type
-from newsletter.settings import Outgoing, Smtp
+from newsletter.setting_tables import Outgoing, Smtp
 from newsletter.tables import outgoing
 from subscribers import addresses, erasure, signup
 

@@ -24,7 +24,8 @@ from newsletter.constellation.model import Constellation
 from newsletter.dkim import files
 from newsletter.dkim.keys import Algorithm
 from newsletter.engine import embedded
-from newsletter.settings import Mailbox, Settings
+from newsletter.setting_tables import Mailbox
+from newsletter.settings import Settings
 
 FOLDER = Path(__file__).with_name("everything")
 BEGIN = datetime(2021, 1, 4, 15, tzinfo=UTC)

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from newsletter.settings import ConsentTexts
+from newsletter.setting_tables import ConsentTexts
 
 ACCEPT = "accept-language"
 

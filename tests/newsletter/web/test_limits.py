@@ -7,7 +7,8 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import func, select
 
-from newsletter.settings import Joining, Settings
+from newsletter.setting_tables import Joining
+from newsletter.settings import Settings
 from newsletter.tables import request_count
 from newsletter.web import limits
 from newsletter.web.limits import Room

@@ -11,7 +11,7 @@ import httpx2
 import pytest
 from sqlalchemy import func, select
 
-from newsletter.settings import Joining
+from newsletter.setting_tables import Joining
 from newsletter.tables import spent_challenge
 from newsletter.web import proof
 from newsletter.web.proof import Nothing, Proofs, Shown, TooSoon

@@ -12,7 +12,7 @@ import pytest
 from newsletter.campaigns.preflight import reaching, sender, spam
 from newsletter.dkim import files
 from newsletter.dkim.keys import Algorithm, Key
-from newsletter.settings import Dkim
+from newsletter.setting_tables import Dkim
 from tests.servers import dns_server, web_server
 
 NOW = datetime(2031, 9, 1, tzinfo=UTC)

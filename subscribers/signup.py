@@ -100,8 +100,17 @@ async def remind(connection: AsyncConnection, address: Address) -> Outcome:
 _MAY_BE_REMINDED = (None, Reason.SOFT_BOUNCE, Reason.UNSUBSCRIBE)
 
 
-async def confirm(connection: AsyncConnection, subscriber_id: int, *, ip: str, now: datetime) -> bool:
-    """Turn a subscriber active; True the first time, False on every repeat.
+async def has_agreed_to_a_text(connection: AsyncConnection, subscriber_id: int) -> bool:
+    """Whether the last request was made below a text; who was imported without proof has seen none yet."""
+    request = await _last_request(connection, subscriber_id)
+    return request is not None and bool(request.text_version or request.text_shown)
+
+
+async def confirm(
+    connection: AsyncConnection, subscriber_id: int, *, ip: str, shown: tuple[str, str] = ("", ""), now: datetime
+) -> bool:
+    """Turn a subscriber active; True the first time, False on every repeat. `shown` are the version and the words of
+    what they read beside the button, for whom nothing was shown before (see `has_agreed_to_a_text`).
 
     False too, with nothing changed, for someone unknown, someone whose address is refused, and for a link from
     before they left or complained: only a request made since then counts.
@@ -124,6 +133,8 @@ async def confirm(connection: AsyncConnection, subscriber_id: int, *, ip: str, n
         .where(subscriber.c.id == subscriber_id)
         .values(status="active", confirmed_at=now, left_at=None)
     )
+    if request is not None and (request.text_version or request.text_shown):
+        shown = request.text_version, request.text_shown
     detail: dict[str, Any] = {}
     if person.status == "left" and request is not None and "everything" in request.detail:
         before, after = await choices.read(connection, subscriber_id), choices.of_document(request.detail)
@@ -137,8 +148,8 @@ async def confirm(connection: AsyncConnection, subscriber_id: int, *, ip: str, n
         now=now,
         source="" if request is None else request.source,
         ip=ip,
-        text_version="" if request is None else request.text_version,
-        text_shown="" if request is None else request.text_shown,
+        text_version=shown[0],
+        text_shown=shown[1],
         detail=detail,
     )
     return True

@@ -32,7 +32,9 @@ async def show(site: Site, request: Request) -> Response:
             own = site.token(Purpose.PREFERENCES, person.subscriber_id)
             coming = [event for event in look.upcoming(site.clock()) if choosing.comes(person, event)]
             return site.show("confirmed", look, voice, person=person, token=own, coming=coming)
-        return site.show("confirm", look, voice, person=person, token=token)
+        is_told = await signup.has_agreed_to_a_text(connection, person.subscriber_id)
+        text = "" if is_told else agreement.text(site.settings.joining, voice)
+        return site.show("confirm", look, voice, person=person, token=token, text_shown=text)
 
 
 async def confirm(site: Site, request: Request) -> Response:
@@ -44,16 +46,18 @@ async def confirm(site: Site, request: Request) -> Response:
     except LinkExpired as expired:
         return await _renew(site, request, expired) if form.has("renew") else await show(site, request)
     now = site.clock()
+    joining = site.settings.joining
     async with site.database.briefly() as connection:
-        if await signup.confirm(connection, subscriber_id, ip=visitor(request), now=now):
-            most_a_day = site.settings.joining.confirmations_a_day
+        person, look = await site.holder(connection, subscriber_id)
+        shown = joining.consent_version, agreement.text(joining, voice_of(person, look))
+        if await signup.confirm(connection, subscriber_id, ip=visitor(request), shown=shown, now=now):
+            most_a_day = joining.confirmations_a_day
             welcome = transactional.Kind.WELCOME
             await transactional.enqueue(connection, subscriber_id, welcome, now=now, most_a_day=most_a_day)
         person = await holder(connection, subscriber_id)
     if person.status == "active":
         return site.redirect(f"/confirm/{token}")
-    async with site.read() as (_, look):
-        return site.show("confirm-void", look, voice_of(person, look), status=410)
+    return site.show("confirm-void", look, voice_of(person, look), status=410)
 
 
 def _open(site: Site, token: str) -> int:

@@ -4,7 +4,10 @@ from datetime import timedelta
 
 import pytest
 
+from newsletter import catalogues
 from newsletter.delivery import unconfirmed
+from newsletter.web import agreement
+from subscribers import importing
 from subscribers.links import Purpose
 
 
@@ -24,6 +27,23 @@ async def test_the_button_confirms_and_a_welcome_goes_out(client, desk, pending,
     welcome = await client.get(response.headers["location"])
     assert "Welcome, Ana" in text(welcome)
     assert "/preferences/" in welcome.text
+
+
+async def test_who_was_shown_no_text_before_reads_it_beside_the_button_and_that_is_the_evidence(
+    client, desk, pending, text, clock, tmp_path, settings
+) -> None:
+    (tmp_path / "list.csv").write_text("email,locale\nbo@example.org,de\n")
+    await importing.run(tmp_path / "list.csv", database=desk.database, hash_key="h" * 40, now=clock())
+    bo, ana = await desk.person("bo@example.org"), await pending()
+    assert bo is not None
+    link = f"/confirm/{desk.link(Purpose.CONFIRM, bo.subscriber_id)}"
+    agreed = catalogues.voice("de").gettext(agreement.TEXT)
+    assert agreed in text(await client.get(link))
+    assert agreement.TEXT not in text(await client.get(f"/confirm/{ana.confirm}")), "she read it when she joined"
+    assert (await client.post(link)).status_code == 303
+    step = (await desk.evidence(bo.subscriber_id))[-1]
+    assert (step.action, step.text_version, step.text_shown) == ("confirmed", settings.joining.consent_version, agreed)
+    assert len(step.text_hash) == 64
 
 
 async def test_the_welcome_names_what_is_next_of_what_was_chosen(client, desk, member, text) -> None:

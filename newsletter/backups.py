@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from newsletter import database
+from newsletter import database, engine_lock
 from newsletter.database import DatabaseBusy, DatabaseError
 
 _COMPANIONS = ("", "-wal", "-shm")
@@ -65,7 +65,7 @@ def _restore(source: Path, path: Path) -> Path | None:
 @contextmanager
 def _stopped(path: Path) -> Iterator[None]:
     try:
-        with database.locked_file(database.lock_file(path)):
+        with engine_lock.locked_file(engine_lock.lock_file(path)):
             yield
     except DatabaseBusy as error:
         raise DatabaseBusy(f"a service runs on {path}; stop it first") from error

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import structlog
 
+from newsletter import engine_lock
 from newsletter.clock import Clock, wall_clock
 from newsletter.database import Database
 from newsletter.delivery import ledger, transactional
@@ -97,7 +98,7 @@ async def opened(settings: Settings, database: Database, clock: Clock = wall_clo
 
     Leaving the block closes the connections to the relay and lets go of the lock.
     """
-    async with database.engine_lock() as lock:
+    async with engine_lock.held(database) as lock:
         async with database.begin() as connection:
             orphans = await ledger.adopt_orphans(connection, clock())
             orphans += await transactional.adopt_orphans(connection, clock())

@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from newsletter import arrivals, attendance, feedback
 from newsletter.campaigns import holding
 from newsletter.clock import Clock
-from newsletter.database import Database, EngineLock
+from newsletter.database import Database
 from newsletter.delivery import refusing_relays, transactional
 from newsletter.delivery.dispatch import Dispatcher
 from newsletter.delivery.messenger import Messenger
@@ -27,6 +27,7 @@ from newsletter.engine import parts
 from newsletter.engine.held_up import Mailboxes
 from newsletter.engine.housekeeping import Housekeeper
 from newsletter.engine.starting import Starter
+from newsletter.engine_lock import EngineLock
 from newsletter.errors import NewsletterError
 from newsletter.outgoing import notice
 from newsletter.outgoing.telling import Teller

@@ -19,7 +19,7 @@ from procrastinate.exceptions import AlreadyEnqueued, ConnectorException
 from procrastinate.jobs import DeleteJobCondition, Status
 from sqlalchemy import URL, text
 
-from newsletter import queue_schema
+from newsletter import engine_lock, queue_schema
 from newsletter.clock import Clock, wall_clock
 from newsletter.database import Database
 from newsletter.delivery import ledger
@@ -54,7 +54,7 @@ async def run(settings: Settings, database: Database, stop: asyncio.Event, clock
     """
     asyncio.get_running_loop().set_exception_handler(_unretrieved)
     logging.getLogger("procrastinate").addHandler(_Logged(logging.ERROR))
-    async with database.engine_lock(shared=True) as lock:
+    async with engine_lock.held(database, shared=True) as lock:
         work = Work.assemble(settings, database, clock, lock)
         app = _app(work)
         forward = asyncio.create_task(_forward(stop, work.stop))

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import insert
 
-from newsletter import backups
+from newsletter import backups, engine_lock
 from newsletter import database as databases
 from newsletter.database import DatabaseBusy, DatabaseError
 from subscribers.tables import subscriber
@@ -89,7 +89,7 @@ async def test_nothing_is_restored_while_an_engine_runs(tmp_path: Path) -> None:
     await databases.upgrade(url)
     await backups.write(url, backup)
     database, before = databases.connect(url), path.stat().st_ino
-    async with database.engine_lock():
+    async with engine_lock.held(database):
         with pytest.raises(DatabaseBusy, match="stop it first"):
             await backups.restore(url, backup)
     await database.close()

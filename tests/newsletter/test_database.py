@@ -14,7 +14,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import CheckConstraint, create_engine, delete, func, insert, inspect, select, text, update
 from sqlalchemy.exc import DBAPIError
 
-from newsletter import assets
+from newsletter import assets, engine_lock
 from newsletter import database as databases
 from newsletter.delivery import transactional
 from newsletter.delivery.transactional import Kind
@@ -149,12 +149,12 @@ async def test_concurrent_read_then_write_loses_no_update(database: databases.Da
 
 
 async def test_the_engine_lock_is_held_by_one_at_a_time(database: databases.Database) -> None:
-    async with database.engine_lock():
+    async with engine_lock.held(database):
         with pytest.raises(databases.DatabaseBusy, match="another process"):
-            async with database.engine_lock():
+            async with engine_lock.held(database):
                 pass
     for _ in range(20):  # at once, however long the server takes to notice that a connection has gone
-        async with database.engine_lock():
+        async with engine_lock.held(database):
             pass
 
 

@@ -26,8 +26,8 @@ class Agreement:
     text_shown: str = ""
 
 
-async def of_many(connection: AsyncConnection, first: int, last: int) -> dict[int, Agreement]:
-    """The agreement of each subscriber from one number to another, of whom there is evidence."""
+async def of_many(connection: AsyncConnection, subscriber_ids: Sequence[int]) -> dict[int, Agreement]:
+    """The agreement of each of these subscribers, some thousands at most, of whom there is evidence."""
     steps = await connection.execute(
         select(
             consent.c.subscriber_id,
@@ -40,7 +40,7 @@ async def of_many(connection: AsyncConnection, first: int, last: int) -> dict[in
             consent.c.detail,
         )
         .where(
-            consent.c.subscriber_id.between(first, last),
+            consent.c.subscriber_id.in_(subscriber_ids),
             consent.c.action.in_([Action.REQUESTED, Action.CONFIRMED, Action.IMPORTED]),
         )
         .order_by(consent.c.id)

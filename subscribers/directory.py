@@ -73,7 +73,7 @@ async def everyone(connection: AsyncConnection, *, only: ColumnElement[bool] | N
     while rows := (await connection.execute(page.where(subscriber.c.id > last))).all():
         found = await connection.execute(
             select(choice.c.subscriber_id, choice.c.topic, choice.c.stance).where(
-                choice.c.subscriber_id.between(rows[0].id, rows[-1].id)
+                choice.c.subscriber_id.in_([row.id for row in rows])  # an audience may be one in a thousand
             )
         )
         stances: dict[int, dict[str, str]] = {}

@@ -53,7 +53,7 @@ async def run(connection: AsyncConnection, write: Write, *, only: ColumnElement[
     page: list[Entry] = []
 
     async def turn() -> None:
-        agreed = await agreement.of_many(connection, page[0].id, page[-1].id)
+        agreed = await agreement.of_many(connection, [entry.id for entry in page])
         for entry in page:
             write(entry, agreed.get(entry.id, Agreement()))
         page.clear()

@@ -16,10 +16,11 @@ from newsletter import catalogues
 from newsletter.campaigns import dossier
 from newsletter.campaigns.dossier import Dossier
 from newsletter.delivery import transactional
-from newsletter.web import account_words, forms, languages
+from newsletter.web import account_words, forms, languages, reception
 from newsletter.web import entry as entries
 from newsletter.web.entry import Entry, Errors
 from newsletter.web.forms import Form
+from newsletter.web.limits import Room
 from newsletter.web.site import Site, holder, visitor, voice_of
 from subscribers import addresses, erasure, moving, names, preferences
 from subscribers.addresses import Address
@@ -83,10 +84,11 @@ async def save(site: Site, request: Request) -> Response:
     errors = await (_of_address(site, opened, email) if part == "address" else _of_names(site, opened, form))
     if errors:
         return await _page(site, opened, token, email=email, errors=errors)
+    found = Room.FREE
     async with site.database.briefly() as connection:
         await _holder(connection, opened)
         if part == "address":
-            await _move(site, connection, opened.subscriber_id, addresses.parse(email), visitor(request))
+            found = await _move(site, connection, opened.subscriber_id, addresses.parse(email), visitor(request))
         else:
             await preferences.settle(
                 connection,
@@ -96,6 +98,7 @@ async def save(site: Site, request: Request) -> Response:
                 ip=visitor(request),
                 now=site.clock(),
             )
+    reception.refuse_if_full(found)
     return site.redirect(f"/account/{token}?saved={part}#saved")
 
 
@@ -116,16 +119,23 @@ async def _of_names(site: Site, opened: Opened, form: Form) -> Errors:
     return entries.of_names(voice_of(person, look), **new)
 
 
-async def _move(site: Site, connection: AsyncConnection, number: int, address: Address, ip: str) -> None:
-    """Ask the new mailbox, whatever there is to ask; the page does not tell."""
+async def _move(site: Site, connection: AsyncConnection, number: int, address: Address, ip: str) -> Room:
+    """Ask the new mailbox, whatever there is to ask; the page does not tell.
+
+    It counts as a request to join would: whoever has many accounts must not have a stranger written to by each of them.
+    """
     now, most_a_day = site.clock(), site.settings.joining.confirmations_a_day
     hash_key = site.settings.secrets.hash_key.get_secret_value()
+    found = await reception.room(connection, site, address, ip=ip)
+    if found is not Room.FREE:
+        return found
     due = await moving.request(connection, number, address, hash_key=hash_key, ip=ip, now=now)
     if isinstance(due, moving.MoveDue):
         kind = transactional.Kind.MOVE
         await transactional.enqueue(connection, number, kind, now=now, most_a_day=most_a_day, to_address=due.address)
     else:
         await transactional.answer(connection, due, now=now, most_a_day=most_a_day)
+    return found
 
 
 async def ask_to_erase(site: Site, request: Request) -> Response:

@@ -2,12 +2,14 @@
 
 import structlog
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.background import BackgroundTask
 from starlette.exceptions import HTTPException
 
 from newsletter import arrivals
 from newsletter.arrivals import Asked
 from newsletter.web import limits, proof
+from newsletter.web.limits import Room
 from newsletter.web.site import Site
 from subscribers import suppression
 from subscribers.addresses import Address
@@ -21,22 +23,38 @@ async def let_in(site: Site, asked: Asked, *, ip: str, shown: proof.Verdict | No
     False when what was `shown` has been spent before. Raises HTTPException 429 when too many ask, from this network or
     in all.
     """
-    now, settings = site.clock(), site.settings
-    address = asked if isinstance(asked, Address) else asked.address
-    hashed = suppression.address_hash(address.normal, settings.secrets.hash_key.get_secret_value())
+    now, address = site.clock(), asked if isinstance(asked, Address) else asked.address
     without_proof = isinstance(shown, proof.Shown) and not shown.is_solved
     async with site.database.briefly() as connection:
         if isinstance(shown, proof.Shown) and not await proof.spend(connection, shown.nonce, now):
             return False
-        room = await limits.take(
-            connection, address_hash=hashed, ip=ip, limits=settings.joining, now=now, without_proof=without_proof
-        )
-        if room is limits.Room.FREE:
+        found = await room(connection, site, address, ip=ip, without_proof=without_proof)
+        if found is Room.FREE:
             await arrivals.keep(connection, asked, now=now)
-    if room is limits.Room.FULL:
+    refuse_if_full(found)
+    return True
+
+
+async def room(
+    connection: AsyncConnection, site: Site, address: Address, *, ip: str, without_proof: bool = False
+) -> Room:
+    """Count a request to write to an address; whether there is room for it."""
+    hashed = suppression.address_hash(address.normal, site.settings.secrets.hash_key.get_secret_value())
+    return await limits.take(
+        connection,
+        address_hash=hashed,
+        ip=ip,
+        limits=site.settings.joining,
+        now=site.clock(),
+        without_proof=without_proof,
+    )
+
+
+def refuse_if_full(found: Room) -> None:
+    """Raise HTTPException 429 when too many ask, from this network or in all; call it once that is counted for good."""
+    if found is Room.FULL:
         retry = {"Retry-After": str(int(limits.WINDOW.total_seconds()))}
         raise HTTPException(429, "Too many requests; please try again in an hour.", retry)
-    return True
 
 
 def afterwards(site: Site) -> BackgroundTask:

@@ -180,9 +180,11 @@ Join = Callable[..., Awaitable[Member]]
 def pending(client: httpx2.AsyncClient, desk: Desk) -> Join:
     """Joins by the form and stops there."""
 
-    async def join(address: str = "ana@example.org", **values: Any) -> Member:
+    async def join(
+        address: str = "ana@example.org", *, headers: Mapping[str, str] | None = None, **values: Any
+    ) -> Member:
         sent: Mapping[str, Any] = {"email": address, **values}
-        assert (await client.post("/join", data=sent)).status_code == 303
+        assert (await client.post("/join", data=sent, headers=headers)).status_code == 303
         person = await desk.person(address)
         assert person is not None
         number = person.subscriber_id

@@ -12,8 +12,10 @@ from newsletter.settings import Settings
 from newsletter.tables import request_count
 from newsletter.web import limits
 from newsletter.web.limits import Room
+from subscribers.links import Purpose
 from tests.conftest import make_settings
 
+SPELT = ("v@example.org", "V@example.org", "v@EXAMPLE.org", "v@example.org")
 LOW = {"most_an_hour": 5, "most_an_hour_from_network": 3, "most_an_hour_for_address": 2}
 
 
@@ -86,6 +88,30 @@ async def test_an_old_link_asks_for_no_more_than_the_form_may(client, desk, pend
         f"/confirm/{ana.confirm}", data={"renew": "yes"}, headers={"X-Forwarded-For": "198.51.100.200"}
     )
     assert renewed.status_code == 429
+
+
+async def test_many_accounts_have_a_stranger_asked_no_oftener_than_the_form_may(client, desk, pending, clock) -> None:
+    people = []
+    for number in range(4):
+        ip = {"X-Forwarded-For": f"198.51.{number}.1"}
+        joined = await pending(f"p{number}@example.org", headers=ip)
+        assert (await client.post(f"/confirm/{joined.confirm}", headers=ip)).status_code == 303
+        people.append((joined, ip))
+    clock.forward(timedelta(hours=1))
+    answers = [
+        await client.post(
+            f"/account/{desk.link(Purpose.ACCOUNT, person.id)}",
+            data={"part": "address", "email": spelt},
+            headers=ip,
+        )
+        for (person, ip), spelt in zip(people, SPELT, strict=True)
+    ]
+    assert {one.status_code for one in answers} == {303}, "which tells nobody whether it was done"
+    assert [kind for _, kind in await desk.mails()].count("move") == LOW["most_an_hour_for_address"]
+    for person, ip in people[:2]:
+        link = f"/account/{desk.link(Purpose.ACCOUNT, person.id)}"
+        full = await client.post(link, data={"part": "address", "email": f"{person.id}@example.org"}, headers=ip)
+    assert full.status_code == 429, "all together have a limit too"
 
 
 async def test_requests_at_the_same_moment_never_share_the_last_place(database, now) -> None:

@@ -26,6 +26,8 @@ _FORMATS = {
     b"\xd0\xcf\x11\xe0": "an old Excel workbook, or one with a password; open it and save it as .xlsx without one",
     b"%PDF": "a PDF, not a CSV file",
     b"\x1f\x8b": "a gzip archive, not a CSV file; unpack it first",
+    b'{"': "JSON, not a CSV file; our own export writes one without --json",
+    b"[{": "JSON, not a CSV file",
     b"SQLite format 3": "a SQLite database, not a CSV file",
 }
 _BOMS = {

@@ -476,6 +476,8 @@ async def test_one_row_from_another_machine_does_not_garble_all_the_others(desk)
         (b"PK\x03\x04" + bytes(100), "workbook is damaged"),
         (b"\xd0\xcf\x11\xe0" + bytes(100), "old Excel workbook"),
         (b"%PDF-1.7 ...", "a PDF"),
+        (b'{"email": "ana@example.org", "first_name": "Ana"}\n', "our own export writes one without --json"),
+        (b'[{"email": "ana@example.org"}]', "JSON, not a CSV file"),
         (bytes(range(256)) * 64, "binary file"),
         (b"name,town\nAna,Lexington\n", "the columns are name, town"),
         (b"ana@example.org,Ana\nben@example.org,Ben\n", "first row must name the columns"),

@@ -52,7 +52,8 @@ class AtWork:
             return made
         async with self.compiling:
             missing = [one for one, known in zip(people, self.mailing.made(people), strict=True) if known is None]
-            await asyncio.to_thread(self.mailing.make, missing)
+            if missing:  # who waited for the lock finds nothing left to do, and each thread costs a megabyte
+                await asyncio.to_thread(self.mailing.make, missing)
         return self.mailing.made(people)
 
     async def give_up(self, connection: AsyncConnection, hold: Hold, now: datetime) -> None:

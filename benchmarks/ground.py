@@ -133,7 +133,15 @@ def folder() -> Iterator[Path]:
 
 
 async def prepare(
-    url: str, at: Path, *, people: int, size: int = 16 * 1024, port: int = 25, tls: str = "none", signed: bool = False
+    url: str,
+    at: Path,
+    *,
+    people: int,
+    size: int = 16 * 1024,
+    port: int = 25,
+    tls: str = "none",
+    signed: bool = False,
+    connections: int = wire.SESSIONS,
 ) -> Ground:
     """Migrate the database, load the sample constellation, and add people and a draft whose mail has about `size`.
 
@@ -142,7 +150,7 @@ async def prepare(
     path = at / "newsletter.toml"
     templates = Path(__file__).parent / "templates"
     path.write_text(
-        _SETTINGS.format(url=url, templates=templates, key="k" * 40, port=port, tls=tls, connections=wire.SESSIONS)
+        _SETTINGS.format(url=url, templates=templates, key="k" * 40, port=port, tls=tls, connections=connections)
     )
     if signed:
         files.make(Algorithm.RSA, at / "dkim.pem")

@@ -7,6 +7,10 @@ from benchmarks import ground, wire
 from benchmarks.campaigns import deliver
 from benchmarks.rows import Row, row
 from benchmarks.scale import Scale
+from newsletter.setting_tables import Smtp
+
+_CONNECTIONS = Smtp().connections
+"""As many as there are where nobody has set them: each holds a window of people."""
 
 _MEGABYTES = 100
 _SECONDS_TO_FIRST = 3
@@ -18,7 +22,8 @@ def memory(scale: Scale) -> Iterator[Row]:
     with wire.sink() as port:
         for people in scale.growth:
             with ground.sqlite() as url, ground.folder() as at:
-                told = deliver(asyncio.run(ground.prepare(url, at, people=people, port=port)))
+                made = ground.prepare(url, at, people=people, port=port, connections=_CONNECTIONS)
+                told = deliver(asyncio.run(made))
             yield row(
                 f"peak memory of the sender, {people:,} recipients, against {scale.growth[0]:,}",
                 told["rss_mb"],

@@ -2,8 +2,11 @@
 
 import asyncio
 import itertools
+import os
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
+from functools import cache
 
 from newsletter.delivery.offer import Item
 from newsletter.delivery.outcome import Outcome
@@ -47,7 +50,13 @@ def _until(halts: Callable[[], bool], items: Iterable[Item]) -> Iterator[Item]:
 
 async def _next(items: Iterator[Item], signer: Signer, now: datetime) -> list[Item]:
     batch = list(itertools.islice(items, _BATCH))
-    return await asyncio.to_thread(sign, batch, signer, now) if batch else []
+    return await asyncio.get_running_loop().run_in_executor(_threads(), sign, batch, signer, now) if batch else []
+
+
+@cache
+def _threads() -> ThreadPoolExecutor:
+    """One more than there are cores, since each waits for Python's lock now and then; more would wait for longer."""
+    return ThreadPoolExecutor((os.cpu_count() or 1) + 1, thread_name_prefix="dkim")
 
 
 def sign(items: Iterable[Item], signer: Signer, now: datetime) -> list[Item]:

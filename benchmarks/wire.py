@@ -12,8 +12,7 @@ from contextlib import contextmanager
 
 from benchmarks import processes
 
-SESSIONS = 20
-"""Connections of every sender here, the yardstick's and ours."""
+_SESSIONS = 20
 
 
 @contextmanager
@@ -44,7 +43,7 @@ def secure_sink() -> Iterator[int]:
 def source(port: int, *, messages: int, size: int) -> float:
     """Messages a second of smtp-source: 20 sessions, each kept open, which is the fastest it can do."""
     command = [
-        *(_tool("smtp-source"), "-d", "-s", str(SESSIONS), "-m", str(messages), "-l", str(size)),
+        *(_tool("smtp-source"), "-d", "-s", str(_SESSIONS), "-m", str(messages), "-l", str(size)),
         *("-f", "news@example.org", "-t", "reader@example.net", f"127.0.0.1:{port}"),
     ]
     begun = time.perf_counter()

@@ -25,7 +25,7 @@ _PRAGMAS = (
     "journal_mode = WAL",
     "synchronous = NORMAL",
     "foreign_keys = ON",
-    "cache_size = -2048",  # KiB of each connection; the operating system caches the file for all of them together
+    "cache_size = -1024",  # KiB of each connection; the operating system caches the file for all of them together
 )
 """How SQLite is used. Where it is written to, our driver waits for a lock, without blocking: there is no timeout."""
 

@@ -43,7 +43,7 @@ def value(text: str) -> bytes:
 
 
 def word(text: str) -> bytes:
-    """Quoted-printable of a value of letters, digits, ".", "_" and "-" that begins with neither, as `value`."""
+    """What `value` makes of letters, digits, ".", "_" and "-" in ASCII, of which the first is a letter or a digit."""
     raw = text.encode()
     return raw + SOFT_BREAK if len(raw) <= WIDTH else value(text)
 

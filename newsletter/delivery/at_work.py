@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from sqlalchemy import select
@@ -109,7 +109,8 @@ class Campaigns:
             ).one()
         slug, kind, document, started_at, topic, event_kind = row
         assert started_at is not None  # noqa: S101 - the table's CHECK: what is sending has started
-        facts, by_hours = Facts.from_document(document["facts"]), bool(document.get("by_hours"))
+        frozen, by_hours = Facts.from_document(document["facts"]), bool(document.get("by_hours"))
+        facts = replace(frozen, public_url=self._settings.public_url)  # where the pages are now, and links lead
         timezone = facts.constellation.timezone
         over_at = planning.over_at(facts.event, kind)
         if over_at is not None and started_at >= over_at:

@@ -193,7 +193,7 @@ async def test_a_relay_that_refuses_all_keeps_a_campaign_waiting_and_it_says_so(
         (refusing,) = json.loads((await run("campaign", "show", slug, "--json"))[1])["refusing_relays"]
     for said in told:
         words = " ".join(said.split())
-        assert "smtp has refused all mail since " in words
+        assert re.search(r"smtp has refused all mail since (\w{3} )?20\d\d-\d\d-\d\d \d\d:\d\d", words), words
         assert "554 5.7.1 <[address]>: Relay access denied" in words
         assert all(len(line) <= 80 for line in said.splitlines() if line.startswith(("smtp", " waits", "  ")))
     assert "60 still wait." in sent

@@ -55,6 +55,22 @@ async def test_everyone_gets_one_mail_of_their_own(
         assert one.mail_from.removeprefix("bounce+").partition("@")[0] in mail["Message-ID"]
 
 
+async def test_readers_links_lead_to_where_the_pages_are_when_a_mail_is_sent(
+    database: Database, settings: Settings, clock: Any, smtp_server: Any, start: Any
+) -> None:
+    async with smtp_server() as server:
+        settings = over(settings, server)
+        await start(settings, clock, 1)
+        moved = settings.model_copy(update={"public_url": "https://moved.example.org"})
+        async with embedded.opened(moved, database, clock) as engine:
+            await engine.dispatcher.deliver(engine.stop)
+    (one,) = server.received
+    mail = email.message_from_bytes(one.data, policy=email.policy.default)
+    assert "https://moved.example.org/one-click/" in mail["List-Unsubscribe"]
+    for part in ("plain", "html"):
+        assert "https://moved.example.org/unsubscribe/" in mail.get_body((part,)).get_content()
+
+
 async def test_who_came_with_proof_from_another_list_is_not_told_that_they_confirmed_here(
     database: Database, settings: Settings, clock: Any, smtp_server: Any, start: Any
 ) -> None:

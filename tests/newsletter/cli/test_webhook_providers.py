@@ -94,6 +94,8 @@ def on_postgresql(
     folder = tmp_path_factory.mktemp("service")
     with serving(folder, postgres.replace("/postgres?", "/providers?")) as at:
         yield folder, at
+    with psycopg.connect(postgres, autocommit=True) as connection:  # a worker may come back to this module
+        connection.execute("DROP DATABASE providers WITH (FORCE)")
 
 
 @pytest.fixture

@@ -89,7 +89,7 @@ class _ForSQLite:
             else (None, spread.processors.get(name, _as_it_is), spread.parameters[name])
             for name in spread.positiontup or ()
         ]
-        columns = list(statement.selected_columns) if isinstance(statement, Select) else []
+        columns = [] if isinstance(statement, TextClause) else list(statement.exported_columns)
         row: Any = namedtuple("Row", [column.key for column in columns])  # type: ignore[misc] # named by the statement
         self._row: Callable[[Sequence[Any]], Any] = row._make
         self._ways_out = [(place, way) for place, way in enumerate(map(_way_out, columns)) if way is not None]

@@ -26,14 +26,11 @@ from typing import Any, NamedTuple
 from sqlalchemy import (
     ColumnElement,
     Select,
-    Update,
     and_,
-    bindparam,
     exists,
     func,
     insert,
     literal,
-    not_,
     or_,
     select,
     update,
@@ -46,6 +43,7 @@ from newsletter.delivery.cap import Cap
 from newsletter.delivery.gate import Gate
 from newsletter.delivery.slowing import Slowed
 from newsletter.delivery.state import State as State
+from newsletter.delivery.statements import WAITING as WAITING
 from newsletter.delivery.turns import Portion
 from newsletter.errors import NewsletterError
 from newsletter.tables import campaign, delivery, shard
@@ -57,10 +55,6 @@ from subscribers.statements import tally
 
 class Fenced(NewsletterError):
     """The shard has been taken over: its former owner may write nothing more about it."""
-
-
-WAITING = (State.QUEUED, State.DEFERRED)
-"""States from which a delivery may still be sent without anyone's decision."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,17 +129,14 @@ async def enrol(
 
 async def _follow(connection: AsyncConnection, campaign_id: int, now: datetime) -> None:
     """Have each shard of a campaign wait for the first of its deliveries."""
-    soonest = select(func.min(_waits_until(now))).where(
+    soonest = select(func.min(statements.WAITS_UNTIL)).where(
         delivery.c.campaign_id == shard.c.campaign_id,
         delivery.c.subscriber_id.between(shard.c.first_id, shard.c.last_id),
         delivery.c.state.in_(WAITING),
     )
     waits = func.coalesce(soonest.correlate(shard).scalar_subquery(), literal(now, Instant()))
-    await connection.execute(update(shard).where(shard.c.campaign_id == campaign_id).values(due_at=waits))
-
-
-def _waits_until(now: datetime) -> ColumnElement[datetime]:
-    return func.coalesce(delivery.c.due_at, literal(now, Instant()))
+    follow = update(shard).where(shard.c.campaign_id == campaign_id).values(due_at=waits)
+    await connection.execute(follow, {"now": now})
 
 
 async def _cut(connection: AsyncConnection, campaign_id: int, size: int, now: datetime) -> None:
@@ -196,11 +187,11 @@ async def take(
     Deliveries its last owner left in `sending` are in doubt: they are queued again (`resend`) or kept for a
     person (`hold`).
     """
-    free = _workable().where(shard.c.owner == "", shard.c.due_at <= now)
-    oldest = free.order_by(shard.c.due_at, shard.c.campaign_id, shard.c.number).limit(1)
-    if campaign_id is not None:
-        oldest = oldest.where(shard.c.campaign_id == campaign_id)
-    return await _own(connection, oldest, owner, now, on_uncertain, skip_locked=True)
+    if campaign_id is None:
+        found = await statements.OLDEST.rows(connection, {"now": now})
+    else:
+        found = await statements.OLDEST_OF.rows(connection, {"now": now, "of_campaign": campaign_id})
+    return await _own(connection, found, owner, now, on_uncertain)
 
 
 async def take_over(
@@ -210,23 +201,13 @@ async def take_over(
 
     For whoever knows that its last owner is done or believed dead; if that comes back, it is fenced.
     """
-    this = _workable().where(
-        shard.c.campaign_id == campaign_id, shard.c.number == number, or_(shard.c.owner != "", shard.c.due_at <= now)
-    )
-    return await _own(connection, this, owner, now, on_uncertain, skip_locked=False)
-
-
-def _workable() -> Select[int, int, str]:
-    """Open shards of campaigns that are sent; and of cancelled ones, to settle what their last owner could not."""
-    open_shards = select(shard.c.campaign_id, shard.c.number, campaign.c.status).join(
-        campaign, campaign.c.id == shard.c.campaign_id
-    )
-    return open_shards.where(shard.c.state == "open", campaign.c.status.in_(["sending", "cancelled"]))
+    this = {"of_campaign": campaign_id, "of_number": number, "now": now}
+    return await _own(connection, await statements.THIS.rows(connection, this), owner, now, on_uncertain)
 
 
 def unattended(now: datetime, most: int) -> Select[int, int]:
     """Campaign and number of shards that are due, and of those with an owner, dead or alive; at most so many."""
-    columns = _workable().with_only_columns(shard.c.campaign_id, shard.c.number)
+    columns = statements.WORKABLE.with_only_columns(shard.c.campaign_id, shard.c.number)
     return (
         columns.where(or_(shard.c.owner != "", shard.c.due_at <= now))
         .order_by(shard.c.due_at, shard.c.campaign_id, shard.c.number)
@@ -235,43 +216,27 @@ def unattended(now: datetime, most: int) -> Select[int, int]:
 
 
 async def _own(
-    connection: AsyncConnection,
-    candidate: Select[int, int, str],
-    owner: str,
-    now: datetime,
-    on_uncertain: str,
-    *,
-    skip_locked: bool,
+    connection: AsyncConnection, found: Sequence[Any], owner: str, now: datetime, on_uncertain: str
 ) -> Hold | None:
-    locked = candidate.with_for_update(of=shard, skip_locked=skip_locked)
-    found = (await connection.execute(locked)).first()
-    if found is None:
+    """Take the shard that was found and locked, if one was."""
+    if not found:
         return None
-    taken = (
-        await connection.execute(
-            update(shard)
-            .where(shard.c.campaign_id == found.campaign_id, shard.c.number == found.number)
-            .values(owner=owner, epoch=shard.c.epoch + 1)
-            .returning(shard.c.epoch, shard.c.first_id, shard.c.last_id)
-        )
-    ).one()
-    hold = Hold(found.campaign_id, found.number, taken.epoch, taken.first_id, taken.last_id)
-    resend = on_uncertain == "resend" and found.status != "cancelled"
-    await connection.execute(
-        update(delivery)
-        .where(_of(hold), delivery.c.state == State.SENDING)
-        .values(state=State.QUEUED if resend else State.UNCERTAIN, at=now, reply=_DIED)
-    )
+    [candidate] = found
+    number = {"of_campaign": candidate.campaign_id, "of_number": candidate.number}
+    [taken] = await statements.OWN.rows(connection, {**number, "by": owner})
+    hold = Hold(candidate.campaign_id, candidate.number, taken.epoch, taken.first_id, taken.last_id)
+    resend = on_uncertain == "resend" and candidate.status != "cancelled"
+    becomes = State.QUEUED if resend else State.UNCERTAIN
+    await statements.LEFT_IN_DOUBT.change(connection, {**_of(hold), "becomes": becomes, "why": _DIED, "now": now})
     return hold
 
 
 _DIED = "the sender died before it knew the answer"
 
 
-def _of(hold: Hold) -> Any:
-    return and_(
-        delivery.c.campaign_id == hold.campaign_id, delivery.c.subscriber_id.between(hold.first_id, hold.last_id)
-    )
+def _of(hold: Hold) -> dict[str, int]:
+    """The deliveries of a shard, as the statements name them."""
+    return {"of_campaign": hold.campaign_id, "first_id": hold.first_id, "last_id": hold.last_id}
 
 
 async def _fence(connection: AsyncConnection, hold: Hold) -> None:
@@ -363,29 +328,14 @@ async def let_go(connection: AsyncConnection, hold: Hold, now: datetime, *, not_
     `not_before` delays it, for a relay that takes no connections. Of a cancelled campaign, nothing waits any longer.
     """
     await _fence(connection, hold)
-    status = await connection.scalar(select(campaign.c.status).where(campaign.c.id == hold.campaign_id))
+    number = {"of_campaign": hold.campaign_id, "of_number": hold.number}
+    [(status,)] = await statements.STATUS.rows(connection, {"of_campaign": hold.campaign_id})
     if status == "cancelled":
-        await connection.execute(_call_off().where(_of(hold)), {"now": now})
-    waiting, soonest = (
-        await connection.execute(
-            select(
-                func.count(),
-                func.min(_waits_until(now)),
-            ).where(_of(hold), delivery.c.state.in_([*WAITING, State.SENDING]))
-        )
-    ).one()
-    values: dict[str, Any] = {"owner": "", "state": "open" if waiting else "done"}
-    if waiting:
-        values["due_at"] = max(soonest, not_before) if not_before else soonest
-    await connection.execute(
-        update(shard).where(shard.c.campaign_id == hold.campaign_id, shard.c.number == hold.number).values(**values)
-    )
-
-
-def _call_off() -> Update:
-    """Settle what waits as cancelled, at the moment `now`."""
-    now = bindparam("now", type_=Instant())
-    return update(delivery).where(delivery.c.state.in_(WAITING)).values(state=State.CANCELLED, at=now, due_at=None)
+        await statements.CALL_OFF.change(connection, {**_of(hold), "now": now})
+    [left] = await statements.LEFT.rows(connection, {**_of(hold), "now": now})
+    next_due = max(left.soonest, not_before) if left.waiting and not_before else left.soonest
+    becomes = "open" if left.waiting else "done"
+    await statements.RETURN.change(connection, {**number, "becomes": becomes, "next_due": next_due})
 
 
 async def finish(connection: AsyncConnection, now: datetime, campaign_id: int | None = None) -> int:
@@ -394,20 +344,14 @@ async def finish(connection: AsyncConnection, now: datetime, campaign_id: int | 
     Call it in a transaction of its own after `let_go`: of two workers that let go of the last shards at once, each
     would see the other's still open.
     """
-    statement = update(campaign).where(_is_over())
-    if campaign_id is not None:
-        statement = statement.where(campaign.c.id == campaign_id)
-    return (await connection.execute(statement.values(status="finished", finished_at=now))).rowcount
+    if campaign_id is None:
+        return await statements.FINISH.change(connection, {"now": now})
+    return await statements.FINISH_ONE.change(connection, {"now": now, "of_campaign": campaign_id})
 
 
 async def has_unfinished(connection: AsyncConnection) -> bool:
     """Whether a campaign has no open shard and is not finished: whoever let go of the last died before it said so."""
-    return bool(await connection.scalar(select(exists().where(_is_over()))))
-
-
-def _is_over() -> ColumnElement[bool]:
-    open_shard = exists().where(shard.c.campaign_id == campaign.c.id, shard.c.state == "open").correlate(campaign)
-    return and_(campaign.c.status == "sending", not_(open_shard))
+    return bool(await connection.scalar(select(exists().where(statements.IS_OVER))))
 
 
 async def cancel(connection: AsyncConnection, campaign_id: int, now: datetime) -> int:
@@ -418,7 +362,8 @@ async def cancel(connection: AsyncConnection, campaign_id: int, now: datetime) -
     of_campaign = update(shard).where(shard.c.campaign_id == campaign_id)
     # First all its shards are locked: whoever settles a window now is done before, or sees that it is cancelled.
     await connection.execute(of_campaign.values(epoch=shard.c.epoch))
-    cancelled = await connection.execute(_call_off().where(delivery.c.campaign_id == campaign_id), {"now": now})
+    waiting = update(delivery).where(delivery.c.campaign_id == campaign_id, delivery.c.state.in_(WAITING))
+    cancelled = await connection.execute(waiting.values(state=State.CANCELLED, at=now, due_at=None))
     await connection.execute(of_campaign.where(shard.c.owner == "").values(state="done"))
     return cancelled.rowcount
 
@@ -428,9 +373,12 @@ async def expire(connection: AsyncConnection, hold: Hold, overdue: datetime | No
     useless: ColumnElement[bool] = delivery.c.state.in_(WAITING)
     if overdue is not None:
         useless = and_(delivery.c.state == State.QUEUED, delivery.c.due_at < overdue)
+    in_shard = and_(
+        delivery.c.campaign_id == hold.campaign_id, delivery.c.subscriber_id.between(hold.first_id, hold.last_id)
+    )
     await _fence(connection, hold)
     given_up = await connection.execute(
-        update(delivery).where(_of(hold), useless).values(state=State.EXPIRED, at=now, due_at=None, reply=why)
+        update(delivery).where(in_shard, useless).values(state=State.EXPIRED, at=now, due_at=None, reply=why)
     )
     return given_up.rowcount
 

@@ -1,6 +1,7 @@
 """The statements of the ledger's inner loop, that every mail passes through: prepared once, and given rows in bulk.
 
-SQLAlchemy takes longer to build such a statement, or to bind a window's rows to it, than a database to run it.
+SQLAlchemy takes longer to build such a statement, or to bind a window's rows to it, than a database to run it. And some
+that are built leave cycles behind: those of each shard came to four megabytes until Python looked for them.
 """
 
 import json
@@ -18,6 +19,7 @@ from sqlalchemy import (
     exists,
     func,
     literal,
+    not_,
     or_,
     select,
     text,
@@ -35,19 +37,100 @@ from subscribers.columns import Instant
 from subscribers.prepared import Prepared
 from subscribers.tables import subscriber
 
-FENCE = Prepared(
-    select(shard.c.epoch)
-    .where(
-        shard.c.campaign_id == bindparam("of_campaign"),
-        shard.c.number == bindparam("of_number"),
-        shard.c.epoch == bindparam("of_epoch"),
-    )
-    .with_for_update()
+_NOW = bindparam("now", type_=Instant())
+
+WAITING = (State.QUEUED, State.DEFERRED)
+"""States from which a delivery may still be sent without anyone's decision."""
+
+WAITS_UNTIL = func.coalesce(delivery.c.due_at, _NOW)
+"""When a delivery is due, where it waits; `now` if at once."""
+
+WORKABLE = (
+    select(shard.c.campaign_id, shard.c.number, campaign.c.status)
+    .join(campaign, campaign.c.id == shard.c.campaign_id)
+    .where(shard.c.state == "open", campaign.c.status.in_(["sending", "cancelled"]))
 )
+"""Open shards of campaigns that are sent; and of cancelled ones, to settle what their last owner could not."""
+
+_OLDEST = (
+    WORKABLE.where(shard.c.owner == "", shard.c.due_at <= _NOW)
+    .order_by(shard.c.due_at, shard.c.campaign_id, shard.c.number)
+    .limit(1)
+    .with_for_update(of=shard, skip_locked=True)
+)
+OLDEST = Prepared(_OLDEST)
+"""Lock the shard without an owner that has waited longest."""
+
+OLDEST_OF = Prepared(_OLDEST.where(shard.c.campaign_id == bindparam("of_campaign")))
+"""The same of one campaign."""
+
+_THIS = and_(shard.c.campaign_id == bindparam("of_campaign"), shard.c.number == bindparam("of_number"))
+THIS = Prepared(WORKABLE.where(_THIS, or_(shard.c.owner != "", shard.c.due_at <= _NOW)).with_for_update(of=shard))
+"""Lock a shard that has an owner, or is due."""
+
+OWN = Prepared(
+    update(shard)
+    .where(_THIS)
+    .values(owner=bindparam("by"), epoch=shard.c.epoch + 1)
+    .returning(shard.c.epoch, shard.c.first_id, shard.c.last_id)
+)
+"""Make a shard `by`'s."""
+
+_OF_THE_SHARD = and_(
+    delivery.c.campaign_id == bindparam("of_campaign"),
+    delivery.c.subscriber_id.between(bindparam("first_id"), bindparam("last_id")),
+)
+LEFT_IN_DOUBT = Prepared(
+    update(delivery)
+    .where(_OF_THE_SHARD, delivery.c.state == State.SENDING)
+    .values(state=bindparam("becomes"), at=_NOW, reply=bindparam("why"))
+)
+"""Settle what a shard's last owner left in `sending`."""
+
+CALL_OFF = Prepared(
+    update(delivery)
+    .where(_OF_THE_SHARD, delivery.c.state.in_(WAITING))
+    .values(state=State.CANCELLED, at=_NOW, due_at=None)
+)
+"""Settle what waits in a shard as cancelled."""
+
+STATUS = Prepared(select(campaign.c.status).where(campaign.c.id == bindparam("of_campaign")))
+
+LEFT = Prepared(
+    select(func.count().label("waiting"), func.min(WAITS_UNTIL).label("soonest")).where(
+        _OF_THE_SHARD, delivery.c.state.in_([*WAITING, State.SENDING])
+    )
+)
+"""How many of a shard still wait, and when the first of them is due."""
+
+RETURN = Prepared(
+    update(shard)
+    .where(_THIS)
+    .values(
+        owner="",
+        state=bindparam("becomes"),
+        due_at=func.coalesce(bindparam("next_due", type_=Instant()), shard.c.due_at),
+    )
+)
+"""Leave a shard without an owner."""
+
+IS_OVER = and_(
+    campaign.c.status == "sending",
+    not_(exists().where(shard.c.campaign_id == campaign.c.id, shard.c.state == "open").correlate(campaign)),
+)
+"""Whether a campaign has no open shard."""
+
+_FINISH = update(campaign).where(IS_OVER).values(status="finished", finished_at=_NOW)
+FINISH = Prepared(_FINISH)
+"""Mark every campaign finished that is over."""
+
+FINISH_ONE = Prepared(_FINISH.where(campaign.c.id == bindparam("of_campaign")))
+"""The same for one."""
+
+FENCE = Prepared(select(shard.c.epoch).where(_THIS, shard.c.epoch == bindparam("of_epoch")).with_for_update())
 """Lock a shard's row if it has the epoch `of_epoch`; SQLite locks more than that, where a transaction that writes
 begins."""
 
-_NOW = bindparam("now", type_=Instant())
 _DUE = and_(
     or_(delivery.c.state == State.QUEUED, delivery.c.state == State.DEFERRED),
     or_(delivery.c.due_at.is_(None), delivery.c.due_at <= _NOW),
@@ -55,11 +138,7 @@ _DUE = and_(
 
 MARK = Prepared(
     update(delivery)
-    .where(
-        delivery.c.campaign_id == bindparam("of_campaign"),
-        delivery.c.subscriber_id.between(bindparam("first_id"), bindparam("last_id")),
-        _DUE,
-    )
+    .where(_OF_THE_SHARD, _DUE)
     .values(state=State.SENDING, attempts=delivery.c.attempts + 1, at=_NOW, due_at=None)
 )
 """Mark what is due from `first_id` to `last_id` as `sending`."""

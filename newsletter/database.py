@@ -32,7 +32,7 @@ _PRAGMAS = (
 _SECURE_DELETE = "secure_delete = ON"
 """What is deleted is overwritten: nobody who is erased is in the file still. Not every SQLite does so by itself."""
 
-_FOR_IMPORT = ("cache_size = -16384",)
+_FOR_IMPORT = ("cache_size = -32768",)
 """A million hashes are written each somewhere else in its index."""
 
 

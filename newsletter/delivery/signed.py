@@ -1,19 +1,16 @@
-"""Messages offered to a relay with their signatures, made in threads while the messages before them are sent."""
+"""Messages offered to a relay with their signatures, made while the messages before them are sent."""
 
 import asyncio
 import itertools
-import os
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
-from functools import cache
 
 from newsletter.delivery.offer import Item
 from newsletter.delivery.outcome import Outcome
 from newsletter.delivery.session import Session
 from newsletter.dkim.signing import Signer
 
-_BATCH = 16
+_BATCH = 32
 """As many messages are held twice over for each connection, and lose one round trip between them."""
 
 
@@ -50,15 +47,5 @@ def _until(halts: Callable[[], bool], items: Iterable[Item]) -> Iterator[Item]:
 
 async def _next(items: Iterator[Item], signer: Signer, now: datetime) -> list[Item]:
     batch = list(itertools.islice(items, _BATCH))
-    return await asyncio.get_running_loop().run_in_executor(_threads(), sign, batch, signer, now) if batch else []
-
-
-@cache
-def _threads() -> ThreadPoolExecutor:
-    """One more than there are cores, since each waits for Python's lock now and then; more would wait for longer."""
-    return ThreadPoolExecutor((os.cpu_count() or 1) + 1, thread_name_prefix="dkim")
-
-
-def sign(items: Iterable[Item], signer: Signer, now: datetime) -> list[Item]:
-    """The same messages with their signatures in front."""
-    return [item._replace(body=signer.sign(item.body, now)) for item in items]
+    bodies = await signer.sign_each([item.body for item in batch], now)
+    return [item._replace(body=body) for item, body in zip(batch, bodies, strict=True)]

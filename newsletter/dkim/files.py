@@ -1,19 +1,14 @@
 """Private keys in files: made, and read into what signs.
 
-The one module that loads the library for it, which takes 8 MB: nobody has them who does not sign.
+With `private`, what loads the library for it, which takes 8 MB: nobody has it who does not sign.
 """
 
 import base64
 import os
-from functools import partial
 from pathlib import Path
-from typing import TypeAlias
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generate_private_key
-from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
-from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
     NoEncryption,
@@ -23,9 +18,8 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from newsletter.dkim.keys import Algorithm, DkimError, Key
+from newsletter.dkim.private import PrivateKey, signing, stored
 from newsletter.setting_tables import Dkim
-
-PrivateKey: TypeAlias = RSAPrivateKey | Ed25519PrivateKey
 
 _LEAST_BITS = 2048  # RFC 8301 section 3.2 says SHOULD; nothing weaker is worth publishing today
 
@@ -76,11 +70,10 @@ def load(configured: Dkim) -> Key:
             raise DkimError(f"{file}: an RSA key of {private.key_size} bits is too weak; make one of {_LEAST_BITS}")
         case RSAPrivateKey():
             public = private.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-            sign = partial(private.sign, padding=PKCS1v15(), algorithm=Prehashed(SHA256()))
-            return Key(*named, Algorithm.RSA, _base64(public), sign)
+            return Key(*named, Algorithm.RSA, _base64(public), signing(private), stored(private))
         case Ed25519PrivateKey():  # RFC 8463 sections 3 and 4: it signs the hash itself, and is its bare 32 bytes
             public = private.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
-            return Key(*named, Algorithm.ED25519, _base64(public), private.sign)
+            return Key(*named, Algorithm.ED25519, _base64(public), signing(private), stored(private))
         case _:
             raise DkimError(f"{file}: DKIM signs with RSA and Ed25519, and this key is neither")
 

@@ -35,6 +35,9 @@ class Key:
     sign: Callable[[bytes], bytes] = field(repr=False)
     """The signature over a SHA-256 hash. Takes its time, without Python's lock."""
 
+    private: bytes = field(repr=False)
+    """The private half, for a process of ours that signs: PKCS #8 in DER."""
+
     @property
     def name(self) -> str:
         """Where the record stands in the DNS."""

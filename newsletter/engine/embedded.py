@@ -109,4 +109,4 @@ async def opened(settings: Settings, database: Database, clock: Clock = wall_clo
         try:
             yield engine
         finally:
-            await engine.relays.close()
+            await engine.close()

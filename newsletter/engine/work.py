@@ -18,6 +18,7 @@ from newsletter.campaigns import holding
 from newsletter.clock import Clock
 from newsletter.database import Database
 from newsletter.delivery import refusing_relays, transactional
+from newsletter.delivery.composer import Stationery
 from newsletter.delivery.dispatch import Dispatcher
 from newsletter.delivery.messenger import Messenger
 from newsletter.delivery.refusal import Refusal
@@ -63,6 +64,7 @@ class Work:
     database: Database
     clock: Clock
     links: Links
+    paper: Stationery
     relays: Relays
     dispatcher: Dispatcher
     messenger: Messenger
@@ -76,10 +78,10 @@ class Work:
     @classmethod
     def assemble(cls, settings: Settings, database: Database, clock: Clock, lock: EngineLock) -> Self:
         """Make the parts from the settings, for whoever holds the lock."""
-        signer = parts.links(settings)
+        links = parts.links(settings)
 
         async def on_refused(connection: AsyncConnection, refusals: Sequence[Refusal], now: datetime) -> None:
-            await feedback.store_refusals(connection, signer, refusals, now)
+            await feedback.store_refusals(connection, links, refusals, now)
 
         to, folder = parts.relays(settings, clock), settings.bounces.maildir
         paper = parts.stationery(settings)
@@ -87,7 +89,8 @@ class Work:
             settings=settings,
             database=database,
             clock=clock,
-            links=signer,
+            links=links,
+            paper=paper,
             relays=to,
             dispatcher=Dispatcher(settings, database, to, paper, clock=clock, on_refused=on_refused),
             messenger=Messenger(settings, database, to, paper, clock=clock, on_refused=on_refused),
@@ -97,6 +100,11 @@ class Work:
             stop=asyncio.Event(),
             maildir=None if folder is None else maildir(folder),
         )
+
+    async def close(self) -> None:
+        """Close the connections to the relays, and end the processes that sign."""
+        await self.relays.close()
+        await self.paper.signer.close()
 
     @asynccontextmanager
     async def listening(self) -> AsyncIterator[None]:

@@ -67,7 +67,7 @@ async def run(settings: Settings, database: Database, stop: asyncio.Event, clock
                 )
         finally:
             forward.cancel()
-            await work.relays.close()
+            await work.close()
     log.info("worker stopped", worker=work.dispatcher.owner)
 
 

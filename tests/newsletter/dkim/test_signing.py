@@ -21,18 +21,6 @@ NOW = datetime(2021, 1, 15, 12, 0, tzinfo=UTC)
 
 
 @pytest.fixture(scope="session")
-def made(tmp_path_factory: pytest.TempPathFactory) -> dict[Algorithm, Key]:
-    """A key of each kind for orchard.example.org, from files as `dkim make` writes them."""
-    folder = tmp_path_factory.mktemp("dkim")
-    found = {}
-    for algorithm in Algorithm:
-        files.make(algorithm, folder / f"{algorithm}.pem")
-        settings = Dkim(domain="orchard.example.org", selector=f"{algorithm}1", key_file=folder / f"{algorithm}.pem")
-        found[algorithm] = files.load(settings)
-    return found
-
-
-@pytest.fixture(scope="session")
 def message() -> bytes:
     """A campaign's mail as it goes out."""
     envelope = content.Envelope.of(samples.CONSTELLATION, date=NOW, campaign="note", bounce="bounce@example.org")

@@ -214,14 +214,28 @@ _URL_SAFE = bytes.maketrans(b"+/", b"-_")
 
 
 def _base32(raw: bytes) -> str:
-    """Lower-case base32 of 25 bytes, ten bits at a time: every mail needs one, and the library takes twice as long."""
-    number = int.from_bytes(raw, "big")
-    return "".join([_PAIRS[number >> shift & 1023] for shift in _SHIFTS])
+    """Lower-case base32 of 25 bytes (RFC 4648 section 6): every mail needs one, and the library takes thrice as long.
+
+    Each digit's five bits get a byte of their own, all at once: the number is spread by halves, from five pieces of 40
+    bits that have 64 each to forty of 5 that have 8.
+    """
+    number = int.from_bytes(b"\0\0\0".join([b"", raw[:5], raw[5:10], raw[10:15], raw[15:20], raw[20:]]), "big")
+    for width, lower, upper in _HALVES:
+        number = (number & upper) << (3 * width // 5) | number & lower
+    return number.to_bytes(_DELIVERY_DIGITS, "big").translate(_DIGITS).decode("ascii")
 
 
-_DIGITS = "abcdefghijklmnopqrstuvwxyz234567"  # RFC 4648 section 6
-_PAIRS = [first + second for first in _DIGITS for second in _DIGITS]
-_SHIFTS = tuple(range(190, -1, -10))
+_DELIVERY_DIGITS = 40
+
+
+def _halves(width: int) -> tuple[int, int, int]:
+    """The lower and the upper halves, of so many bits each, of all the pieces of a number."""
+    lower = sum(((1 << width) - 1) << place for place in range(0, 8 * _DELIVERY_DIGITS, 16 * width // 5))
+    return width, lower, lower << width
+
+
+_HALVES = [_halves(width) for width in (20, 10, 5)]
+_DIGITS = bytes.maketrans(bytes(range(32)), b"abcdefghijklmnopqrstuvwxyz234567")
 
 
 def _unpadded(digits: str) -> bytes:

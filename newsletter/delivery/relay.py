@@ -4,13 +4,11 @@ import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from functools import cache
-from pathlib import Path
 from typing import Any
 
 import aiosmtplib
 
-from newsletter.delivery import tls_mismatch
+from newsletter.delivery import tls, tls_mismatch
 from newsletter.delivery.session import Session
 from newsletter.errors import NewsletterError
 from newsletter.setting_tables import Relay as Configured
@@ -156,25 +154,4 @@ def _start_tls(settings: Smtp) -> bool | None:
 
 def _context(settings: Smtp) -> ssl.SSLContext:
     is_checked = settings.verify and settings.tls in ("implicit", "required")
-    return _checking(settings.ca_file) if is_checked else _trusting()
-
-
-@cache
-def _checking(ca_file: Path | None) -> ssl.SSLContext:
-    """One for all connections: reading the machine's certificates takes 20 ms, in which nothing else runs.
-
-    Raises OSError for a `ca_file` without certificates.
-    """
-    try:
-        return ssl.create_default_context(cafile=ca_file)
-    except OSError as error:
-        raise OSError(f"{ca_file}: no certificates can be read from this file") from error
-
-
-@cache
-def _trusting() -> ssl.SSLContext:
-    """What takes any certificate, and so has read none."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
-    return context
+    return tls.checking(settings.ca_file) if is_checked else tls.trusting()

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 
+from newsletter.delivery import tls
+
 TLS_PORTS = frozenset({465, 993, 995})
 """Where servers begin with TLS (RFC 8314 section 3.3)."""
 
@@ -60,11 +62,9 @@ def causes(error: BaseException | None) -> Iterator[BaseException]:
 
 
 async def _begins_with_tls(host: str, port: int, seconds: float) -> bool:
-    anybody = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    anybody.check_hostname, anybody.verify_mode = False, ssl.CERT_NONE
     with suppress(OSError):  # a TimeoutError and an SSLError are
         async with asyncio.timeout(seconds):
-            _, writer = await asyncio.open_connection(host, port, ssl=anybody)
+            _, writer = await asyncio.open_connection(host, port, ssl=tls.trusting())
             writer.transport.abort()
             return True
     return False

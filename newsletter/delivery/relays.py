@@ -189,6 +189,10 @@ class Relays:
         if busy.failing:
             self.outages.note(busy.failing, str(busy), self.clock(), busy.until)
 
+    def refuse_us(self, sender: str) -> bool:
+        """Whether each relay that mail from this address goes through refuses all of ours."""
+        return all(one.welcome.refuses_us for one in self._for(sender))
+
     async def close(self) -> None:
         """End every idle session."""
         for member in self.members:

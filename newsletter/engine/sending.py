@@ -79,6 +79,7 @@ async def send(
 ) -> Result:
     """Work until nobody is left whom another attempt within a minute could reach, or `stop` is set.
 
+    Nobody could be reached where every relay refuses all of our mail: somebody must do something about that first.
     Where an engine runs already (`newsletter serve`), it does the work, this watches, and `on_watch` hears so. Raises
     RelayUnreachable before anything starts when the relay takes no connection.
     """
@@ -112,6 +113,7 @@ async def _work(engine: Engine, slug: str, stop: asyncio.Event, on_progress: OnP
         campaign = await store.find(connection, slug)
         before = await report.read(connection, campaign)
     done = before.audience - before.waiting
+    sender = campaign.facts.constellation.sender.email if campaign.facts else ""
 
     async def show() -> None:
         counts = engine.dispatcher.tally.settled
@@ -132,7 +134,8 @@ async def _work(engine: Engine, slug: str, stop: asyncio.Event, on_progress: OnP
             while not engine.stop.is_set():
                 try:
                     await engine.deliver_campaigns(campaign.id)
-                    wait = await _seconds_to_next(engine, campaign.id)
+                    is_vain = engine.relays.refuse_us(sender)
+                    wait = None if is_vain else await _seconds_to_next(engine, campaign.id)
                 except AWAY as error:
                     log.warning("database away, asked again", reason=one_line(error))
                     wait = _LOOK_SECONDS

@@ -1,22 +1,25 @@
 """A relay that refuses all of our mail: nobody is settled for it, other relays go on, and staff are told once."""
 
+import asyncio
 import email
 import email.policy
 from collections import Counter
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from sqlalchemy import select, update
 
+from newsletter.clock import wall_clock
 from newsletter.constellation.model import Constellation
 from newsletter.database import Database
-from newsletter.delivery import ledger, pauses, refusing_relays, transactional
+from newsletter.delivery import backoff, ledger, pauses, refusing_relays, transactional
 from newsletter.delivery.ledger import State
 from newsletter.delivery.outcome import Accepted, Refused, Stage
 from newsletter.delivery.transactional import Kind
 from newsletter.delivery.turned_away import ENOUGH, About, Offered, Welcome, about
-from newsletter.engine import embedded
+from newsletter.engine import embedded, sending
 from newsletter.engine.embedded import Engine
 from newsletter.setting_tables import Relay
 from newsletter.settings import Settings
@@ -285,6 +288,51 @@ async def test_a_confirmation_waits_for_a_relay_that_refuses_all(
                 await engine.messenger.deliver(engine.stop)
                 clock.forward(minutes=1)
     assert sorted(Counter(one.rcpt_to for one in server.received).values()) == [1, 1, 1, 1]
+
+
+async def test_whoever_sends_a_campaign_by_hand_is_told_at_once_that_the_relay_refuses_all(
+    database: Database,
+    settings: Settings,
+    clock: Any,
+    smtp_server: Any,
+    start: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """They waited for a minute, in vain, where chance had the relay asked again within one."""
+    monkeypatch.setattr(backoff, "_JITTER", 0.0)  # in a minute, of which a moment has passed
+    temper = Temper(DENIED)
+    clock.now = wall_clock()
+    async with smtp_server(answers=temper) as server:
+        settings = over(settings, server)
+        campaign = await start(settings, clock, 60)
+        await at_many_domains(database)
+        result = await by_hand(settings, database, campaign)
+    assert [one.relay for one in result.refusing] == ["smtp"]
+    assert result.report.waiting == 60
+    assert sum(temper.refusals.values()) == ENOUGH
+
+
+async def test_whoever_sends_a_campaign_by_hand_waits_while_another_relay_may_take_it(
+    database: Database, settings: Settings, clock: Any, smtp_server: Any, start: Any
+) -> None:
+    def once(verb: str, argument: str) -> str | None:
+        return "451 4.7.1 later" if verb == "RCPT" and other.commands.count(f"RCPT TO:<{argument}>") == 1 else None
+
+    clock.now = wall_clock()
+    async with smtp_server(answers=Temper(DENIED)) as server, smtp_server(answers=once) as other:
+        backup = Relay(name="backup", **other.settings.model_dump() | {"priority": 2})
+        delivery = settings.delivery.model_copy(update={"retry_first": timedelta(seconds=1)})
+        settings = over(settings, server, relays=(backup,), delivery=delivery)
+        campaign = await start(settings, clock, 4)
+        await at_many_domains(database)
+        result = await by_hand(settings, database, campaign)
+    assert result.report.states == {State.SENT: 4}
+
+
+async def by_hand(settings: Settings, database: Database, campaign: Any) -> sending.Result:
+    """What `campaign send` does with one that has started."""
+    slug, stop = campaign.slug, asyncio.Event()
+    return await sending.send(settings, database, slug, stop, on_progress=lambda progress: None, on_watch=pytest.fail)
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)

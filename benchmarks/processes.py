@@ -18,7 +18,7 @@ def environment() -> dict[str, str]:
 
 def ask(module: str, *arguments: object, core: int | None = None) -> Any:
     """Run one of our modules to its end and answer its last line, read as JSON; logs may stand before it."""
-    command = [*_pinned(core), sys.executable, "-m", module, *map(str, arguments)]
+    command = [*pinned(core), sys.executable, "-m", module, *map(str, arguments)]
     done = subprocess.run(command, env=environment(), stdout=subprocess.PIPE, text=True)
     if done.returncode:
         raise SystemExit(f"benchmarks: {module} failed with status {done.returncode}; what it said stands above")
@@ -34,7 +34,7 @@ def peak_mb() -> float:
 @contextmanager
 def running(command: list[str], *, core: int | None = None, **options: Any) -> Iterator[subprocess.Popen[str]]:
     """A process for as long as the block runs."""
-    process = subprocess.Popen([*_pinned(core), *command], env=environment(), text=True, **options)
+    process = subprocess.Popen([*pinned(core), *command], env=environment(), text=True, **options)
     try:
         yield process
     finally:
@@ -48,7 +48,7 @@ def running(command: list[str], *, core: int | None = None, **options: Any) -> I
             process.stdout.close()
 
 
-def _pinned(core: int | None) -> list[str]:
+def pinned(core: int | None) -> list[str]:
     """Bound to one of the cores we may use, where there are two; a yardstick must not share it by chance."""
     allowed = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
     if core is None or len(allowed) < 2:

@@ -21,7 +21,7 @@ def sink() -> Iterator[int]:
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = int(probe.getsockname()[1])
     privileges = ["-u", "nobody"] if os.geteuid() == 0 else []
-    with processes.running([_tool("smtp-sink"), *privileges, f"127.0.0.1:{port}", "512"]):
+    with processes.running([_tool("smtp-sink"), *privileges, f"127.0.0.1:{port}", "512"], core=1):
         _await_listener(port)
         yield port
 
@@ -43,6 +43,7 @@ def secure_sink() -> Iterator[int]:
 def source(port: int, *, messages: int, size: int) -> float:
     """Messages a second of smtp-source: 20 sessions, each kept open, which is the fastest it can do."""
     command = [
+        *processes.pinned(0),
         *(_tool("smtp-source"), "-d", "-s", str(_SESSIONS), "-m", str(messages), "-l", str(size)),
         *("-f", "news@example.org", "-t", "reader@example.net", f"127.0.0.1:{port}"),
     ]

@@ -101,16 +101,19 @@ _MAY_BE_REMINDED = (None, Reason.SOFT_BOUNCE, Reason.UNSUBSCRIBE)
 
 
 async def has_agreed_to_a_text(connection: AsyncConnection, subscriber_id: int) -> bool:
-    """Whether the last request was made below a text; who was imported without proof has seen none yet."""
+    """Whether the last request was made below a text that we know.
+
+    Who was imported without proof has seen none yet, and a form may name a version of which nobody knows the words.
+    """
     request = await _last_request(connection, subscriber_id)
-    return request is not None and bool(request.text_version or request.text_shown)
+    return request is not None and bool(request.text_shown)
 
 
 async def confirm(
     connection: AsyncConnection, subscriber_id: int, *, ip: str, shown: tuple[str, str] = ("", ""), now: datetime
 ) -> bool:
     """Turn a subscriber active; True the first time, False on every repeat. `shown` are the version and the words of
-    what they read beside the button, for whom nothing was shown before (see `has_agreed_to_a_text`).
+    what they read beside the button, for whom nothing we know was shown before (see `has_agreed_to_a_text`).
 
     False too, with nothing changed, for someone unknown, someone whose address is refused, and for a link from
     before they left or complained: only a request made since then counts.
@@ -133,7 +136,7 @@ async def confirm(
         .where(subscriber.c.id == subscriber_id)
         .values(status="active", confirmed_at=now, left_at=None)
     )
-    if request is not None and (request.text_version or request.text_shown):
+    if request is not None and (request.text_shown or not any(shown)):
         shown = request.text_version, request.text_shown
     detail: dict[str, Any] = {}
     if person.status == "left" and request is not None and "everything" in request.detail:

@@ -12,6 +12,7 @@ import pytest
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlalchemy import CheckConstraint, create_engine, delete, func, insert, inspect, select, text, update
+from sqlalchemy.dialects import postgresql
 from sqlalchemy.exc import DBAPIError
 
 from newsletter import assets, engine_lock
@@ -62,6 +63,23 @@ async def test_evidence_of_consent_can_be_neither_changed_nor_deleted(
         with pytest.raises(DBAPIError, match="append-only"):
             async with database.begin() as connection:
                 await connection.execute(attempt)
+
+
+async def test_evidence_of_consent_can_not_be_replaced_either(database: databases.Database, now: datetime) -> None:
+    row = {"id": 1, "subscriber_id": 1, "at": now, "action": "requested", "actor": "person"}
+    forged = {**row, "action": "confirmed", "ip": "192.0.2.66"}
+    async with database.begin() as connection:
+        await connection.execute(insert(subscriber), [person(now)])
+        await connection.execute(insert(consent), [row])
+    if database.is_sqlite:
+        replacing = insert(consent).prefix_with("OR REPLACE").values(forged)
+    else:
+        replacing = postgresql.insert(consent).values(forged).on_conflict_do_update(index_elements=["id"], set_=forged)
+    with pytest.raises(DBAPIError, match="append-only"):
+        async with database.begin() as connection:
+            await connection.execute(replacing)
+    async with database.read() as connection:
+        assert await connection.scalar(select(consent.c.action)) == "requested"
 
 
 @pytest.mark.parametrize("column", ["status", "rhythm"])

@@ -46,6 +46,19 @@ async def test_who_was_shown_no_text_before_reads_it_beside_the_button_and_that_
     assert len(step.text_hash) == 64
 
 
+async def test_who_joined_by_a_form_with_a_text_that_nobody_knows_reads_ours_beside_the_button(
+    client, desk, text, settings
+) -> None:
+    await client.post("/join", data={"email": "ana@example.org", "text_version": "2019-07"})
+    ana = await desk.person("ana@example.org")
+    link = f"/confirm/{desk.link(Purpose.CONFIRM, ana.subscriber_id)}"
+    assert agreement.TEXT in text(await client.get(link))
+    assert (await client.post(link)).status_code == 303
+    asked, confirmed = await desk.evidence(ana.subscriber_id)
+    assert (asked.text_version, asked.text_shown) == ("2019-07", "")
+    assert (confirmed.text_version, confirmed.text_shown) == (settings.joining.consent_version, agreement.TEXT)
+
+
 async def test_the_welcome_names_what_is_next_of_what_was_chosen(client, desk, member, text) -> None:
     everything, some = await member(), await member("bo@example.org", scope="some", topics=["closing"])
     pages = [text(await client.get(f"/confirm/{desk.link(Purpose.CONFIRM, one.id)}")) for one in (everything, some)]

@@ -99,8 +99,8 @@ def add(
     request = signup.Request(
         addresses.parse(email),
         source="command line",
-        first_name=names.clean(first_name),
-        last_name=names.clean(last_name),
+        first_name=names.parse(first_name),
+        last_name=names.parse(last_name),
         locale=person_added.language(language),
         topics=tuple(follow or ()),
         fields=person_added.fields(field or []),

@@ -264,6 +264,19 @@ async def test_a_name_that_carries_a_web_address_is_left_out_with_a_remark(desk)
     assert ((ana.first_name, ana.last_name), ben.last_name) == (("", ""), "St.John")
 
 
+@pytest.mark.parametrize("name", ["casino。ru", "evil.app", "casino.pizza", "10.0.0.1/x", "сайт.рф", "evil．com"])
+async def test_a_domain_is_known_in_an_import_by_its_form(desk, name):
+    report = await desk.take(f"email,first_name,last_name\nana@example.org,{name},Ruiz\n")
+    assert report.remarks == Counter({Remark.NAME: 1})
+    ana = await desk.entry(ANA)
+    assert (ana.first_name, ana.last_name) == ("", "")
+
+
+async def test_what_turns_the_direction_of_a_name_is_stripped_by_an_import(desk):
+    report = await desk.take("email,first_name\nana@example.org,A\u202ena\n")
+    assert (report.remarks, (await desk.entry(ANA)).first_name) == (Counter(), "Ana")
+
+
 async def test_a_rhythm_and_a_pause_that_cannot_be_read_are_left_out_with_a_remark(desk):
     report = await desk.take(
         "email,rhythm,paused_until\nana@example.org,daily,soon\nben@example.org,Weekly,2031-01-01\n"

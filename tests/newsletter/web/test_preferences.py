@@ -134,7 +134,7 @@ async def test_what_one_person_chose_is_on_nobody_elses_page_however_often_pages
 
 async def test_name_and_time_zone_are_kept(client, desk, member) -> None:
     ana = await member()
-    page = await save(client, ana, "details", first_name="  Ána\u202e ", timezone="Europe/Paris")
+    page = await save(client, ana, "details", first_name="  Ána\u200b ", timezone="Europe/Paris")
     after = await desk.person(ana.address)
     assert (after.first_name, after.timezone) == ("Ána", "Europe/Paris")
     assert 'value="Europe/Paris" selected' in page.text
@@ -163,6 +163,7 @@ async def test_a_name_that_carries_a_web_address_is_refused_here_too_but_not_hel
     refused = await save(client, ana, "details", first_name="Ana casino.ru", timezone="Europe/Paris")
     assert refused.status_code == 422
     assert "no web addresses" in refused.text
+    assert (await save(client, ana, "details", first_name="Ben\u202e", timezone="Europe/Paris")).status_code == 422
     person = await desk.person(ana.address)
     assert (person.first_name, person.timezone) == ("Ana", "")
     async with desk.database.begin() as connection:

@@ -101,7 +101,8 @@ def draft(
             stated = await lifecycle.facts(connection, settings, made)
             lifecycle.check(stated, made, edge.now(), settings.bounces.address, settings.templates)
             planned = await outlook.planned(connection, made)
-        edge.say(f"{made.slug} is a draft. Look at it: newsletter campaign preview {made.slug}")
+        edge.say(f"{made.slug} is a draft. Look at it:")
+        edge.say(f"  newsletter campaign preview {made.slug}")
         if planned is not None:
             due = clock.shown(planned.due_at, stated.constellation.timezone)
             edge.prose(f"It is the plan's, which sends it {due}. {_INSTEAD if made.expression else _AT_ONCE}")

@@ -146,7 +146,7 @@ def tell(report: Report, rejects: Path) -> None:
     if report.asked:
         edge.say(f"Pending, and {'to be ' if report.dry_run else ''}asked once, by mail: {report.asked:,}.")
     elif counts.pending:
-        edge.say("Nobody pending is written to. With --ask, each is asked once, by mail, whether they want yours.")
+        edge.prose("Nobody pending is written to. With --ask, each is asked once, by mail, whether they want yours.")
     for remark, count in sorted(report.remarks.items()):
         edge.say(f"{_rows(count, report.first[remark])}: {remark}.")
     if counts.refused:

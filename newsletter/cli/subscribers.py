@@ -65,6 +65,8 @@ def import_file(
         edge.emit_json(people_import.plain(report, target))
     else:
         people_import.tell(report, target)
+    if report.counts.rows and report.counts.refused.total() == report.counts.rows:
+        raise typer.Exit(1)  # whoever runs it by a script learns that nobody came in
 
 
 @app.command()

@@ -159,8 +159,13 @@ def _target(field: str) -> Field | str:
     """A field, the name of an extra one, or nothing for a column to ignore."""
     if field == "-":
         return ""
-    if field.startswith("field:") and is_own_field(field[6:]):
-        return field[6:]
+    if field.startswith("field:"):
+        if is_own_field(field[6:]):
+            return field[6:]
+        raise ImportFailed(
+            f"--map …={field}: a field of your own is called by up to 40 of a-z, 0-9 and _, a letter first, as in"
+            " field:school"
+        )
     try:
         return Field(field)
     except ValueError as error:

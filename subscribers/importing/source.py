@@ -30,6 +30,7 @@ _FORMATS = {
     b"[{": "JSON, not a CSV file",
     b"SQLite format 3": "a SQLite database, not a CSV file",
 }
+_WORKBOOKS = {".xlsx", ".xlsm"}
 _BOMS = {
     codecs.BOM_UTF8: ("utf-8-sig", "UTF-8 with a byte order mark"),
     codecs.BOM_UTF16_LE: ("utf-16", "UTF-16"),
@@ -50,6 +51,8 @@ def look(path: Path) -> Source:
     for magic, what in _FORMATS.items():
         if start.startswith(magic):
             raise ImportFailed(f"{path}: this is {what}")
+    if path.suffix.lower() in _WORKBOOKS:
+        raise ImportFailed(f"{path}: this is no Excel workbook, whatever its name; save it as one again, or as .csv")
     encoding, errors, name = _encoding(path, start, is_utf8=is_utf8)
     with _text(path, encoding, errors) as file:
         delimiter, header, row = _header(path, file)

@@ -157,6 +157,7 @@ def archive(**files: str) -> bytes:
     ("data", "said"),
     [
         (archive(notes="hello"), "an archive and no Excel workbook"),
+        (b"email,first_name\nana@example.org,Ana\n", "this is no Excel workbook, whatever its name"),
         (workbook([["email"], [ANA]])[:2000], "workbook is damaged"),
         (archive(**{"xl__workbook.xml": "<not closed"}), "workbook is damaged"),
         (workbook([]), "its first sheet has no rows"),

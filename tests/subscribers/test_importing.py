@@ -517,7 +517,7 @@ async def test_a_file_that_is_not_there_or_is_a_folder_is_one_line(desk, path):
         ({"Mial": "email"}, "did you mean Mail"),
         ({"Mail": "adress"}, "there is no such field; known: email, first_name"),
         ({"Mail": "emial"}, "there is no such field; did you mean email?"),
-        ({"Mail": "field:Not A Name"}, "there is no such field"),
+        ({"Mail": "field:Not A Name"}, "a field of your own is called by"),
     ],
 )
 async def test_a_wrong_mapping_is_one_line_that_helps(desk, mapping, said):

@@ -53,6 +53,23 @@ def test_an_import_says_what_became_of_each_row_and_where_the_refused_are(desk, 
     assert audit(desk) == [("subscribers.imported", "people.csv")]
 
 
+@pytest.mark.parametrize("option", ["--ask", "--dry-run"])
+def test_an_import_of_which_every_row_is_refused_says_so_by_its_exit_status(desk, newsletter, option):
+    (desk / "none.csv").write_text("email\nno address\nnor this\n")
+    done = newsletter("subscribers", "import", "none.csv", option)
+    assert done.code == 1
+    assert "none.rejects.csv" in done.out
+    (desk / "some.csv").write_text("email\nno address\nana.one@example.org\n")
+    assert newsletter("subscribers", "import", "some.csv", option).code == 0
+
+
+def test_an_own_field_that_cannot_be_called_so_is_told_what_it_may_be_called(desk, newsletter):
+    done = newsletter("subscribers", "import", "people.csv", "--map", 'consent_source=field:a b"c')
+    assert done.code == 1
+    assert 'field:a b"c: a field of your own is called by' in done.err
+    assert "as in field:school" in done.err
+
+
 def test_what_was_left_out_of_rows_that_were_taken_is_said_with_the_first_of_them(desk, newsletter):
     (desk / "mixed.csv").write_text(
         "email,timezone,consented_at\nana@example.org,Berlin,03/12/2020\nben@example.org,,03/12/2020\n"

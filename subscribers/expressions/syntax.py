@@ -177,6 +177,9 @@ _WANTED = (
 """What can be expected at a place: the first line whose tokens can all follow."""
 
 
+_COMPARISON = re.compile(r"(<=|>=|<|>)\s*$")
+
+
 def _explained(text: str, error: UnexpectedInput) -> ExpressionError:
     column, met, wanted = len(text.rstrip()) + 1, "", set[str]()
     match error:
@@ -193,6 +196,9 @@ def _explained(text: str, error: UnexpectedInput) -> ExpressionError:
         return ExpressionError(text, column, "a quotation mark opens here and is not closed")
     if "TEXT" in wanted and re.match(r"\w", met):
         return ExpressionError(text, column, f"a text stands in quotation marks: “{met}”")
+    if met[0] in _QUOTES and (before := _COMPARISON.search(text[: column - 1])):
+        reason = f"“{before[1]}” compares with a day such as 2021-02-01; with a text, =, != and “in” do"
+        return ExpressionError(text, before.start(1) + 1, reason)
     shown = met if met[0] in _QUOTES else f"“{met}”"
     return ExpressionError(text, column, f"{shown} stands where {expected} should")
 

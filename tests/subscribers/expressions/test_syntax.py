@@ -50,7 +50,8 @@ def test_words_of_the_language_may_be_in_capitals_and_a_name_may_begin_with_one(
         ("joined > 2021-02-30", 10, "2021-02-30 is no day of the calendar"),
         ("joined > 0001-01-01", 10, "0001-01-01 is no day of our time"),
         ('role in ("a" "b")', 14, '"b" stands where a comma or a closing parenthesis should'),
-        ('role > "a"', 8, '"a" stands where a day such as 2021-02-01 should'),
+        ('role > "a"', 6, "“>” compares with a day such as 2021-02-01; with a text, =, != and “in” do"),
+        ("joined > now", 10, "“now” stands where a day such as 2021-02-01 should"),
     ],
 )
 def test_what_is_wrong_is_said_with_a_caret_under_the_column(text, column, reason):

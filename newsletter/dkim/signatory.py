@@ -1,7 +1,7 @@
 """Who makes signatures: threads where there are few, and for campaigns processes of their own.
 
 Threads hand Python's lock to and fro, for each signature and for each reply of a relay meanwhile: a campaign signed by
-them took a quarter longer.
+them took a sixth longer.
 """
 
 import asyncio

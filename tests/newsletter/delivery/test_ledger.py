@@ -1,6 +1,7 @@
 """The ledger, on both databases: who is in, who is claimed, what is settled, and what a dead owner may not do."""
 
 import re
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -18,12 +19,16 @@ from subscribers.columns import Instant
 from subscribers.tables import subscriber
 
 
-async def running(connection: AsyncConnection, now: datetime, *, shard_size: int = 10) -> int:
-    """A campaign whose audience is in the ledger."""
+async def running(
+    connection: AsyncConnection, now: datetime, *, shard_size: int = 10, of: Sequence[int] | None = None
+) -> int:
+    """A campaign whose audience, everybody or these, is in the ledger."""
     await connection.execute(
         insert(campaign).values(id=1, slug="x/y", kind="invitation", status="sending", created_at=now, started_at=now)
     )
     people = select(subscriber.c.id).where(audience.mailable(now))
+    if of is not None:
+        people = people.where(subscriber.c.id.in_(of))
     return await ledger.enrol(connection, 1, people, shard_size=shard_size, now=now)
 
 
@@ -57,6 +62,23 @@ async def test_enrolling_cuts_the_audience_into_shards_and_adds_nobody_twice(
         (1, numbers[10], numbers[19]),
         (2, numbers[20], numbers[24]),
     ]
+
+
+@pytest.mark.parametrize(("at_first", "later"), [(0, 0), (1, 0), (20, 0), (0, 21), (7, 4), (20, 10)])
+async def test_shards_cover_everybody_once_whoever_is_enrolled_when(
+    database: Database, now: datetime, add_people: Any, at_first: int, later: int
+) -> None:
+    async with database.begin() as connection:
+        numbers = (await add_people(connection, 90, now))[::3]  # others lie between them
+        await running(connection, now, of=numbers[:at_first])
+        everybody = select(subscriber.c.id).where(subscriber.c.id.in_(numbers[: at_first + later]))
+        assert await ledger.enrol(connection, 1, everybody, shard_size=10, now=now) == later
+        shards = (await connection.execute(shard.select().order_by(shard.c.number))).all()
+    parts = [numbers[:at_first][i : i + 10] for i in range(0, at_first, 10)]
+    parts += [numbers[at_first : at_first + later][i : i + 10] for i in range(0, later, 10)]
+    assert [one.number for one in shards] == list(range(len(parts)))
+    for one, part in zip(shards, parts, strict=True):
+        assert [number for number in numbers if one.first_id <= number <= one.last_id] == part
 
 
 async def test_a_delivery_waits_for_its_own_moment_and_its_shard_with_it(

@@ -16,6 +16,7 @@ import pytest
 
 from newsletter import database as databases
 from newsletter.settings import Settings
+from tests import hashes
 
 pytest_plugins = [
     "tests.browser.other_site",
@@ -129,7 +130,7 @@ def make_settings(database_url: str, *, joining: Mapping[str, object] | None = N
         **{
             "database": database_url,
             "public_url": "https://news.example.org",
-            "secrets": {"signing_keys": ["k" * 40], "hash_key": "h" * 40},
+            "secrets": {"signing_keys": ["k" * 40], "hash_key": hashes.KEY},
             "preflight": {"network": False, "spamassassin": False},
             "bounces": {"address": "bounce@bounces.example.org"},
             "webhooks": {

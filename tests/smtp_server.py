@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from newsletter.setting_tables import Smtp
 from subscribers.tables import choice, subscriber
+from tests import hashes
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,12 +211,13 @@ def smtp_server() -> Callable[..., object]:
 def add_people() -> Callable[..., Awaitable[list[int]]]:
     """Insert confirmed subscribers who follow everything; answers their numbers."""
 
-    async def add(connection: AsyncConnection, count: int, now: datetime, **values: object) -> list[int]:
-        rows = [
+    async def add(
+        connection: AsyncConnection, count: int, now: datetime, *, key: str = hashes.KEY, **values: object
+    ) -> list[int]:
+        rows: list[dict[str, object]] = [
             {
                 "address": f"p{i}@example.org",
                 "normal": f"p{i}@example.org",
-                "hash": f"hash-{i}",
                 "first_name": "Zoë",
                 "status": "active",
                 "joined_at": now,
@@ -224,6 +226,8 @@ def add_people() -> Callable[..., Awaitable[list[int]]]:
             }
             for i in range(count)
         ]
+        for row in rows:
+            row.setdefault("hash", hashes.of(str(row["normal"]), key))
         await connection.execute(insert(subscriber), rows)
         numbers = [row.id for row in await connection.execute(subscriber.select().order_by(subscriber.c.id))]
         await connection.execute(

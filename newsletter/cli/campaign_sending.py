@@ -31,7 +31,7 @@ class Scheduled:
 
 async def schedule(settings: Settings, slug: str, wanted_at: str, wanted: str | None, *, force: str) -> Scheduled:
     """Have the engine start it at a moment, to whom `wanted` says if it says anything; it is checked for then."""
-    async with edge.opened(settings.database) as database:
+    async with edge.opened_by_key(settings) as database:
         async with database.begin() as connection:
             await _addressed(connection, slug, wanted)
             timezone = (await constellations.current(connection)).timezone
@@ -60,7 +60,7 @@ def say_scheduled(done: Scheduled) -> None:
 
 async def send(settings: Settings, slug: str, wanted: str | None, *, agreed: bool, force: str) -> sending.Result:
     """Check and start it, if it has not started, and work on it until nothing is left to do or somebody stops us."""
-    async with edge.opened(settings.database) as database:
+    async with edge.opened_by_key(settings) as database:
         async with database.read() as connection:
             await store.find(connection, slug)  # a slip is told before a server is asked
             if wanted is not None:

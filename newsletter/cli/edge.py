@@ -106,6 +106,17 @@ async def opened(url: str, *, pool: int = 8, for_import: bool = False) -> "Async
         await database.close()
 
 
+@asynccontextmanager
+async def opened_by_key(settings: "Settings", *, pool: int = 8, for_import: bool = False) -> "AsyncIterator[Database]":
+    """`opened`, for whatever knows people by the hash of their address. Raises SettingsError for another key's."""
+    from newsletter.cli import hash_key
+
+    async with opened(settings.database, pool=pool, for_import=for_import) as database:
+        async with database.read() as connection:
+            await hash_key.require_same(connection, settings)
+        yield database
+
+
 async def audit(connection: "AsyncConnection", action: str, subject: str, **detail: Any) -> None:
     """Write down who did what to what, in the transaction that does it."""
     from sqlalchemy import insert

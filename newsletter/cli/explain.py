@@ -38,6 +38,6 @@ def explain(
 
 async def _explain(settings: Settings, address: Address, slug: str) -> Explanation:
     key = settings.secrets.hash_key.get_secret_value()
-    async with edge.opened(settings.database) as database, database.read() as connection:
+    async with edge.opened_by_key(settings) as database, database.read() as connection:
         found = await foretelling.find(connection, slug)
         return await explaining.explain(connection, address, found, hash_key=key, now=edge.now())

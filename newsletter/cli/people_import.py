@@ -48,7 +48,7 @@ async def run(
     settings: Settings, file: Path, columns: dict[str, str], rejects: Path, *, ask: bool, dry_run: bool
 ) -> Report:
     """Import a file into the database in force, under a bar where somebody watches, and leave an audit row."""
-    async with edge.opened(settings.database, for_import=True) as database:
+    async with edge.opened_by_key(settings, for_import=True) as database:
         async with database.read() as connection:
             events = {stored.event.slug for stored in await store.events(connection)}
             language = await store.language(connection)

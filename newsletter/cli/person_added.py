@@ -53,7 +53,7 @@ async def run(settings: Settings, request: Request, proof: Proof | None, *, ask:
     """Add a person, have them asked by mail if that is wanted, and leave an audit row."""
     now, key = edge.now(), settings.secrets.hash_key.get_secret_value()
     subject = suppression.address_hash(request.address.normal, key)
-    async with edge.opened(settings.database) as database, database.begin() as connection:
+    async with edge.opened_by_key(settings) as database, database.begin() as connection:
         for slug in request.topics:
             await store.find(connection, slug)
         if not request.locale:

@@ -69,7 +69,7 @@ async def _release(settings: Settings, address: Address, note: str, *, at_provid
     lists = providers.configured(settings.webhooks.in_clear()) if at_provider else []
     if at_provider and not lists:
         raise NotConfigured(f"no API key of any provider is set under [webhooks]: {', '.join(providers.LISTS)}")
-    async with edge.opened(settings.database) as database:
+    async with edge.opened_by_key(settings) as database:
         async with database.read() as connection:
             was = await suppression.find(connection, hashed)
             reporters = await _reporters(connection, address)

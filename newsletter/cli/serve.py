@@ -39,7 +39,7 @@ def serve(
 
 
 async def _serve(settings: Settings, host: str, port: int, *, runs_engine: bool) -> None:
-    async with edge.opened(settings.database, pool=1) as database:
+    async with edge.opened_by_key(settings, pool=1) as database:
         warning = await emptiness.warning(database)
     with listening.at(host, port) as listener:
         shown = f"[{host}]" if ":" in host else host

@@ -200,7 +200,7 @@ def export(
 
 async def _find(settings: Settings, address: Address) -> tuple[Entry, person_evidence.Evidence] | Finding:
     """A person, or why an address that is nobody's is suppressed. Raises NoSuchSubscriber."""
-    async with edge.opened(settings.database) as database, database.read() as connection:
+    async with edge.opened_by_key(settings) as database, database.read() as connection:
         try:
             entry = await directory.find(connection, address)
         except NoSuchSubscriber:
@@ -221,7 +221,7 @@ async def _evidence(url: str, address: Address) -> list[consent.Evidence]:
 
 
 async def _erase(settings: Settings, address: Address) -> None:
-    async with edge.opened(settings.database) as database, database.begin() as connection:
+    async with edge.opened_by_key(settings) as database, database.begin() as connection:
         entry = await directory.find(connection, address)
         if not await erasure.erase(connection, entry.id, now=edge.now()):
             raise NoSuchSubscriber(f"nobody here has the address {address.given}")
@@ -230,7 +230,7 @@ async def _erase(settings: Settings, address: Address) -> None:
 
 async def _suppress(settings: Settings, address: Address, note: str) -> bool:
     key = settings.secrets.hash_key.get_secret_value()
-    async with edge.opened(settings.database) as database, database.begin() as connection:
+    async with edge.opened_by_key(settings) as database, database.begin() as connection:
         is_new = await directory.suppress(connection, address, hash_key=key, note=note, now=edge.now())
         await edge.audit(connection, "subscriber.suppressed", _subject(settings, address), note=note)
         return is_new

@@ -76,7 +76,7 @@ async def _read(
 ) -> tuple[list[Tally], list[WebhookError]]:
     """What became of each list, and why some could not be read: the others do not wait for them."""
     applier, tallies, faults = feedback.Applier(parts.links(settings), settings.bounces), [], []
-    async with edge.opened(settings.database) as database:
+    async with edge.opened_by_key(settings) as database:
         for one in wanted:
             try:
                 tally = await lists.read(database, one, edge.now, dry_run=dry_run)

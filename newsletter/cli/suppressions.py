@@ -63,7 +63,7 @@ def export(
 
     async def work() -> int:
         number = 0
-        async with edge.opened(settings.database) as database, database.read() as connection:
+        async with edge.opened_by_key(settings) as database, database.read() as connection:
             with output.opened(target) as file:
                 write = form(file, with_addresses=addresses)
                 async for row in suppression_lists.everything(connection, key=key):
@@ -91,7 +91,7 @@ def import_file(
     target = rejects or Path(f"{file.stem}.rejects.csv")
 
     async def work() -> Report:
-        async with edge.opened(settings.database) as database:
+        async with edge.opened_by_key(settings) as database:
             with importing.writing_rejects(target) as rejected:
                 report = await suppression_lists.take(
                     file,

@@ -33,7 +33,7 @@ async def _work(settings: Settings) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
-    async with edge.opened(settings.database, pool=parts.relays(settings).connections + 8) as database:
+    async with edge.opened_by_key(settings, pool=parts.relays(settings).connections + 8) as database:
         if warning := await emptiness.warning(database):
             edge.warn(warning)
         if settings.engine.kind == "procrastinate":

@@ -21,6 +21,7 @@ from subscribers.audience import About
 from subscribers.links import DeliveryRef
 from subscribers.tables import subscriber
 from subscribers.tables import suppression as suppressed
+from tests import hashes
 from tests.conftest import make_settings
 from webhooks.events import BounceClass, Event, Kind
 
@@ -160,5 +161,5 @@ async def test_what_was_held_is_believed_but_for_whoever_has_opted_in_since(
             subscriber.update().where(subscriber.c.id == people[3]).values(confirmed_at=now + timedelta(minutes=1))
         )
         assert await breaker.release(connection, "example.org", obey=True, now=now) == 9
-        assert await suppression.find(connection, "hash-3") is None
+        assert await suppression.find(connection, hashes.of_number(3)) is None
     assert await gone(database) == 8

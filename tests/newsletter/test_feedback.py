@@ -15,6 +15,7 @@ from newsletter.tables import campaign, delivery, inbox
 from subscribers import consent, erasure, preferences, scoring, suppression
 from subscribers.links import DeliveryRef, Links
 from subscribers.suppression import Reason
+from tests import hashes
 from webhooks.events import BounceClass, Event, Kind
 
 Heard = Callable[..., Awaitable[list[str]]]
@@ -72,7 +73,7 @@ def heard(database: Database, settings: Settings, links: Links, now: datetime) -
 
 async def reason(database: Database, which: int = 0) -> Reason | None:
     async with database.read() as connection:
-        return await suppression.find(connection, f"hash-{which}")
+        return await suppression.find(connection, hashes.of_number(which))
 
 
 async def test_a_proven_hard_bounce_suppresses_at_once_and_leaves_evidence(

@@ -28,6 +28,7 @@ from newsletter.web.app import create_app
 from subscribers import preferences, suppression
 from subscribers.suppression import Reason
 from subscribers.tables import subscriber
+from tests import hashes
 from tests.dovecot import Dovecot
 from webhooks import mailbox, providers
 from webhooks.providers import Sampling
@@ -133,7 +134,7 @@ def token_of(received: Any) -> str:
 
 async def reasons(database: Database) -> list[Reason | None]:
     async with database.read() as connection:
-        return [await suppression.find(connection, f"hash-{n}") for n in range(3)]
+        return [await suppression.find(connection, hashes.of_number(n)) for n in range(3)]
 
 
 @pytest.mark.parametrize("provider", ["postmark", "generic"])

@@ -21,6 +21,7 @@ from subscribers import consent, suppression
 from subscribers.consent import Action, Actor
 from subscribers.suppression import Reason
 from subscribers.tables import subscriber
+from tests import hashes
 from tests.provider_api import Asked, ProviderApi, Reply
 from webhooks import lists
 from webhooks.errors import Unavailable
@@ -65,7 +66,7 @@ def sync(database: Database, settings: Settings, provider_api: ProviderApi, peop
 
 async def reason(database: Database, which: int) -> Reason | None:
     async with database.read() as connection:
-        return await suppression.find(connection, f"hash-{which}")
+        return await suppression.find(connection, hashes.of_number(which))
 
 
 async def stored(database: Database) -> int:
@@ -135,7 +136,7 @@ async def test_whom_staff_released_is_not_suppressed_again_by_what_the_provider_
     if was_read_before:
         await sync(at=now - timedelta(days=2))
     async with database.begin() as connection:
-        await suppression.release(connection, "hash-0")
+        await suppression.release(connection, hashes.of_number(0))
         await consent.record(connection, people[0], Action.RELEASED, actor=Actor.STAFF, now=now - timedelta(days=1))
     assert (await sync()).left == {"older than the release by staff": 1}
     assert await reason(database, 0) is None

@@ -24,6 +24,7 @@ from newsletter.tables import transactional
 from subscribers import suppression
 from subscribers.suppression import Reason
 from subscribers.tables import bounce_score
+from tests import hashes
 
 FULL = """From: MAILER-DAEMON@mx.example.org
 To: {return_path}
@@ -79,7 +80,7 @@ class Round:
 
     async def reason(self) -> Reason | None:
         async with self.database.read() as connection:
-            return await suppression.find(connection, "hash-0")
+            return await suppression.find(connection, hashes.of_number(0))
 
     async def days(self) -> int:
         async with self.database.read() as connection:

@@ -20,6 +20,7 @@ from subscribers import preferences, scoring, suppression
 from subscribers.consent import Actor
 from subscribers.links import DeliveryRef
 from subscribers.suppression import Reason
+from tests import hashes
 from webhooks.events import BounceClass, Event, Kind
 
 LIMIT = (0, 4, 8, 12, 14)
@@ -82,7 +83,7 @@ async def probe(database: Database, hear: Heard, now: datetime) -> int:
 
 async def reason(database: Database) -> Reason | None:
     async with database.read() as connection:
-        return await suppression.find(connection, "hash-0")
+        return await suppression.find(connection, hashes.of_number(0))
 
 
 async def days(database: Database, person: int) -> int:

@@ -16,6 +16,7 @@ from newsletter.tables import campaign, delivery, inbox, kept_mail
 from subscribers import suppression
 from subscribers.links import DeliveryRef
 from subscribers.suppression import Reason
+from tests import hashes
 from webhooks import mailbox
 from webhooks.account import MailboxError
 
@@ -125,7 +126,7 @@ async def told(database: Database, settings: Settings, now: datetime, raw: str, 
     async with database.begin() as connection:
         await feedback.Applier(links, settings.bounces).apply_due(connection, now)
         outcome = await connection.scalar(select(inbox.c.outcome))
-        return await suppression.find(connection, "hash-0"), outcome
+        return await suppression.find(connection, hashes.of_number(0)), outcome
 
 
 def filled(text: str, token: str) -> str:

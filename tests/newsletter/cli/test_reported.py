@@ -38,7 +38,8 @@ async def _hear(made: settings.Settings, add_people: Any) -> None:
     database = databases.connect(made.database)
     signer = parts.links(made)
     async with database.begin() as connection:
-        people = await add_people(connection, 4, datetime(2020, 12, 1, tzinfo=UTC))
+        key = made.secrets.hash_key.get_secret_value()
+        people = await add_people(connection, 4, datetime(2020, 12, 1, tzinfo=UTC), key=key)
         await connection.execute(insert(campaign).values(id=1, slug="opening/invitation", kind="x", created_at=NOW))
         sent = {"campaign_id": 1, "state": "sent", "attempts": 1, "at": NOW}
         await connection.execute(insert(delivery), [{**sent, "subscriber_id": number} for number in people])

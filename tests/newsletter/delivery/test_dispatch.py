@@ -25,6 +25,7 @@ from newsletter.tables import delivery, inbox
 from newsletter.tables import transactional as transactional_table
 from subscribers import consent, suppression
 from subscribers.tables import subscriber
+from tests import hashes
 
 
 def over(settings: Settings, server: Any, **delivery_settings: Any) -> Settings:
@@ -192,8 +193,8 @@ async def test_a_refused_recipient_is_suppressed_when_the_answer_says_there_is_n
             await engine.apply_reports()
         async with database.read() as connection:
             assert await ledger.counts(connection, campaign.id) == {State.SENT: 4, State.REFUSED: 2}
-            assert await suppression.find(connection, "hash-3") is suppression.Reason.HARD_BOUNCE
-            assert await suppression.find(connection, "hash-4") is None
+            assert await suppression.find(connection, hashes.of_number(3)) is suppression.Reason.HARD_BOUNCE
+            assert await suppression.find(connection, hashes.of_number(4)) is None
             outcomes = list(await connection.scalars(select(inbox.c.outcome).order_by(inbox.c.id)))
             heard = list(await connection.scalars(select(delivery.c.feedback)))
     assert outcomes == ["suppressed: hard-bounce", "blocked: noted on the campaign, the person is not at fault"]

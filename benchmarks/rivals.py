@@ -56,7 +56,7 @@ def by_django(settings: Settings, mailing: Mailing, count: int) -> float:
                 "news@example.org",
                 [reader.address],
                 connection=connection,
-                headers={"List-Unsubscribe": f"<{site}/one-click/{values['mail_link']}>"},
+                headers={"List-Unsubscribe": f"<{site}/one-click/{values['unsubscribe_link']}>"},
             )
             message.attach_alternative(html_template.render(context), "text/html")
             message.send()

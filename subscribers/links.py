@@ -6,7 +6,7 @@ import hashlib
 import hmac
 import re
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -22,11 +22,12 @@ from subscribers.keyed import Keyed
 class Purpose(StrEnum):
     """What a link may do; the purpose is the signature's salt, so that no token opens another door.
 
-    MAIL is the one token of a mail, behind each of its links: which page it leads to is the path before it. Mails are
-    forwarded. So it can leave, or change what comes, and shows no more than the mail did. UNSUBSCRIBE and PREFERENCES
-    do one of the two each; what shows or moves all there is of a person is ACCOUNT: short-lived, and only ever made for
-    a mail that was asked for. CALENDAR is for programs that ask again and again: it reads somebody's events, no more.
-    RSVP says whether they come to one event, and carries that event's number where others carry a campaign's.
+    UNSUBSCRIBE stands in a mail's header, where every server on its way reads it, and can only leave, or less.
+    PREFERENCES stands at its foot and changes what comes; mails are forwarded, so it shows no more than the mail did.
+    What shows or moves all there is of a person is ACCOUNT: short-lived, and only ever made for a mail that was asked
+    for. CALENDAR is for programs that ask again and again: it reads somebody's events, no more. RSVP says whether they
+    come to one event, and carries that event's number where others carry a campaign's. MAIL is made no more: it stood
+    for both of the first two, and does so still in mails that are out.
     """
 
     MAIL = "mail"
@@ -132,8 +133,15 @@ class Links:
 
     def token(self, purpose: Purpose, subscriber_id: int, campaign_id: int = 0, *, issued_at: datetime) -> str:
         """A token of 45 characters, fit for a URL's path; `issued_at` is kept to the second."""
+        return self.tokens((purpose,), subscriber_id, campaign_id, issued_at=issued_at)[0]
+
+    def tokens(
+        self, purposes: Iterable[Purpose], subscriber_id: int, campaign_id: int = 0, *, issued_at: datetime
+    ) -> list[str]:
+        """A token for each purpose, that differ in their signatures alone."""
         payload = _base64(_LINK.pack(subscriber_id, campaign_id, int(issued_at.timestamp())))
-        return (payload + b"." + _base64(self._keyed[purpose][0].sign(payload)[:_MAC])).decode("ascii")
+        head = payload + b"."
+        return [(head + _base64(self._keyed[one][0].sign(payload)[:_MAC])).decode("ascii") for one in purposes]
 
     def open(self, purpose: Purpose, token: str, *, now: datetime, within: timedelta | None = None) -> Opened:
         """What a token says. Raises LinkInvalid, or LinkExpired if it is older than `within`."""

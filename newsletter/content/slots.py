@@ -30,7 +30,8 @@ SLOTS = {
     "first_name": Sort.WORDS,
     "last_name": Sort.WORDS,
     "token": Sort.TOKEN,
-    "mail_link": Sort.LINK,
+    "preferences_link": Sort.LINK,
+    "unsubscribe_link": Sort.LINK,
     "rsvp_link": Sort.LINK,
     "confirm_link": Sort.LINK,
     "refuse_link": Sort.LINK,
@@ -40,9 +41,9 @@ SLOTS = {
 """Every slot and its sort; the keys of the values that fill a skeleton."""
 
 LINKS = {
-    "preferences_url": ("preferences", "mail_link"),
-    "unsubscribe_url": ("unsubscribe", "mail_link"),
-    "one_click_url": ("one-click", "mail_link"),
+    "preferences_url": ("preferences", "preferences_link"),
+    "unsubscribe_url": ("unsubscribe", "unsubscribe_link"),
+    "one_click_url": ("one-click", "unsubscribe_link"),
     "rsvp_url": ("rsvp", "rsvp_link"),
     "confirm_url": ("confirm", "confirm_link"),
     "refuse_url": ("refuse", "refuse_link"),

@@ -45,6 +45,9 @@ class Receiver(Reader, Protocol):
     def items(self) -> int: ...
 
 
+_TO_CHOOSE_AND_TO_LEAVE = (Purpose.PREFERENCES, Purpose.UNSUBSCRIBE)
+
+
 @dataclass(frozen=True, slots=True)
 class Stationery:
     """What every mail of this service needs: what signs links and mails, where bounces go."""
@@ -59,16 +62,18 @@ class Stationery:
         self, reader: Reader, token: str, facts: Facts, *, campaign_id: int, issued_at: datetime
     ) -> dict[str, str]:
         """The slots of one person's mail. Links are signed for `issued_at`, so that a repeat has the same ones."""
-        sign, number = self.links.token, reader.subscriber_id
+        number = reader.subscriber_id
+        choosing, leaving = self.links.tokens(_TO_CHOOSE_AND_TO_LEAVE, number, campaign_id, issued_at=issued_at)
         values = {
             "address": reader.address,
             "first_name": reader.first_name,
             "last_name": reader.last_name,
             "token": token,
-            "mail_link": sign(Purpose.MAIL, number, campaign_id, issued_at=issued_at),
+            "preferences_link": choosing,
+            "unsubscribe_link": leaving,
         }
         if facts.event is not None and facts.event.rsvp:
-            values["rsvp_link"] = sign(Purpose.RSVP, number, facts.event_id, issued_at=issued_at)
+            values["rsvp_link"] = self.links.token(Purpose.RSVP, number, facts.event_id, issued_at=issued_at)
         return values
 
     def return_path(self, token: str, sender: str) -> bytes:

@@ -38,7 +38,7 @@ BY_MAIL = {(Purpose.MAIL, Purpose.PREFERENCES), (Purpose.MAIL, Purpose.UNSUBSCRI
 
 
 @pytest.mark.parametrize(("made", "opened"), sorted(BY_MAIL))
-def test_the_one_token_of_a_mail_leads_to_what_comes_and_out_of_it_and_nowhere_else(made, opened):
+def test_the_one_token_that_mails_had_still_leads_to_what_comes_and_out_of_it_and_nowhere_else(made, opened):
     token = LINKS.token(made, 7, 3, issued_at=NOW)
     assert len(token) == 45
     assert LINKS.open(opened, token, now=NOW) == Opened(7, 3, NOW)

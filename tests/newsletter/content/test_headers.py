@@ -18,7 +18,7 @@ def test_a_campaigns_mail_carries_what_mailboxes_demand(
     facts: content.Facts, envelope: content.Envelope, values: dict[str, str]
 ) -> None:
     mail = sent("invitation", facts, envelope, values)
-    token, one_click = values["token"], f"{facts.public_url}/one-click/{values['mail_link']}"
+    token, one_click = values["token"], f"{facts.public_url}/one-click/{values['unsubscribe_link']}"
     assert {name: str(value) for name, value in mail.items() if name != "Content-Type"} == {
         "From": "The Orchard Gatherings <news@orchard.example.org>",
         "To": "Zoë O’Neil <zoe@example.org>",
@@ -65,7 +65,7 @@ def test_the_unsubscribe_link_is_never_folded(
 ) -> None:
     skeleton = content.compile("invitation", facts, content.Facets(), envelope=envelope)
     link = "t" * 200
-    header = skeleton.fill({**values, "mail_link": link}).partition(b"\r\n\r\n")[0]
+    header = skeleton.fill({**values, "unsubscribe_link": link}).partition(b"\r\n\r\n")[0]
     (line,) = [line for line in header.split(b"\r\n") if line.startswith(b"List-Unsubscribe:")]
     assert link.encode() in line
     assert line.endswith(b"@bounces.example.org>")
@@ -75,7 +75,7 @@ def test_without_an_address_for_bounces_no_mail_is_promised_to_it(
     facts: content.Facts, envelope: content.Envelope, values: dict[str, str]
 ) -> None:
     mail = sent("invitation", facts, replace(envelope, bounce=""), values)
-    assert mail["List-Unsubscribe"] == f"<{facts.public_url}/one-click/{values['mail_link']}>"
+    assert mail["List-Unsubscribe"] == f"<{facts.public_url}/one-click/{values['unsubscribe_link']}>"
     assert "CFBL-Address" not in mail
     assert "CFBL-Feedback-ID" not in mail
 

@@ -205,12 +205,12 @@ def test_no_value_adds_or_changes_a_header(template: Path, first: str, last: str
         ("token", "abc\r\nX: y"),
         ("token", "abc>"),
         ("token", ""),
-        ("mail_link", "abc\r\nX: y"),
-        ("mail_link", "abc>, <mailto:all@example.org"),
-        ("mail_link", "../else"),
-        ("mail_link", 'abc" onclick="x'),
-        ("mail_link", "x" * 201),
-        ("mail_link", ""),
+        ("unsubscribe_link", "abc\r\nX: y"),
+        ("unsubscribe_link", "abc>, <mailto:all@example.org"),
+        ("unsubscribe_link", "../else"),
+        ("unsubscribe_link", 'abc" onclick="x'),
+        ("unsubscribe_link", "x" * 201),
+        ("unsubscribe_link", ""),
     ],
 )
 def test_a_value_that_no_mail_may_carry_is_refused(template: Path, name: str, value: str) -> None:
@@ -222,8 +222,8 @@ def test_a_value_that_no_mail_may_carry_is_refused(template: Path, name: str, va
 
 def test_a_missing_value_is_named(template: Path) -> None:
     skeleton = content.compile("note", FACTS, content.Facets(), envelope=ENVELOPE, templates=template)
-    values = {name: value for name, value in samples.VALUES.items() if name != "mail_link"}
-    with pytest.raises(content.ContentError, match="needs a value for mail_link"):
+    values = {name: value for name, value in samples.VALUES.items() if name != "unsubscribe_link"}
+    with pytest.raises(content.ContentError, match="needs a value for unsubscribe_link"):
         skeleton.fill(values)
 
 

@@ -2,6 +2,7 @@
 
 import email
 import email.policy
+import re
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -18,12 +19,13 @@ from newsletter.delivery.ledger import State
 from newsletter.delivery.transactional import Kind
 from newsletter.dkim import files
 from newsletter.dkim.keys import Algorithm
-from newsletter.engine import embedded
+from newsletter.engine import embedded, parts
 from newsletter.setting_tables import Dkim
 from newsletter.settings import Settings
 from newsletter.tables import delivery, inbox
 from newsletter.tables import transactional as transactional_table
 from subscribers import consent, suppression
+from subscribers.links import LinkInvalid, Links, Purpose
 from subscribers.tables import subscriber
 from tests import hashes
 
@@ -54,6 +56,32 @@ async def test_everyone_gets_one_mail_of_their_own(
         assert mail["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
         assert "https://news.example.org/one-click/" in mail["List-Unsubscribe"]
         assert one.mail_from.removeprefix("bounce+").partition("@")[0] in mail["Message-ID"]
+
+
+async def test_what_stands_in_a_mails_header_can_only_leave(
+    database: Database, settings: Settings, clock: Any, smtp_server: Any, start: Any
+) -> None:
+    async with smtp_server() as server:
+        settings = over(settings, server)
+        await start(settings, clock, 1)
+        async with embedded.opened(settings, database, clock) as engine:
+            await engine.dispatcher.deliver(engine.stop)
+    (one,) = server.received
+    mail = email.message_from_bytes(one.data, policy=email.policy.default)
+    [leaves] = set(re.findall(r"/one-click/([\w.-]+)", mail["List-Unsubscribe"]))
+    foot = mail.get_body(("html",)).get_content()
+    [chooses] = set(re.findall(r"/preferences/([\w.-]+)", foot))
+    assert set(re.findall(r"/unsubscribe/([\w.-]+)", foot)) == {leaves}
+    links, doors = parts.links(settings), set(Purpose)
+    assert {door for door in doors if _opens(links, door, leaves, clock())} == {Purpose.UNSUBSCRIBE}
+    assert {door for door in doors if _opens(links, door, chooses, clock())} == {Purpose.PREFERENCES}
+
+
+def _opens(links: Links, door: Purpose, token: str, now: datetime) -> bool:
+    try:
+        return links.open(door, token, now=now).subscriber_id > 0
+    except LinkInvalid:
+        return False
 
 
 async def test_readers_links_lead_to_where_the_pages_are_when_a_mail_is_sent(

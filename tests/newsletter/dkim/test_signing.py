@@ -32,7 +32,8 @@ def message() -> bytes:
             "first_name": "Zoë",
             "last_name": "  of   two",
             "token": "a" * 40,
-            "mail_link": "abc",
+            "preferences_link": "abc",
+            "unsubscribe_link": "abd",
         }
     )
 

@@ -150,7 +150,7 @@ async def test_a_link_that_is_not_ours_opens_no_door(client, path: str, token: s
 async def test_a_link_opens_no_other_door_than_its_own(client, desk, member, path: str) -> None:
     ana = await member()
     own = {"confirm": Purpose.CONFIRM, "preferences": Purpose.PREFERENCES}.get(path, Purpose.UNSUBSCRIBE)
-    mails = set() if path == "confirm" else {Purpose.MAIL}  # the one token behind every link of a mail
+    mails = set() if path == "confirm" else {Purpose.MAIL}  # of mails that are out
     for purpose in set(Purpose) - {own} - mails:
         response = await client.post(
             f"/{path}/{desk.link(purpose, ana.id)}", data={"List-Unsubscribe": "One-Click", "part": "leave"}

@@ -65,6 +65,11 @@ class Report:
     returned: int = 0
     refused: Counter[StrEnum] = field(default_factory=Counter)
 
+    @property
+    def took_nothing(self) -> bool:
+        """Whether there were rows, and each was refused."""
+        return bool(self.refused) and not (self.suppressed or self.known or self.returned)
+
 
 async def everything(connection: AsyncConnection, *, key: str) -> AsyncIterator[dict[str, str]]:
     """Every suppression by column, in constant memory; `email` too, of those who are still subscribers here."""

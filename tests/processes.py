@@ -97,9 +97,11 @@ def fork(tmp_path: Path) -> Iterator[Fork]:
 def until_said(tmp_path: Path) -> Callable[[str], Awaitable[None]]:
     """Wait until a forked process has said these words."""
 
+    said = tmp_path / "said.log"
+
     async def wait(words: str) -> None:
         async with asyncio.timeout(60):
-            while words not in (tmp_path / "said.log").read_text():  # noqa: ASYNC110 - a file tells nobody that it grows
+            while not said.exists() or words not in said.read_text():  # noqa: ASYNC110 - a file tells nobody that it grows
                 await asyncio.sleep(0.02)
 
     return wait

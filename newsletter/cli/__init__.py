@@ -95,7 +95,6 @@ def main() -> None:
     try:
         app()
     except (NewsletterError, SubscribersError, WebhookError) as error:
-        sys.stderr.write("".join(f"newsletter: {line}\n" for line in str(error).splitlines()))
-        sys.exit(1)
+        edge.fail(str(error))
     except BrokenPipeError:
         sys.exit(1)

@@ -15,7 +15,7 @@ from contextvars import ContextVar
 from datetime import UTC, datetime
 from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, NoReturn, TypeVar
 
 import typer
 
@@ -165,6 +165,16 @@ def prose(line: str) -> None:
 def warn(line: str) -> None:
     """One line on stderr, for what a person should see and a pipe should not."""
     typer.echo(legible(line), err=True)
+
+
+def fail(message: str) -> NoReturn:
+    """End by a message on stderr. On a terminal, a long line goes on below, between words; elsewhere it stays one."""
+    lines = [f"newsletter: {line}" for line in message.splitlines()]
+    if sys.stderr.isatty() and len(lines) == 1:  # several may point at something in each other
+        width = shutil.get_terminal_size().columns
+        lines = textwrap.wrap(lines[0], width, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
+    sys.stderr.write("".join(f"{line}\n" for line in lines))
+    sys.exit(1)
 
 
 def is_terminal() -> bool:

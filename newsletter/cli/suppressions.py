@@ -112,6 +112,8 @@ def import_file(
         edge.emit_json({**edge.plain(report), "rejects": str(target) if report.refused else None})
     else:
         _tell(report, target)
+    if report.took_nothing:
+        raise typer.Exit(1)  # as an import of people of which every row is refused
 
 
 def _tell(report: Report, rejects: Path) -> None:

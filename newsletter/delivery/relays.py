@@ -193,6 +193,10 @@ class Relays:
         """Whether each relay that mail from this address goes through refuses all of ours."""
         return all(one.welcome.refuses_us for one in self._for(sender))
 
+    def serving(self, sender: str) -> set[str]:
+        """The names of those that mail from this address goes through."""
+        return {one.name for one in self._for(sender)}
+
     async def close(self) -> None:
         """End every idle session."""
         for member in self.members:

@@ -17,6 +17,7 @@ from newsletter.database import AWAY, Database, DatabaseBusy
 from newsletter.delivery import ledger, refusing_relays
 from newsletter.delivery.ledger import State
 from newsletter.delivery.refusing_relays import Refusing
+from newsletter.delivery.relays import Relays
 from newsletter.engine import embedded, parts, presence, status
 from newsletter.engine.embedded import Engine
 from newsletter.engine.work import one_line
@@ -113,7 +114,6 @@ async def _work(engine: Engine, slug: str, stop: asyncio.Event, on_progress: OnP
         campaign = await store.find(connection, slug)
         before = await report.read(connection, campaign)
     done = before.audience - before.waiting
-    sender = campaign.facts.constellation.sender.email if campaign.facts else ""
 
     async def show() -> None:
         counts = engine.dispatcher.tally.settled
@@ -134,7 +134,7 @@ async def _work(engine: Engine, slug: str, stop: asyncio.Event, on_progress: OnP
             while not engine.stop.is_set():
                 try:
                     await engine.deliver_campaigns(campaign.id)
-                    is_vain = engine.relays.refuse_us(sender)
+                    is_vain = engine.relays.refuse_us(_sender(campaign))
                     wait = None if is_vain else await _seconds_to_next(engine, campaign.id)
                 except AWAY as error:
                     log.warning("database away, asked again", reason=one_line(error))
@@ -183,9 +183,10 @@ async def _seconds_to_next(engine: Engine, campaign_id: int) -> float | None:
 async def _watch(
     settings: Settings, database: Database, slug: str, stop: asyncio.Event, on_progress: OnProgress
 ) -> None:
+    relays = parts.relays(settings)
     while not stop.is_set():
         try:
-            is_over = await _look(settings, database, slug, on_progress)
+            is_over = await _look(settings, database, relays, slug, on_progress)
         except AWAY as error:  # those who work on it ask again too
             log.warning("database away, asked again", reason=one_line(error))
             is_over = False
@@ -194,16 +195,23 @@ async def _watch(
         await _sleep(stop, _LOOK_SECONDS)
 
 
-async def _look(settings: Settings, database: Database, slug: str, on_progress: OnProgress) -> bool:
+async def _look(settings: Settings, database: Database, relays: Relays, slug: str, on_progress: OnProgress) -> bool:
     """Show how far it is; whether there is nothing more to watch for now."""
     async with database.read() as connection:
-        seen = await report.read(connection, await store.find(connection, slug))
+        campaign = await store.find(connection, slug)
+        seen = await report.read(connection, campaign)
+        refusing = {one.relay for one in await refusing_relays.current(connection, wall_clock())}
         pulses = await status.pulses(connection, settings.engine.lease, wall_clock())
         limits = await status.restraints(connection, settings.delivery, wall_clock())
     settled = seen.audience - seen.waiting
     on_progress(Progress(settled, seen.audience, status.relays(pulses, limits), status.domains(pulses), limits))
     waits_now = any(seen.states.get(state) for state in (State.QUEUED, State.SENDING))
-    return seen.status != "sending" or (not waits_now and bool(seen.waiting))
+    is_vain = relays.serving(_sender(campaign)) <= refusing
+    return seen.status != "sending" or (bool(seen.waiting) and (is_vain or not waits_now))
+
+
+def _sender(campaign: Campaign) -> str:
+    return campaign.facts.constellation.sender.email if campaign.facts else ""
 
 
 async def _sleep(stop: asyncio.Event, seconds: float) -> None:

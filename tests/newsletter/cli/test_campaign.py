@@ -200,6 +200,20 @@ async def test_a_relay_that_refuses_all_keeps_a_campaign_waiting_and_it_says_so(
     assert (refusing["relay"], refusing["reply"]) == ("smtp", "554 5.7.1 <[address]>: Relay access denied")
 
 
+async def test_who_watches_another_process_is_told_too_that_a_relay_refuses_all(
+    smtp_server: Any, prepare: Any, run: Run, fork: Any, until_said: Any
+) -> None:
+    async with smtp_server(answers=lambda verb, _: "554 5.7.1 Access denied" if verb == "RCPT" else None) as server:
+        slug = await prepare(server.port, 60)
+        fork("worker")
+        await until_said("engine started")
+        status, said = await run("campaign", "send", slug, "--yes")
+    assert status == 3, said
+    assert "another process already runs the engine" in said
+    assert "smtp has refused all mail since" in said
+    assert "60 still wait." in said
+
+
 async def test_what_is_in_doubt_may_be_taken_as_sent(smtp_server: Any, prepare: Any, run: Run) -> None:
     async with smtp_server(answers=lambda verb, _: "take-and-close" if verb == "BODY" else None) as server:
         slug = await prepare(server.port, 2, delivery='on_uncertain = "hold"')

@@ -241,6 +241,15 @@ def test_asking_is_said_and_done_once(desk, newsletter):
     assert json.loads(newsletter("subscribers", "import", "people.csv", "--ask", "--json").out)["asked"] == 0
 
 
+@pytest.mark.parametrize("option", ["--json", "--dry-run"])
+def test_a_list_of_suppressions_of_which_every_row_is_refused_says_so_by_its_exit_status(desk, newsletter, option):
+    (desk / "none.csv").write_text("email\nno address\nnor this\n")
+    assert newsletter("suppressions", "import", "none.csv", option).code == 1
+    (desk / "some.csv").write_text("email\nno address\nana.one@example.org\n")
+    assert newsletter("suppressions", "import", "some.csv", option).code == 0
+    assert newsletter("suppressions", "import", "some.csv", option).code == 0, "known before"
+
+
 def test_suppressions_are_counted_given_out_and_taken_in(imported, newsletter):
     assert newsletter("subscribers", "suppress", ANA).code == 0
     assert json.loads(newsletter("suppressions", "count", "--json").out) == {"staff": 1}

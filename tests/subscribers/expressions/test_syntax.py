@@ -51,6 +51,9 @@ def test_words_of_the_language_may_be_in_capitals_and_a_name_may_begin_with_one(
         ("joined > 0001-01-01", 10, "0001-01-01 is no day of our time"),
         ('role in ("a" "b")', 14, '"b" stands where a comma or a closing parenthesis should'),
         ('role > "a"', 6, "“>” compares with a day such as 2021-02-01; with a text, =, != and “in” do"),
+        ('role = "a" or or follows("b")', 15, "“or” stands where the name of a field or a function should"),
+        ('not and role = "a"', 5, "“and” stands where the name of a field or a function should"),
+        ("has", 1, "“has” stands where the name of a field or a function should"),
         ("joined > now", 10, "“now” stands where a day such as 2021-02-01 should"),
     ],
 )

@@ -16,10 +16,10 @@ LONGEST = 254  # octets, RFC 5321 section 4.5.3.1.3 less the angle brackets (RFC
 _INVISIBLE = "\u200b\u2060\ufeff\u00ad"  # what a copy from a web page or a spreadsheet brings along at the ends
 
 # Plain ASCII, nothing an IDNA library or a list of special names would have to look at: those go the slow way.
-_ATOM = r"[A-Za-z0-9_#$&'*+/=?^`{|}~-]+"
+_ATOM = r"[A-Za-z0-9_#$&'*+/=?^`{}~-]+"
 _LABEL = r"(?!..--)[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _SPECIAL = r"(?:arpa|invalid|local|localhost|onion|test)"
-_LOCAL = re.compile(rf"(?![/|]){_ATOM}(?:\.{_ATOM})*")
+_LOCAL = re.compile(rf"(?!/){_ATOM}(?:\.{_ATOM})*")
 _DOMAIN = re.compile(
     rf"(?:{_LABEL}\.)+(?!{_SPECIAL}\Z)(?!..--)[A-Za-z](?:[A-Za-z0-9-]{{0,61}}[A-Za-z])?",
     re.ASCII | re.IGNORECASE,  # without ASCII, [a-z] would take the long s and the Kelvin sign
@@ -29,7 +29,7 @@ _DOMAIN = re.compile(
 _ROUTING = re.compile(r"[/|]|.*[%!|]")
 
 _PLAIN_LOCAL = re.compile(
-    rf"(?=[^@]{{1,{LONGEST_LOCAL_PART}}}@)(?P<local>(?![/|]){_ATOM}(?:\.{_ATOM})*)@(?P<domain>[^@]+)\Z"
+    rf"(?=[^@]{{1,{LONGEST_LOCAL_PART}}}@)(?P<local>(?!/){_ATOM}(?:\.{_ATOM})*)@(?P<domain>[^@]+)\Z"
 )
 
 _MAILBOX = re.compile(r"(?P<name>[^<>]*)<(?P<address>[^<>]+)>")

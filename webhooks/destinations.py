@@ -90,8 +90,10 @@ def is_public(address: IPv4Address | IPv6Address) -> bool:
     through = _translated(address)
     if through is not None:
         return is_public(through)
-    inner = [address.sixtofour, *(address.teredo or ()), _tunnelled(address)]
-    if any(one is not None and not is_public(one) for one in inner):
+    if address.sixtofour is not None:
+        return False  # RFC 7526 took 6to4 out of use; Python says so since 3.13
+    inner = _tunnelled(address)
+    if inner is not None and not is_public(inner):
         return False
     return address in _UNICAST and address not in _DOCUMENTATION and address.is_global
 

@@ -3,6 +3,7 @@
 import os
 import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import datetime
 from pathlib import Path
 
@@ -30,7 +31,7 @@ async def join(database: databases.Database, name: str, now: datetime) -> None:
 
 
 def names(file: Path) -> list[str]:
-    with sqlite3.connect(file) as connection:
+    with closing(sqlite3.connect(file)) as connection, connection:
         found = [name for (name,) in connection.execute("SELECT address FROM subscriber ORDER BY id")]
     connection.close()
     return found
@@ -102,7 +103,7 @@ async def test_what_is_no_backup_of_ours_takes_nobodys_place(tmp_path: Path, now
     later, other, text = (tmp_path / name for name in ("later.sqlite3", "other.sqlite3", "notes.txt"))
     await backups.write(url, later)
     for file, statement in ((later, "UPDATE alembic_version SET version_num = '9999'"), (other, "CREATE TABLE a (b)")):
-        with sqlite3.connect(file) as connection:
+        with closing(sqlite3.connect(file)) as connection, connection:
             connection.execute(statement)
         connection.close()
     text.write_text("Buy milk, and bread, and butter. " * 40)

@@ -111,6 +111,9 @@ DOMAINS = st.one_of(
 @example(local="ana", domain="a.localhost.example")
 @example(local="a" * 64, domain="example.org")
 @example(local="a" * 65, domain="example.org")
+@example(local="a|b", domain="example.org")
+@example(local="a|b", domain="b\u00fccher.example")
+@example(local="a/b", domain="example.org")
 def test_the_quick_reading_agrees_with_the_library(local, domain):
     text = f"{local}@{domain}".strip()
     try:

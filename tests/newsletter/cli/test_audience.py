@@ -3,6 +3,7 @@
 import csv
 import json
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -62,7 +63,7 @@ def test_an_audience_is_saved_listed_shown_used_and_deleted(desk, newsletter):
     assert newsletter("audience", "delete", "teachers").code == 0
     gone = newsletter("audience", "show", "teachers")
     assert (gone.code, "there is no audience teachers" in gone.err) == (1, True)
-    with sqlite3.connect(desk / "newsletter.sqlite3") as connection:
+    with closing(sqlite3.connect(desk / "newsletter.sqlite3")) as connection, connection:
         done = [row[0] for row in connection.execute("SELECT action FROM audit WHERE action LIKE 'audience.%'")]
     assert done == ["audience.saved", "audience.saved", "audience.deleted"]
 

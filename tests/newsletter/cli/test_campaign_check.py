@@ -3,6 +3,7 @@
 import json
 import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +56,7 @@ def test_a_campaign_with_an_error_is_not_sent_unless_somebody_says_why(
     assert json.loads(desk("campaign", "show", "word", "--json").out)["status"] == "draft"
     assert desk(*send, "--force", "The page comes tomorrow.").code == 0
     assert json.loads(desk("campaign", "show", "word", "--json").out)["status"] == "scheduled"
-    with sqlite3.connect(tmp_path / "newsletter.sqlite3") as connection:
+    with closing(sqlite3.connect(tmp_path / "newsletter.sqlite3")) as connection, connection:
         (kept,) = connection.execute("SELECT detail FROM audit WHERE action = 'campaign.scheduled'").fetchone()
     assert json.loads(kept)["forced"] == "The page comes tomorrow."
     assert json.loads(kept)["errors"] == ["link-relative"]

@@ -3,6 +3,7 @@
 import json
 import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -76,13 +77,13 @@ def test_a_slip_in_whom_it_is_for_is_told_before_a_relay_is_asked(
 def test_a_mail_by_readers_own_clocks_is_said_to_be_one(desk: Callable[..., Any], tmp_path: Path) -> None:
     shown = desk("campaign", "show", "opening/invitation").out
     assert "09:00 by each reader's own clock, when the plan sends it" in shown
-    with sqlite3.connect(tmp_path / "newsletter.sqlite3") as database:
+    with closing(sqlite3.connect(tmp_path / "newsletter.sqlite3")) as database, database:
         database.execute("UPDATE plan SET state = 'skipped'")
     assert json.loads(desk("campaign", "show", "opening/invitation", "--json").out)["hour"] == ""
 
 
 def test_numbers_are_listed_as_they_are_elsewhere(desk: Callable[..., Any], tmp_path: Path) -> None:
-    with sqlite3.connect(tmp_path / "newsletter.sqlite3") as database:
+    with closing(sqlite3.connect(tmp_path / "newsletter.sqlite3")) as database, database:
         rows = [(number, "sent" if number <= 1200 else "queued") for number in range(1, 2501)]
         database.executemany("INSERT INTO delivery (campaign_id, subscriber_id, state) VALUES (1, ?, ?)", rows)
     assert desk("campaign", "list").out.split()[-2:] == ["2,500", "1,200"]

@@ -4,6 +4,7 @@ import json
 import re
 import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -57,7 +58,7 @@ def test_a_mail_is_called_due_only_while_it_may_still_go(season: Callable[..., A
         (row,) = [row for name, row in pairwise(lines) if name.strip() == "opening" and "invitation" in row]
         return " ".join(row.split()[-2:])
 
-    with sqlite3.connect(tmp_path / "newsletter.sqlite3") as database:
+    with closing(sqlite3.connect(tmp_path / "newsletter.sqlite3")) as database, database:
         database.execute("UPDATE plan SET state = 'planned'")  # as when nothing has run since they were due
     assert state("2021-03-01T09:00") == "too late"
     file = tmp_path / "constellation.toml"

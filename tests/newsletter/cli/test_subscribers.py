@@ -3,6 +3,7 @@
 import csv
 import json
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -37,7 +38,7 @@ def imported(desk, newsletter) -> Path:
 def audit(folder: Path) -> list[tuple[str, str]]:
     """Every audit row, as action and subject."""
     (path,) = folder.glob("*.sqlite3")
-    with sqlite3.connect(path) as connection:
+    with closing(sqlite3.connect(path)) as connection, connection:
         return connection.execute("SELECT action, subject FROM audit ORDER BY id").fetchall()
 
 
@@ -162,7 +163,7 @@ def test_erasing_asks_first_and_leaves_nothing_that_names_the_person(imported, n
     assert newsletter("subscribers", "import", "people.csv").code == 0
     assert newsletter("subscribers", "show", ANA).out == shown.out
     (path,) = imported.glob("*.sqlite3")
-    with sqlite3.connect(path) as connection:
+    with closing(sqlite3.connect(path)) as connection, connection:
         assert not [line for line in connection.iterdump() if ANA in line]
 
 
@@ -270,7 +271,7 @@ def test_what_an_import_brought_beside_goes_out_and_comes_in_again(desk, newslet
     assert before == {"tags": ["press", "board"], "town": "Bonn", "role": "teacher"}
     assert newsletter("subscribers", "export", "-o", "out.csv").code == 0
     (database,) = desk.glob("*.sqlite3")
-    with sqlite3.connect(database) as connection:
+    with closing(sqlite3.connect(database)) as connection, connection:
         connection.execute("DELETE FROM subscriber")
     assert newsletter("subscribers", "import", "out.csv").code == 0
     assert json.loads(newsletter("subscribers", "show", ANA, "--json").out)["fields"] == before

@@ -12,7 +12,7 @@ import threading
 import time
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -225,7 +225,7 @@ def test_a_sample_is_taken_out_even_where_the_command_is_stopped(
         process.send_signal(signal.SIGINT)
         rest, _ = process.communicate()
     assert (process.returncode, rest) == (130, ""), "it was waiting for the engine, of which there is none"
-    with sqlite3.connect("newsletter.sqlite3") as connection:
+    with closing(sqlite3.connect("newsletter.sqlite3")) as connection, connection:
         assert connection.execute("SELECT count(*) FROM inbox").fetchone() == (0,)
 
 

@@ -4,6 +4,7 @@ import json
 import sqlite3
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -192,7 +193,7 @@ def season(run: Run, tmp_path: Path, content: str) -> Path:
     path = tmp_path / "constellation.toml"
     path.write_text(content.replace("2021-", "2150-"))
     run("constellation", "load", "constellation.toml")
-    with sqlite3.connect(tmp_path / "newsletter.sqlite3") as database:
+    with closing(sqlite3.connect(tmp_path / "newsletter.sqlite3")) as database, database:
         at = "2026-01-01T00:00:00.000000Z"
         database.execute(
             "INSERT INTO subscriber (id, address, normal, hash, status, joined_at, confirmed_at)"
@@ -292,7 +293,7 @@ def test_a_notice_with_an_error_stops_the_change_unless_somebody_says_why(
     assert [one["rule"] for one in as_json.data["checks"][0]["findings"] if one["severity"] == "error"] == ["weekday"]
 
     assert run(*change, *wrong, "--yes", "--force", "It is a joke.").status == 0
-    with sqlite3.connect(season.with_name("newsletter.sqlite3")) as database:
+    with closing(sqlite3.connect(season.with_name("newsletter.sqlite3"))) as database, database:
         (kept,) = database.execute("SELECT detail FROM audit WHERE action = 'campaign.started'").fetchone()
     assert json.loads(kept) == {"people": 1, "forced": "It is a joke.", "errors": ["weekday"]}
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import psycopg
-from sqlalchemy import bindparam, text
+from sqlalchemy import bindparam, select, text, update
 
 from newsletter import assets
 from newsletter import database as databases
@@ -30,10 +30,15 @@ from newsletter.dkim import files
 from newsletter.dkim.keys import Algorithm
 from newsletter.engine import parts
 from newsletter.settings import Settings
+from subscribers import suppression
 from subscribers.columns import Instant
+from subscribers.tables import subscriber
 
 READER = Due(1, 0, "reader123456@example42.net", "Ada", "Lovelace", "en", "", 0, True)
 """Someone like the people of `populate`, for measuring one mail."""
+
+KEY = "k" * 40
+"""Of links and of addresses."""
 
 _CONNECTIONS = 12
 """Of ours to the sink, with which it does best on both databases here."""
@@ -152,7 +157,7 @@ async def prepare(
     path = at / "newsletter.toml"
     templates = Path(__file__).parent / "templates"
     path.write_text(
-        _SETTINGS.format(url=url, templates=templates, key="k" * 40, port=port, tls=tls, connections=connections)
+        _SETTINGS.format(url=url, templates=templates, key=KEY, port=port, tls=tls, connections=connections)
     )
     if signed:
         files.make(Algorithm.RSA, at / "dkim.pem")
@@ -190,6 +195,12 @@ async def populate(database: Database, people: int, now: datetime) -> None:
         statement = text(_PEOPLE).bindparams(bindparam("now", type_=Instant()))
         await connection.execute(statement, {"people": people, "now": now})
         await connection.execute(text(_CHOICES))
+        ends = subscriber.c.id.in_([1, people])  # the service looks at theirs, whether the key is theirs
+        for number, normal in (
+            await connection.execute(select(subscriber.c.id, subscriber.c.normal).where(ends))
+        ).all():
+            hashed = suppression.address_hash(normal, KEY)
+            await connection.execute(update(subscriber).where(subscriber.c.id == number).values(hash=hashed))
     async with database.begin() as connection:
         await connection.execute(text("ANALYZE"))
 

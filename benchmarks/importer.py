@@ -9,7 +9,7 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks import processes
+from benchmarks import ground, processes
 from newsletter import database as databases
 from newsletter.cli import edge
 from subscribers import importing
@@ -20,7 +20,7 @@ async def imported(url: str, path: Path) -> dict[str, float]:
     database = databases.connect(url, for_import=True)
     try:
         begun, cpu = time.perf_counter(), time.process_time()
-        report = await importing.run(path, database=database, hash_key="k" * 40, now=datetime.now(UTC))
+        report = await importing.run(path, database=database, hash_key=ground.KEY, now=datetime.now(UTC))
         seconds, cpu = time.perf_counter() - begun, time.process_time() - cpu
     finally:
         await database.close()

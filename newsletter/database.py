@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from sqlalchemy import URL, Connection, create_engine, inspect, make_url, text
-from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, InternalError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from newsletter import assets, queue_schema
@@ -44,8 +44,9 @@ class DatabaseBusy(DatabaseError):
     """Another process already runs the engine on this database."""
 
 
-AWAY = (OperationalError, InterfaceError, OSError, TimeoutError)
-"""What is raised while a database does not answer, is full or is locked: asked again later, it may."""
+AWAY = (OperationalError, InterfaceError, InternalError, OSError, TimeoutError)
+"""What is raised while a database does not answer, is full or is locked, or while PostgreSQL may only be read, as after
+a failover: asked again later, it may."""
 
 
 @dataclass(frozen=True, slots=True)

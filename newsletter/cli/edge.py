@@ -92,7 +92,7 @@ def run(work: Coroutine[Any, Any, Result]) -> Result:
 @asynccontextmanager
 async def opened(url: str, *, pool: int = 8, for_import: bool = False) -> "AsyncIterator[Database]":
     """The database, refused with one clear line when it is not at this program's schema, or goes away meanwhile."""
-    from sqlalchemy.exc import InterfaceError, OperationalError
+    from sqlalchemy.exc import InterfaceError, InternalError, OperationalError
 
     from newsletter import database as databases
 
@@ -100,7 +100,7 @@ async def opened(url: str, *, pool: int = 8, for_import: bool = False) -> "Async
     database = databases.connect(url, pool=pool, for_import=for_import)
     try:
         yield database
-    except (OperationalError, InterfaceError) as error:
+    except (OperationalError, InterfaceError, InternalError) as error:
         raise databases.DatabaseError(databases.fault(url, error)) from error
     finally:
         await database.close()

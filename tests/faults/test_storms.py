@@ -9,12 +9,19 @@ from typing import Any
 
 import psycopg
 import pytest
+from sqlalchemy import make_url
 
 pytestmark = pytest.mark.faults
 
 PEOPLE = 240
 ONLY_SQLITE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 ONLY_POSTGRESQL = pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+
+
+CUT = (
+    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+    " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+)
 
 
 async def sent_by(process: Any, server: Any, tmp_path: Path) -> Counter[str]:
@@ -108,10 +115,29 @@ async def test_connections_to_the_database_that_are_cut_double_nobody(
             process = process or fork("campaign", "send", slug, "--yes")
             await asyncio.wait_for(tripwire.reached.wait(), 60)
             with psycopg.connect(migrated_url, autocommit=True) as connection:
-                connection.execute(
-                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-                    " WHERE datname = current_database() AND pid <> pg_backend_pid()"
-                )
+                connection.execute(CUT)
         tripwire.gate.set()
+        reached = await sent_by(process, server, tmp_path)
+    assert set(reached.values()) == {1}
+
+
+@ONLY_POSTGRESQL
+async def test_a_database_that_may_only_be_read_for_a_while_as_after_a_failover_doubles_nobody(
+    smtp_server: Any, prepare: Any, fork: Any, until_said: Any, tripwire: Any, tmp_path: Path, migrated_url: str
+) -> None:
+    name = make_url(migrated_url).database
+    async with smtp_server(answers=tripwire, gate=tripwire.gate) as server:
+        slug = await prepare(server.port, PEOPLE)
+        tripwire.arm(PEOPLE // 3, holds=True)
+        process = fork("campaign", "send", slug, "--yes")
+        await asyncio.wait_for(tripwire.reached.wait(), 60)
+        with psycopg.connect(migrated_url, autocommit=True) as connection:
+            connection.execute(f'ALTER DATABASE "{name}" SET default_transaction_read_only = on'.encode())
+            connection.execute(CUT)
+            tripwire.gate.set()
+            await until_said("read-only transaction")
+            connection.execute("SET default_transaction_read_only = off")
+            connection.execute(f'ALTER DATABASE "{name}" RESET default_transaction_read_only'.encode())
+            connection.execute(CUT)
         reached = await sent_by(process, server, tmp_path)
     assert set(reached.values()) == {1}

@@ -46,3 +46,20 @@ def test_a_script_gets_it_in_one_line(failed):
 
 def test_what_points_into_the_line_above_stays_below_it(failed):
     assert failed(Terminal(), f"{LONG}\n     ^") == f"newsletter: {LONG}\nnewsletter:      ^\n"
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_a_replica_answers_what_only_reads_and_refuses_the_rest_in_a_line(migrated_url, newsletter, tmp_path):
+    mark = "&" if "?" in migrated_url else "?"
+    replica = f"{migrated_url}{mark}options=-c%20default_transaction_read_only%3Don"
+    settings = tmp_path / "replica.toml"
+    settings.write_text(
+        f'database = "{replica}"\npublic_url = "https://news.example.org"\n'
+        f'[secrets]\nsigning_keys = ["{"k" * 40}"]\nhash_key = "{"h" * 40}"\n'
+    )
+    for asked in (["engine", "status"], ["audience", "count", 'role = "teacher"'], ["campaign", "list"]):
+        assert newsletter("--settings", settings, *asked).code == 0
+    refused = newsletter("--settings", settings, "subscribers", "suppress", "ana@example.org")
+    assert refused.code == 1
+    assert refused.err.count("\n") == 1
+    assert "in a read-only transaction" in refused.err

@@ -110,7 +110,7 @@ def test_a_mail_built_to_hurt_is_read_within_a_few_seconds(bomb, mail, now):
     raw = BOMBS[bomb](mail("postfix-unknown-user.eml"))
     started = time.process_time()
     reports.read(raw, now=now)
-    assert time.process_time() - started < 20, "they took minutes"
+    assert time.process_time() - started < 5
 
 
 def test_a_report_before_50_mb_of_returned_mail_is_still_understood(mail, now):

@@ -196,9 +196,8 @@ async def populate(database: Database, people: int, now: datetime) -> None:
         await connection.execute(statement, {"people": people, "now": now})
         await connection.execute(text(_CHOICES))
         ends = subscriber.c.id.in_([1, people])  # the service looks at theirs, whether the key is theirs
-        for number, normal in (
-            await connection.execute(select(subscriber.c.id, subscriber.c.normal).where(ends))
-        ).all():
+        found = (await connection.execute(select(subscriber.c.id, subscriber.c.normal).where(ends))).all()
+        for number, normal in found:
             hashed = suppression.address_hash(normal, KEY)
             await connection.execute(update(subscriber).where(subscriber.c.id == number).values(hash=hashed))
     async with database.begin() as connection:

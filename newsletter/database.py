@@ -44,9 +44,11 @@ class DatabaseBusy(DatabaseError):
     """Another process already runs the engine on this database."""
 
 
-AWAY = (OperationalError, InterfaceError, InternalError, OSError, TimeoutError)
-"""What is raised while a database does not answer, is full or is locked, or while PostgreSQL may only be read, as after
-a failover: asked again later, it may."""
+UNUSABLE = (OperationalError, InterfaceError, InternalError)
+"""What is raised of a database that does not answer, is full or is locked, or of a PostgreSQL that may only be read."""
+
+AWAY = (*UNUSABLE, OSError, TimeoutError)
+"""The same while somebody goes on working: asked again later, as after a failover, it may be there."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,8 +22,9 @@ from subscribers.keyed import Keyed
 class Purpose(StrEnum):
     """What a link may do; the purpose is the signature's salt, so that no token opens another door.
 
-    UNSUBSCRIBE stands in a mail's header, where every server on its way reads it, and can only leave, or less.
-    PREFERENCES stands at its foot and changes what comes; mails are forwarded, so it shows no more than the mail did.
+    UNSUBSCRIBE stands in a mail's header, where every server on its way reads it, and at its foot; it can only leave,
+    or less. PREFERENCES stands at the foot and changes what comes; mails are forwarded, so it shows no more than the
+    mail did.
     What shows or moves all there is of a person is ACCOUNT: short-lived, and only ever made for a mail that was asked
     for. CALENDAR is for programs that ask again and again: it reads somebody's events, no more. RSVP says whether they
     come to one event, and carries that event's number where others carry a campaign's. MAIL is made no more: it stood

@@ -92,15 +92,13 @@ def run(work: Coroutine[Any, Any, Result]) -> Result:
 @asynccontextmanager
 async def opened(url: str, *, pool: int = 8, for_import: bool = False) -> "AsyncIterator[Database]":
     """The database, refused with one clear line when it is not at this program's schema, or goes away meanwhile."""
-    from sqlalchemy.exc import InterfaceError, InternalError, OperationalError
-
     from newsletter import database as databases
 
     await databases.require_current(url)
     database = databases.connect(url, pool=pool, for_import=for_import)
     try:
         yield database
-    except (OperationalError, InterfaceError, InternalError) as error:
+    except databases.UNUSABLE as error:
         raise databases.DatabaseError(databases.fault(url, error)) from error
     finally:
         await database.close()
@@ -156,10 +154,12 @@ def say(line: str = "") -> None:
 def prose(line: str) -> None:
     """A line on stdout that goes on below where the terminal ends (at 80 columns where there is none), a little in."""
     begins = line[: len(line) - len(line.lstrip())]
-    wrapped = textwrap.wrap(
-        line, columns(), subsequent_indent=begins + "  ", break_long_words=False, break_on_hyphens=False
-    )
-    typer.echo(legible("\n".join(wrapped)))
+    typer.echo(legible("\n".join(_between_words(line, begins + "  "))))
+
+
+def _between_words(line: str, indent: str) -> list[str]:
+    """A line cut where the terminal ends; all that follows stands a little in."""
+    return textwrap.wrap(line, columns(), subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
 
 
 def warn(line: str) -> None:
@@ -171,8 +171,7 @@ def fail(message: str) -> NoReturn:
     """End by a message on stderr. On a terminal, a long line goes on below, between words; elsewhere it stays one."""
     lines = [f"newsletter: {line}" for line in message.splitlines()]
     if sys.stderr.isatty() and len(lines) == 1:  # several may point at something in each other
-        width = shutil.get_terminal_size().columns
-        lines = textwrap.wrap(lines[0], width, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
+        lines = _between_words(lines[0], "  ")
     sys.stderr.write("".join(f"{line}\n" for line in lines))
     sys.exit(1)
 

@@ -11,7 +11,7 @@ from subscribers.tables import subscriber
 async def require_same(connection: AsyncConnection, settings: Settings) -> None:
     """Refuse another key than that of the people who are here. Raises SettingsError.
 
-    The first and the last of them are looked at: those between were hashed by one of their two keys.
+    The first and the last of them are looked at, so that a key that was changed for a while shows too.
     """
     hashed = suppression.hashing(settings.secrets.hash_key.get_secret_value())
     first, last = select(func.min(subscriber.c.id)), select(func.max(subscriber.c.id))

@@ -105,7 +105,6 @@ async def test_what_is_no_backup_of_ours_takes_nobodys_place(tmp_path: Path, now
     for file, statement in ((later, "UPDATE alembic_version SET version_num = '9999'"), (other, "CREATE TABLE a (b)")):
         with closing(sqlite3.connect(file)) as connection, connection:
             connection.execute(statement)
-        connection.close()
     text.write_text("Buy milk, and bread, and butter. " * 40)
     for file, said in (
         (later, "is at 9999, which this version does not know; upgrade the program"),

@@ -3,11 +3,14 @@
 import email
 import email.policy
 import re
+from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
+from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
 
 import dkim
+import pytest
 from sqlalchemy import select
 
 from newsletter.campaigns import report, store
@@ -58,16 +61,26 @@ async def test_everyone_gets_one_mail_of_their_own(
         assert one.mail_from.removeprefix("bounce+").partition("@")[0] in mail["Message-ID"]
 
 
-async def test_what_stands_in_a_mails_header_can_only_leave(
+@pytest.fixture
+def one_mail(
     database: Database, settings: Settings, clock: Any, smtp_server: Any, start: Any
-) -> None:
-    async with smtp_server() as server:
-        settings = over(settings, server)
-        await start(settings, clock, 1)
-        async with embedded.opened(settings, database, clock) as engine:
-            await engine.dispatcher.deliver(engine.stop)
-    (one,) = server.received
-    mail = email.message_from_bytes(one.data, policy=email.policy.default)
+) -> Callable[..., Awaitable[EmailMessage]]:
+    """Send a campaign to one person; the mail as it arrived. `changes` are made to the settings after its start."""
+
+    async def go(**changes: Any) -> EmailMessage:
+        async with smtp_server() as server:
+            here = over(settings, server)
+            await start(here, clock, 1)
+            async with embedded.opened(here.model_copy(update=changes), database, clock) as engine:
+                await engine.dispatcher.deliver(engine.stop)
+        (one,) = server.received
+        return email.message_from_bytes(one.data, policy=email.policy.default)
+
+    return go
+
+
+async def test_what_stands_in_a_mails_header_can_only_leave(settings: Settings, clock: Any, one_mail: Any) -> None:
+    mail = await one_mail()
     [leaves] = set(re.findall(r"/one-click/([\w.-]+)", mail["List-Unsubscribe"]))
     foot = mail.get_body(("html",)).get_content()
     [chooses] = set(re.findall(r"/preferences/([\w.-]+)", foot))
@@ -84,17 +97,8 @@ def _opens(links: Links, door: Purpose, token: str, now: datetime) -> bool:
         return False
 
 
-async def test_readers_links_lead_to_where_the_pages_are_when_a_mail_is_sent(
-    database: Database, settings: Settings, clock: Any, smtp_server: Any, start: Any
-) -> None:
-    async with smtp_server() as server:
-        settings = over(settings, server)
-        await start(settings, clock, 1)
-        moved = settings.model_copy(update={"public_url": "https://moved.example.org"})
-        async with embedded.opened(moved, database, clock) as engine:
-            await engine.dispatcher.deliver(engine.stop)
-    (one,) = server.received
-    mail = email.message_from_bytes(one.data, policy=email.policy.default)
+async def test_readers_links_lead_to_where_the_pages_are_when_a_mail_is_sent(one_mail: Any) -> None:
+    mail = await one_mail(public_url="https://moved.example.org")
     assert "https://moved.example.org/one-click/" in mail["List-Unsubscribe"]
     for part in ("plain", "html"):
         assert "https://moved.example.org/unsubscribe/" in mail.get_body((part,)).get_content()

@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from enum import StrEnum
 from functools import lru_cache
 
 from subscribers.errors import SubscribersError
@@ -49,15 +50,27 @@ class NoName(SubscribersError):
     """What somebody is said to be called is no name."""
 
 
+class Fault(StrEnum):
+    """Why nobody can have typed it as a name."""
+
+    ADDRESS = "a web or e-mail address"
+    UNSEEN = "a control character, or one that turns the direction of what follows"
+
+
 def parse(text: str) -> str:
     """A name as staff typed it, cleaned. Raises NoName."""
-    if not is_plain(text):
-        raise NoName(f"“{clean(text)}” is no name: it carries a web address or a control character")
+    if (found := fault(text)) is not None:
+        raise NoName(f"“{clean(text)}” is no name: it carries {found}")
     return clean(text)
 
 
 def is_plain(text: str) -> bool:
-    """Whether somebody can have typed it as a name: it carries no address of a page, and no control character.
+    """Whether somebody can have typed it as a name."""
+    return fault(text) is None
+
+
+def fault(text: str) -> Fault | None:
+    """What is in it that is in no name: the address of a page or of a mailbox, or a control character; else None.
 
     Whoever types a stranger's address would otherwise have us greet that stranger with a link.
 
@@ -76,14 +89,15 @@ def is_plain(text: str) -> bool:
     In doubt it is a name: to refuse a person what they are called is worse than a link that nobody has registered.
     """
     if _ORDINARY.fullmatch(text):
-        return True
+        return None
     if _CONTROLS.search(text):
-        return False
+        return Fault.UNSEEN
     # What nobody can see is dropped before a name is kept, and must not hide a link until then.
     folded = unicodedata.normalize("NFKC", clean(text)).translate(_FOLDED)
     if _LINK.search(folded):
-        return False
-    return not any(_is_domain(found[0], folded[found.end() :]) for found in _HOST.finditer(folded))
+        return Fault.ADDRESS
+    hosts = _HOST.finditer(folded)
+    return Fault.ADDRESS if any(_is_domain(found[0], folded[found.end() :]) for found in hosts) else None
 
 
 @lru_cache(maxsize=8192)  # in a list of people the same names come again and again

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from newsletter.catalogues import Voice
+from newsletter.catalogues import N_, Voice
 from newsletter.setting_tables import Joining
 from newsletter.suggest import nearest
 from newsletter.web import mail_domains, zones
@@ -72,10 +72,19 @@ def errors(entry: Entry, look: Look, voice: Voice) -> Errors:
     return found
 
 
+_NO_NAME = {
+    names.Fault.ADDRESS: N_("Only the name here, please: no web or e-mail address."),
+    names.Fault.UNSEEN: N_(
+        "There is something in it that cannot be seen, such as a tab, a line break or a sign for the direction of the "
+        "writing. Please type the name rather than paste it."
+    ),
+}
+
+
 def of_names(voice: Voice, **typed: str) -> Errors:
     """What is no name, by its field: a mail would greet its reader with a link."""
-    text = "Only the name here, please: no web addresses, no line breaks."
-    return {field: voice.gettext(text) for field, name in typed.items() if not names.is_plain(name)}
+    found = ((field, names.fault(name)) for field, name in typed.items())
+    return {field: voice.gettext(_NO_NAME[fault]) for field, fault in found if fault is not None}
 
 
 async def of_mail(domains: MailDomains, email: str, joining: Joining, voice: Voice, now: datetime) -> Errors:

@@ -25,6 +25,6 @@ class Remark(StrEnum):
     ZONE = "unknown time zone, as in Europe/Madrid: the constellation's is used"
     LANGUAGE = "unknown language, as in es or de-AT: the constellation's is used"
     EVENT = "unknown event: left out"
-    NAME = "a web address in a name: the name is left out"
+    NAME = "a web or e-mail address in a name: the name is left out"
     MOMENT = "consent date not readable, as in 2021-02-01: not taken as proof"
     FUTURE = "consent date in the future: not taken as proof"

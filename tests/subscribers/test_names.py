@@ -158,6 +158,15 @@ def test_what_is_plain_is_plain_as_it_is_kept(text):
     assert not names.is_plain(text) or names.is_plain(names.clean(text))
 
 
+@pytest.mark.parametrize(
+    ("name", "fault"),
+    [("casino.ru", names.Fault.ADDRESS), ("ana@example.org", names.Fault.ADDRESS)]
+    + [(f"Ana{sign}Ruiz", names.Fault.UNSEEN) for sign in ("\t", "\n", "\u200e", "\u202e")],
+)
+def test_what_is_amiss_in_a_name_is_said_for_what_it_is(name: str, fault: names.Fault) -> None:
+    assert names.fault(name) is fault
+
+
 def test_a_name_that_staff_typed_is_cleaned_or_refused_in_one_line():
     assert names.parse("  Ana \u200bMaria ") == "Ana Maria"
     with pytest.raises(names.NoName, match=r"“casino\.ru” is no name"):

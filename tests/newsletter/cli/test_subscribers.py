@@ -190,7 +190,7 @@ def test_an_export_is_one_that_can_be_imported_and_is_for_its_owner_only(importe
         (("export", "-o", "nowhere/out.csv"), 1, "nowhere/out.csv"),
         (("add", "nobody"), 1, "is not an e-mail address"),
         (("add", ANA, "--first-name", "casino.pizza", "--proof", "a list"), 1, "“casino.pizza” is no name"),
-        (("add", ANA, "--last-name", "a\u202eb"), 1, "carries a web address or a control character"),
+        (("add", ANA, "--last-name", "a\u202eb"), 1, "carries a control character, or one that turns the direction"),
         (("add", ANA, "--follow", "opnening"), 1, "there is no event opnening"),
         (("add", ANA, "--field", "teacher"), 2, "NAME=VALUE"),
         (("add", ANA, "--field", "größe=7"), 2, "NAME=VALUE"),

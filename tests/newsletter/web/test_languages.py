@@ -70,6 +70,25 @@ async def test_an_error_is_said_in_the_language_of_the_page(client, text) -> Non
     assert asked.json() == {"errors": {"email": "Il doit y avoir quelque chose après le signe @."}}
 
 
+MISTAKES = [
+    *({"email": email} for email in ("", "ana", "@example.org", "ana@", "ana@example", "a b@example.org")),
+    *({"email": "ana@example.org", "first_name": name} for name in ("casino.ru", "Ana\u202e")),
+    {"email": "ana@example.org", "timezone": "Nowhere"},
+    {"email": "ana@example.org", "scope": "some"},
+    {"email": "ana@example.org", "topics": ["openning"]},
+    {"email": "postmaster@example.org"},
+]
+
+
+@pytest.mark.parametrize("spoken", ["de", "es", "fr"])
+@pytest.mark.parametrize("entry", MISTAKES)
+async def test_no_mistake_is_told_in_english(client, entry: dict[str, object], spoken: str) -> None:
+    english = (await client.post("/join", json=entry | {"lang": "en"})).json()["errors"]
+    told = (await client.post("/join", json=entry | {"lang": spoken})).json()["errors"]
+    assert english.keys() == told.keys()
+    assert [field for field in told if told[field] == english[field]] == []
+
+
 async def test_a_page_that_is_not_there_says_so_in_the_browsers_language(client, text) -> None:
     assert "Hier ist keine Seite" in text(await client.get("/nothing-here", headers={ACCEPT: "de"}))
 

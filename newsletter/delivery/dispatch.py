@@ -142,6 +142,7 @@ class Dispatcher:
             return stop.is_set() or self.brake.holds(hold.campaign_id)
 
         async def begin(connection: AsyncConnection) -> Window:
+            await ledger.fence(connection, hold)
             await campaign.give_up(connection, hold, self._clock())
             return await self._claim(connection, campaign, member, hold, after_id=hold.first_id - 1)
 
@@ -193,7 +194,7 @@ class Dispatcher:
             await refusing_relays.heed(connection, member, done.doubt, now)
             if is_last():
                 return None
-            return await self._claim(connection, campaign, member, hold, after_id=window.last_id, fenced=True)
+            return await self._claim(connection, campaign, member, hold, after_id=window.last_id)
 
         return write
 
@@ -205,9 +206,8 @@ class Dispatcher:
         hold: Hold,
         *,
         after_id: int,
-        fenced: bool = False,
     ) -> Window:
-        """Claim as many of the next as a window holds, and as the relay may be given."""
+        """Claim as many of the next as a window holds, and as the relay may be given; the shard is locked already."""
         now = self._clock()
         limits = member.relay.settings
         slow = await slowing.current(connection, self._policy, now)
@@ -227,7 +227,7 @@ class Dispatcher:
             cap=campaign.cap,
             gate=campaign.gate,
             slow=slow,
-            fenced=fenced,
+            fenced=True,
         )
         await allowance.spend(connection, allowed, len(window.due), now)
         return window

@@ -241,8 +241,12 @@ def _of(hold: Hold) -> dict[str, int]:
     return {"of_campaign": hold.campaign_id, "first_id": hold.first_id, "last_id": hold.last_id}
 
 
-async def _fence(connection: AsyncConnection, hold: Hold) -> None:
-    """Lock the shard's row and make sure that it is still ours; raises Fenced."""
+async def fence(connection: AsyncConnection, hold: Hold) -> None:
+    """Lock the shard's row and make sure that it is still ours; raises Fenced.
+
+    Whoever writes of a shard's deliveries locks it first, before them and before any bucket: in one order, so that
+    nobody holds what another waits for.
+    """
     mine = {"of_campaign": hold.campaign_id, "of_number": hold.number, "of_epoch": hold.epoch}
     if not await statements.FENCE.rows(connection, mine):
         raise Fenced(f"shard {hold.number} of campaign {hold.campaign_id} has another owner now")
@@ -265,10 +269,10 @@ async def claim(
 
     Who has had as many mails as `cap` allows in a day waits, and so does whom `gate` does not let through yet (`slow`:
     who is sent less now). Nothing is claimed of a campaign that is no longer `sending`. Raises Fenced; `fenced` says
-    that this transaction has settled a window of the same hold, so that nobody can have taken it over since.
+    that this transaction has locked the shard already, so that nobody can have taken it over since.
     """
     if not fenced:
-        await _fence(connection, hold)
+        await fence(connection, hold)
     wanted = {"of_campaign": hold.campaign_id, "after_id": after_id, "last_id": hold.last_id, "most": limit, "now": now}
     rows = await statements.claimable(connection, about, wanted)
     if not rows:
@@ -320,7 +324,7 @@ async def _keep_back(
 
 async def settle(connection: AsyncConnection, hold: Hold, settled: Sequence[Settlement], now: datetime) -> None:
     """Write what became of a window. Raises Fenced, and then nothing is written."""
-    await _fence(connection, hold)
+    await fence(connection, hold)
     await statements.settle(connection, hold.campaign_id, settled, now)
 
 
@@ -329,7 +333,7 @@ async def let_go(connection: AsyncConnection, hold: Hold, now: datetime, *, not_
 
     `not_before` delays it, for a relay that takes no connections. Of a cancelled campaign, nothing waits any longer.
     """
-    await _fence(connection, hold)
+    await fence(connection, hold)
     number = {"of_campaign": hold.campaign_id, "of_number": hold.number}
     [(status,)] = await statements.STATUS.rows(connection, {"of_campaign": hold.campaign_id})
     if status == "cancelled":
@@ -361,13 +365,17 @@ async def cancel(connection: AsyncConnection, campaign_id: int, now: datetime) -
 
     Call it in the transaction that makes the campaign `cancelled`.
     """
-    of_campaign = update(shard).where(shard.c.campaign_id == campaign_id)
-    # First all its shards are locked: whoever settles a window now is done before, or sees that it is cancelled.
-    await connection.execute(of_campaign.values(epoch=shard.c.epoch))
+    await _lock(connection, campaign_id)  # whoever settles a window now is done before, or sees that it is cancelled
     waiting = update(delivery).where(delivery.c.campaign_id == campaign_id, delivery.c.state.in_(WAITING))
     cancelled = await connection.execute(waiting.values(state=State.CANCELLED, at=now, due_at=None))
-    await connection.execute(of_campaign.where(shard.c.owner == "").values(state="done"))
+    free = update(shard).where(shard.c.campaign_id == campaign_id, shard.c.owner == "")
+    await connection.execute(free.values(state="done"))
     return cancelled.rowcount
+
+
+async def _lock(connection: AsyncConnection, campaign_id: int) -> None:
+    """Keep the owners of a campaign's shards from writing until this transaction ends."""
+    await connection.execute(update(shard).where(shard.c.campaign_id == campaign_id).values(epoch=shard.c.epoch))
 
 
 async def expire(connection: AsyncConnection, hold: Hold, overdue: datetime | None, why: str, now: datetime) -> int:
@@ -378,7 +386,7 @@ async def expire(connection: AsyncConnection, hold: Hold, overdue: datetime | No
     in_shard = and_(
         delivery.c.campaign_id == hold.campaign_id, delivery.c.subscriber_id.between(hold.first_id, hold.last_id)
     )
-    await _fence(connection, hold)
+    await fence(connection, hold)
     given_up = await connection.execute(
         update(delivery).where(in_shard, useless).values(state=State.EXPIRED, at=now, due_at=None, reply=why)
     )
@@ -397,6 +405,7 @@ async def requeue(
 
     A campaign that had finished is being sent again; one that is paused stays so.
     """
+    await _lock(connection, campaign_id)
     chosen = update(delivery).where(delivery.c.campaign_id == campaign_id, delivery.c.state.in_(states))
     if only is not None:
         chosen = chosen.where(delivery.c.subscriber_id.in_(only))

@@ -13,7 +13,7 @@ from subscribers.addresses import Address
 from subscribers.audience import About, Rhythm
 from subscribers.choices import Choices
 from subscribers.errors import SubscribersError
-from subscribers.suppression import Reason
+from subscribers.suppression import Finding, Reason
 from subscribers.tables import bounce_score, choice, subscriber
 from subscribers.tables import suppression as suppression_table
 
@@ -121,15 +121,17 @@ async def suppress(connection: AsyncConnection, address: Address, *, hash_key: s
     return is_new
 
 
-async def release(connection: AsyncConnection, address: Address, *, hash_key: str, note: str, now: datetime) -> Reason:
+async def release(connection: AsyncConnection, address: Address, *, hash_key: str, note: str, now: datetime) -> Finding:
     """Undo a suppression by staff or for bounces; what it was. Raises NotReleased.
 
-    Whoever has left stays away: only they come back. Bounces until then count no more.
+    Whoever has left stays away, and what they said before staff decided (`own_word`) counts again: only they come back.
+    Bounces until then count no more.
     """
     hashed = suppression.address_hash(address.normal, hash_key)
-    reason = await suppression.find(connection, hashed)
-    if reason is None:
+    held = await suppression.finding_of_hash(connection, hashed)
+    if held is None:
         raise NotReleased(f"{address.given} is not suppressed")
+    reason = held.reason
     if not await suppression.release(connection, hashed):
         raise NotReleased(
             f"{address.given} is suppressed for “{reason}”, which only the person can undo, by joining again"
@@ -139,7 +141,7 @@ async def release(connection: AsyncConnection, address: Address, *, hash_key: st
     theirs = select(subscriber.c.id).where(subscriber.c.normal == address.normal)
     await connection.execute(delete(bounce_score).where(bounce_score.c.subscriber_id.in_(theirs)))
     await _record(connection, address, consent.Action.RELEASED, now, {"reason": reason, "note": note})
-    return reason
+    return held
 
 
 async def _record(

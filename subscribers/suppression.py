@@ -2,11 +2,11 @@
 
 import hashlib
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import ColumnElement, Text, bindparam, delete, func, select, update
+from sqlalchemy import ColumnElement, Text, bindparam, case, delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from subscribers import addresses, statements
@@ -31,6 +31,9 @@ FINAL = frozenset({Reason.REFUSED, Reason.STAFF})
 
 STAFF_MAY_LIFT = frozenset({Reason.SOFT_BOUNCE, Reason.HARD_BOUNCE, Reason.STAFF})
 """What staff may undo; a person's own word is undone by that person alone."""
+
+OWN_WORD = frozenset({Reason.UNSUBSCRIBE, Reason.COMPLAINT, Reason.ERASED})
+"""What a person said, which a decision of staff covers, and does not end: undone, it counts again."""
 
 _STRENGTH = {reason: strength for strength, reason in enumerate(Reason)}
 
@@ -65,13 +68,17 @@ def key_name(key: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Why an address is to be suppressed, by its hash: since when, on whose word, and what that said."""
+    """Why an address is to be suppressed, by its hash: since when, on whose word, and what that said.
+
+    `own_word` is what the person had said, below a decision of staff.
+    """
 
     address: str
     reason: Reason
     at: datetime
     source: str = ""
     detail: str = ""
+    own_word: Reason | None = None
 
 
 async def suppress(
@@ -79,7 +86,8 @@ async def suppress(
 ) -> bool:
     """Suppress the address with this hash; True if it was not suppressed before.
 
-    A stronger reason replaces a weaker one, never the other way round, in whatever order reports arrive.
+    A stronger reason replaces a weaker one, never the other way round, in whatever order reports arrive. What a person
+    said is kept below a decision of staff.
     """
     return bool(await suppress_all(connection, [Finding(address, reason, at, source, detail)]))
 
@@ -87,6 +95,7 @@ async def suppress(
 async def suppress_all(connection: AsyncConnection, findings: Sequence[Finding]) -> set[str]:
     """Suppress many addresses, as `suppress` does one; the hashes of those that were not suppressed before."""
     strongest: dict[str, Finding] = {}
+    findings = [*findings, *(replace(one, reason=one.own_word, own_word=None) for one in findings if one.own_word)]
     for one in findings:
         known = strongest.get(one.address)
         if known is None or is_stronger(one.reason, known.reason):
@@ -105,9 +114,40 @@ async def suppress_all(connection: AsyncConnection, findings: Sequence[Finding])
             await connection.execute(
                 update(suppression)
                 .where(suppression.c.hash == hashed, suppression.c.reason.in_(_weaker(one.reason)))
-                .values(_row(one))
+                .values(_row(one) | _covering(one))
             )
+        await _keep_own_word(connection, one, reason)
+    for one in findings:
+        if strongest[one.address].reason is Reason.STAFF:
+            await _keep_own_word(connection, one, Reason.STAFF)
     return new
+
+
+def _covering(one: Finding) -> dict[str, object]:
+    """What stays of a person's own word where a decision of staff takes its place; it counts since the word."""
+    if one.reason is not Reason.STAFF:
+        return {"own_word": None}
+    is_word = suppression.c.reason.in_(sorted(OWN_WORD))
+    return {
+        "own_word": case((is_word, suppression.c.reason)),
+        "at": case((is_word, suppression.c.at), else_=one.at),
+    }
+
+
+async def _keep_own_word(connection: AsyncConnection, one: Finding, held: Reason) -> None:
+    """Write down what somebody said where it did not become the reason, `held`, since staff have decided."""
+    if one.reason not in OWN_WORD or one.reason is held:
+        return
+    word = suppression.c.own_word
+    await connection.execute(
+        update(suppression)
+        .where(
+            suppression.c.hash == one.address,
+            suppression.c.reason == Reason.STAFF,
+            word.is_(None) | word.in_(_weaker(one.reason)),
+        )
+        .values(own_word=one.reason)
+    )
 
 
 def is_stronger(reason: Reason, than: Reason) -> bool:
@@ -160,7 +200,10 @@ async def finding_of_hash(connection: AsyncConnection, address: str) -> Finding 
 
 async def _finding(connection: AsyncConnection, which: ColumnElement[bool]) -> Finding | None:
     row = (await connection.execute(select(suppression).where(which))).one_or_none()
-    return None if row is None else Finding(row.hash, Reason(row.reason), row.at, row.source, row.detail)
+    if row is None:
+        return None
+    said = None if row.own_word is None else Reason(row.own_word)
+    return Finding(row.hash, Reason(row.reason), row.at, row.source, row.detail, said)
 
 
 async def lift(connection: AsyncConnection, address: str) -> bool:
@@ -169,8 +212,16 @@ async def lift(connection: AsyncConnection, address: str) -> bool:
 
 
 async def release(connection: AsyncConnection, address: str) -> bool:
-    """Undo a suppression by a decision of staff; False if there was none, or one that is not theirs to undo."""
-    return await _lift(connection, address, STAFF_MAY_LIFT)
+    """Undo a suppression by a decision of staff; False if there was none, or one that is not theirs to undo.
+
+    What the person had said before stays, as the reason.
+    """
+    uncovered = await connection.execute(
+        update(suppression)
+        .where(suppression.c.hash == address, suppression.c.own_word.is_not(None))
+        .values(reason=suppression.c.own_word, own_word=None, source="", detail="")
+    )
+    return uncovered.rowcount == 1 or await _lift(connection, address, STAFF_MAY_LIFT)
 
 
 async def _lift(connection: AsyncConnection, address: str, reasons: frozenset[Reason]) -> bool:

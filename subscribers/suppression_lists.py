@@ -25,10 +25,11 @@ from subscribers.suppression import Finding, Reason
 from subscribers.tables import subscriber
 from subscribers.tables import suppression as table
 
-COLUMNS = ("hash", "key", "reason", "at", "source", "detail")
+COLUMNS = ("hash", "key", "reason", "at", "source", "detail", "own_word")
 _ADDRESS = "email"
 _READ = {
     **{name: name for name in ("hash", "key", "reason", "at", "detail")},
+    "ownword": "own_word",
     **dict.fromkeys(("email", "emailaddress", "address", "mail"), _ADDRESS),
     **dict.fromkeys(("suppressedat", "created", "createdat", "date"), "at"),
 }
@@ -90,6 +91,7 @@ async def everything(connection: AsyncConnection, *, key: str) -> AsyncIterator[
                 "at": row.at.isoformat(),
                 "source": row.source,
                 "detail": row.detail,
+                "own_word": row.own_word or "",
                 _ADDRESS: row.address or "",
             }
         last = rows[-1].hash
@@ -172,7 +174,8 @@ class _Reader:
         if moment is None:
             raise Refused(Fault.MOMENT, f"“{at[:40]}” is no date; write one such as 2021-02-01")
         detail = cells.get("detail") or f"{file}, row {row.number}"
-        return Finding(self._hash(cells), self._reason(reason), min(moment, self.now), _SOURCE, detail)
+        said = self._reason(word) if (word := cells.get("own_word")) else None
+        return Finding(self._hash(cells), self._reason(reason), min(moment, self.now), _SOURCE, detail, said)
 
     def _hash(self, cells: Mapping[str, str]) -> str:
         hashed, address, key = cells.get("hash", ""), cells.get(_ADDRESS, ""), cells.get("key", "")
@@ -207,14 +210,14 @@ def _read(
             rejected(Rejected(row.number, refusal.fault, str(refusal), tuple(row.cells), reader.columns))
 
 
-async def _decide(connection: AsyncConnection, findings: list[Finding], report: Report) -> dict[str, Finding]:
-    """Those that change something, by hash."""
+async def _decide(connection: AsyncConnection, findings: list[Finding], report: Report) -> list[Finding]:
+    """Those that change something."""
     hashes = {one.address for one in findings}
     before = await suppression.reasons(connection, hashes)
     confirmed = await _confirmed(connection, hashes)
-    new: dict[str, Finding] = {}
+    new: list[Finding] = []
     for one in findings:
-        known = new[one.address].reason if one.address in new else before.get(one.address)
+        known = before.get(one.address)
         since = confirmed.get(one.address)
         if known is None and since is not None and since > one.at:
             report.returned += 1
@@ -224,7 +227,10 @@ async def _decide(connection: AsyncConnection, findings: list[Finding], report: 
         else:
             report.known += 1
         if known is None or suppression.is_stronger(one.reason, known):
-            new[one.address] = one
+            before[one.address] = one.reason
+            new.append(one)
+        elif known is Reason.STAFF and (one.own_word or one.reason in suppression.OWN_WORD):
+            new.append(one)
     return new
 
 
@@ -240,10 +246,11 @@ async def _confirmed(connection: AsyncConnection, hashes: set[str]) -> dict[str,
     return {row.hash: row.confirmed_at for row in rows if row.confirmed_at is not None}
 
 
-async def _write(connection: AsyncConnection, new: Mapping[str, Finding], file: str, now: datetime) -> None:
-    added = await suppression.suppress_all(connection, list(new.values()))
+async def _write(connection: AsyncConnection, new: list[Finding], file: str, now: datetime) -> None:
+    added = await suppression.suppress_all(connection, new)
+    reasons = {one.address: one.reason.value for one in new}
     people = await connection.execute(
         select(subscriber.c.id, subscriber.c.hash).where(statements.among(connection, subscriber.c.hash, added))
     )
-    steps = [(row.id, _SOURCE, {"reason": new[row.hash].reason.value, "file": file}) for row in people]
+    steps = [(row.id, _SOURCE, {"reason": reasons[row.hash], "file": file}) for row in people]
     await consent.record_suppressions(connection, steps, actor=consent.Actor.STAFF, now=now)

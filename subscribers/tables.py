@@ -143,13 +143,17 @@ address_change = Table("address_change", metadata, AddressChangeColumns, sqlite_
 
 
 class SuppressionColumns(TypedColumns):
-    """Addresses never to be mailed, by keyed hash: it survives the erasure of everything else."""
+    """Addresses never to be mailed, by keyed hash: it survives the erasure of everything else.
+
+    `own_word` is what the person had said where a decision of staff stands over it: it counts again without that.
+    """
 
     hash: Named[str] = Column(Text, primary_key=True)
     reason: Named[str] = Column(Text)
     at: Named[datetime] = Column(Instant)
     source: Named[str] = Column(Text, server_default="")
     detail: Named[str] = Column(Text, server_default="")
+    own_word: Named[str | None] = Column(Text)
 
 
 suppression = Table(
@@ -157,6 +161,7 @@ suppression = Table(
     metadata,
     SuppressionColumns,
     one_of("reason", "hard-bounce", "soft-bounce", "complaint", "unsubscribe", "erased", "refused", "staff"),
+    one_of("own_word", "complaint", "unsubscribe", "erased"),
     sqlite_strict=True,
     sqlite_with_rowid=False,
 )

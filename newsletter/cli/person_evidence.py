@@ -44,6 +44,8 @@ def tell_suppression(found: Finding, address: str) -> None:
     edge.prose(f"Suppressed since {edge.moment(found.at)} ({found.reason}{word}){said}")
     if found.reason in suppression.STAFF_MAY_LIFT:
         edge.say(f"To undo it: newsletter subscribers release {address}")
+        if found.own_word is not None:
+            edge.prose(f"Undone, “{found.own_word}” counts again, which only they can undo, by joining again.")
     elif found.reason in suppression.FINAL:
         edge.say("They asked never to be written to again, which nobody here can undo.")
     else:

@@ -21,9 +21,11 @@ from webhooks.lists import LISTS, WITHOUT
 
 @dataclass(frozen=True, slots=True)
 class Released:
-    """What an address was suppressed for, None if it was not; whose lists it was taken off; who may hold it still."""
+    """What an address was suppressed for, None if it was not; what the person had said before, and still counts; whose
+    lists it was taken off; who may hold it still."""
 
     was: Reason | None
+    still: Reason | None
     taken_off: list[str]
     may_hold: list[str]
 
@@ -44,13 +46,21 @@ def release(
     done = edge.run(_release(settings, address, note, at_provider=at_provider))
     if as_json:
         edge.emit_json(
-            {"address": address.given, "released": done.was, "taken_off": done.taken_off, "may_hold": done.may_hold}
+            {
+                "address": address.given,
+                "released": done.was,
+                "still": done.still,
+                "taken_off": done.taken_off,
+                "may_hold": done.may_hold,
+            }
         )
         return
     if done.was is None:
         edge.say(f"{address.given} was not suppressed here.")
     else:
         edge.say(f"{address.given} is released (was: {done.was}).")
+    if done.still is not None:
+        edge.prose(f"They are still suppressed for “{done.still}”, which only they can undo, by joining again.")
     for name in done.taken_off:
         edge.say(f"{name} does not hold it any more.")
     for name in done.may_hold:
@@ -71,22 +81,23 @@ async def _release(settings: Settings, address: Address, note: str, *, at_provid
         raise NotConfigured(f"no API key of any provider is set under [webhooks]: {', '.join(providers.LISTS)}")
     async with edge.opened_by_key(settings) as database:
         async with database.read() as connection:
-            was = await suppression.find(connection, hashed)
+            held = await suppression.finding_of_hash(connection, hashed)
             reporters = await _reporters(connection, address)
         taken_off = []
         # Whoever may not be released is not taken off any list either, and what cannot be taken off is not released.
-        if was is None or was in suppression.STAFF_MAY_LIFT:
+        if held is None or (held.reason in suppression.STAFF_MAY_LIFT and held.own_word is None):
             for one in lists:
                 async with asking.opened(one.access(), edge.now) as api:
                     if await one.remove(api, address.given):
                         taken_off.append(one.name)
         async with database.begin() as connection:
-            if was is not None or not at_provider:
-                was = await directory.release(connection, address, hash_key=key, note=note, now=edge.now())
-            detail = {"note": note, "reason": was, "taken_off": taken_off}
+            if held is not None or not at_provider:
+                held = await directory.release(connection, address, hash_key=key, note=note, now=edge.now())
+            was, still = (held.reason, held.own_word) if held is not None else (None, None)
+            detail = {"note": note, "reason": was, "still": still, "taken_off": taken_off}
             await edge.audit(connection, "subscriber.released", hashed, **detail)
     asked = {one.name for one in lists}
-    return Released(was, taken_off, sorted(reporters - asked))
+    return Released(was, still, taken_off, sorted(reporters - asked))
 
 
 async def _reporters(connection: AsyncConnection, address: Address) -> set[str]:

@@ -33,7 +33,8 @@ async def test_staff_suppress_an_address_for_good_and_release_it(people, databas
     assert await people.mailable() == set()
     assert await people.join(ANA) == NothingDue()
     async with database.begin() as connection:
-        assert await directory.release(connection, parse(ANA), **STAFF, now=now) is Reason.STAFF
+        released = await directory.release(connection, parse(ANA), **STAFF, now=now)
+        assert (released.reason, released.own_word) == (Reason.STAFF, None)
         steps = await consent.evidence(connection, person)
     assert await people.mailable() == {ANA}
     assert [(step.action, step.actor) for step in steps[-2:]] == [("suppressed", "staff"), ("released", "staff")]

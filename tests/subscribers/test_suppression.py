@@ -1,12 +1,12 @@
 """Addresses never to be mailed: the stronger reason stays, whatever order the reports come in."""
 
 from datetime import timedelta
-from itertools import product
+from itertools import permutations, product
 
 import pytest
 
 from subscribers import suppression
-from subscribers.suppression import Reason
+from subscribers.suppression import Finding, Reason
 
 
 def test_the_hash_depends_on_the_key_and_on_nothing_but_the_normal_form():
@@ -55,3 +55,41 @@ async def test_staff_undo_bounces_and_their_own_decisions_but_nobody_s_own_word(
         released = await suppression.release(connection, people.hash("ana@example.org"))
     assert released is (reason in (Reason.SOFT_BOUNCE, Reason.HARD_BOUNCE, Reason.STAFF))
     assert await people.suppression("ana@example.org") is (None if released else reason)
+
+
+@pytest.mark.parametrize("word", sorted(suppression.OWN_WORD))
+@pytest.mark.parametrize("is_first", [True, False])
+async def test_what_somebody_said_counts_again_once_staff_undo_their_own_decision(people, database, word, is_first):
+    said, decided = (people.now, people.now + timedelta(days=1))
+    order = [(word, said), (Reason.STAFF, decided)]
+    for reason, at in order if is_first else reversed(order):
+        await people.suppress("ana@example.org", reason, now=at)
+    assert await people.suppression("ana@example.org") is Reason.STAFF
+    async with database.begin() as connection:
+        assert await suppression.lift(connection, people.hash("ana@example.org")) is False
+        assert await suppression.release(connection, people.hash("ana@example.org")) is True
+        found = await suppression.finding_of_hash(connection, people.hash("ana@example.org"))
+        assert (found.reason, found.own_word) == (word, None)
+        assert found.at == (said if is_first else decided)
+        assert await suppression.release(connection, people.hash("ana@example.org")) is False
+        assert await suppression.lift(connection, people.hash("ana@example.org")) is True
+
+
+async def test_the_strongest_of_what_somebody_said_is_kept_below_a_decision_of_staff(people, database, now):
+    for order in permutations([Reason.UNSUBSCRIBE, Reason.STAFF, Reason.ERASED, Reason.HARD_BOUNCE]):
+        key = "/".join(order)
+        findings = [Finding(key, reason, now) for reason in order]
+        async with database.begin() as connection:
+            await suppression.suppress_all(connection, [findings[0]])
+            await suppression.suppress_all(connection, findings[1:])
+            found = await suppression.finding_of_hash(connection, key)
+            assert (found.reason, found.own_word) == (Reason.STAFF, Reason.ERASED), key
+
+
+async def test_a_refusal_needs_nothing_below_it(people, database):
+    for reason in (Reason.COMPLAINT, Reason.STAFF, Reason.REFUSED):
+        await people.suppress("ana@example.org", reason)
+    async with database.begin() as connection:
+        found = await suppression.finding_of_hash(connection, people.hash("ana@example.org"))
+        assert (found.reason, found.own_word) == (Reason.REFUSED, None)
+        assert await suppression.release(connection, found.address) is False

@@ -120,3 +120,26 @@ async def test_each_row_that_cannot_be_taken_is_refused_with_the_reason(lists, p
 async def test_a_file_that_names_nobody_is_refused_whole(lists):
     with pytest.raises(ImportFailed, match="called hash or email"):
         await lists.take("name,reason\nAna,staff\n")
+
+
+async def test_what_somebody_said_below_a_decision_of_staff_goes_out_and_comes_in(lists, people):
+    for reason in (Reason.COMPLAINT, Reason.STAFF):
+        await people.suppress(ANA, reason)
+    text = await lists.given()
+    async with people.database.begin() as connection:
+        await connection.execute(suppression_lists.table.delete())
+    await lists.take(text)
+    async with people.database.begin() as connection:
+        found = await suppression.finding_of_hash(connection, people.hash(ANA))
+    assert (found.reason, found.own_word) == (Reason.STAFF, Reason.COMPLAINT)
+
+
+async def test_a_list_that_says_nothing_of_reasons_covers_what_somebody_said_and_does_not_end_it(lists, people):
+    await people.suppress(ANA, Reason.UNSUBSCRIBE)
+    await lists.take(f"email\n{ANA}\n")
+    await lists.take(f"email,reason\n{BEN},staff\n{BEN},complaint\n")
+    async with people.database.begin() as connection:
+        for address, word in ((ANA, Reason.UNSUBSCRIBE), (BEN, Reason.COMPLAINT)):
+            assert await people.suppression(address) is Reason.STAFF
+            assert await suppression.release(connection, people.hash(address))
+            assert await suppression.find(connection, people.hash(address)) is word

@@ -130,12 +130,26 @@ def test_suppressing_and_releasing_leave_audit_rows_that_do_not_name_the_person(
     assert newsletter("subscribers", "suppress", ANA, "--note", "by telephone").code == 0
     assert json.loads(newsletter("subscribers", "show", ANA, "--json").out)["suppressed"] == "staff"
     told = json.loads(newsletter("subscribers", "release", ANA, "--json").out)
-    assert told == {"address": ANA, "released": "staff", "taken_off": [], "may_hold": []}
+    assert told == {"address": ANA, "released": "staff", "still": None, "taken_off": [], "may_hold": []}
     again = newsletter("subscribers", "release", ANA)
     assert (again.code, again.err) == (1, f"newsletter: {ANA} is not suppressed\n")
     rows = audit(imported)
     assert [action for action, _ in rows[1:]] == ["subscriber.suppressed", "subscriber.released"]
     assert not any("ana" in subject for _, subject in rows)
+
+
+def test_whoever_was_erased_stays_away_though_staff_suppress_and_release_the_address(imported, newsletter):
+    assert newsletter("subscribers", "erase", ANA, "--yes").code == 0
+    assert newsletter("subscribers", "suppress", ANA).code == 0
+    shown = newsletter("subscribers", "show", ANA).out
+    assert shown.endswith("Undone, “erased” counts again, which only they can undo, by joining again.\n")
+    told = newsletter("subscribers", "release", ANA).out
+    assert told == (
+        f"{ANA} is released (was: staff).\n"
+        "They are still suppressed for “erased”, which only they can undo, by joining\n  again.\n"
+    )
+    counted = json.loads(newsletter("subscribers", "import", "people.csv", "--json").out)
+    assert counted["kept_out"] == {"erased": 1}
 
 
 def test_an_address_that_is_nobodys_shows_why_it_is_suppressed_and_how_to_undo_that(desk, newsletter):

@@ -449,6 +449,12 @@ async def next_due(connection: AsyncConnection, campaign_id: int | None = None) 
     return await connection.scalar(statement)
 
 
+async def last_due(connection: AsyncConnection, campaign_id: int) -> datetime | None:
+    """When the last of those is due whom a campaign keeps for their hour or their turn; None where nobody waits so."""
+    queued = and_(delivery.c.campaign_id == campaign_id, delivery.c.state == State.QUEUED)
+    return await connection.scalar(select(func.max(delivery.c.due_at)).where(queued))
+
+
 async def counts(connection: AsyncConnection, campaign_id: int) -> dict[State, int]:
     """How many deliveries of a campaign stand in each state."""
     return await tally(connection, delivery.c.state, State, delivery.c.campaign_id == campaign_id)

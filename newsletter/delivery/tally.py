@@ -44,9 +44,9 @@ class Tally:
         moment = self._moment()
         offered, queued = 0, State.QUEUED
         for due, one in zip(people, settlements, strict=True):
-            self.settled[one.state] = self.settled.get(one.state, 0) + 1
             if one.state is not queued:
                 offered += 1
+                self.settled[one.state] = self.settled.get(one.state, 0) + 1
                 moment.count(due.address.rpartition("@")[2], one.state)
         moment.campaigns[campaign_id] += offered
 

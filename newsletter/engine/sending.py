@@ -117,7 +117,7 @@ async def _work(engine: Engine, slug: str, stop: asyncio.Event, on_progress: OnP
 
     async def show() -> None:
         counts = engine.dispatcher.tally.settled
-        final = sum(count for state, count in counts.items() if state not in (State.QUEUED, State.DEFERRED))
+        final = sum(count for state, count in counts.items() if state is not State.DEFERRED)
         pulses = [presence.pulse(engine)]
         total = before.audience
         async with engine.database.read() as connection:

@@ -39,7 +39,10 @@ class Worker:
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """A campaign that is being sent or paused; `eta` is how long the rest takes at the rate of the last moments."""
+    """A campaign that is being sent or paused; `eta` is how long the rest takes at the rate of the last moments.
+
+    Not less than until the last of those is due who wait for their hour or their turn.
+    """
 
     slug: str
     status: str
@@ -116,7 +119,7 @@ async def read(connection: AsyncConnection, settings: Settings, now: datetime) -
     limits = await restraints(connection, settings.delivery, now)
     return Status(
         workers=await _workers(connection, lease, now),
-        campaigns=await _campaigns(connection, alive),
+        campaigns=await _campaigns(connection, alive, now),
         relays=relays(alive, limits),
         domains=domains(alive),
         slowed=limits.receivers,
@@ -176,7 +179,7 @@ async def _workers(connection: AsyncConnection, lease: timedelta, now: datetime)
     ]
 
 
-async def _campaigns(connection: AsyncConnection, alive: list[Pulse]) -> list[Running]:
+async def _campaigns(connection: AsyncConnection, alive: list[Pulse], now: datetime) -> list[Running]:
     rows = await connection.execute(
         select(
             campaign.c.id,
@@ -196,6 +199,10 @@ async def _campaigns(connection: AsyncConnection, alive: list[Pulse]) -> list[Ru
         states = await ledger.counts(connection, row.id)
         rate = sum(one["campaigns"].get(str(row.id), 0.0) for one in alive)
         left = sum(states.get(state, 0) for state in (State.QUEUED, State.SENDING))
+        eta = None
+        if rate and left and row.status == "sending":
+            last = await ledger.last_due(connection, row.id) or now
+            eta = timedelta(seconds=ceil(max(left / rate, (last - now).total_seconds())))
         running.append(
             Running(
                 slug=row.slug,
@@ -203,7 +210,7 @@ async def _campaigns(connection: AsyncConnection, alive: list[Pulse]) -> list[Ru
                 audience=sum(states.values()),
                 states=states,
                 rate=rate,
-                eta=timedelta(seconds=ceil(left / rate)) if rate and left else None,
+                eta=eta,
                 shards_open=row.open,
                 shards_held=row.held,
                 next_due=row.next_due,

@@ -337,13 +337,13 @@ def send(
         if as_json:
             edge.emit_json(scheduled)
         else:
-            campaign_sending.say_scheduled(scheduled)
+            campaign_sending.say_scheduled(scheduled, edge.sender(settings))
         return
     result = edge.run(campaign_sending.send(settings, slug, to, agreed=yes or as_json, force=force))
     if as_json:
         edge.emit_json(result)
     else:
-        campaign_sending.say_result(result)
+        campaign_sending.say_result(result, edge.sender(settings))
     if result.report.waiting:
         raise typer.Exit(3)
 
@@ -381,4 +381,4 @@ def report_(slug: Slug, as_json: AsJson = False) -> None:
     rows += [(f"then: {kind}", count) for kind, count in sorted(seen.feedback.items())]
     edge.table([seen.slug, "people"], [(name, f"{count:,}") for name, count in rows], numbers=["people"])
     reported.tell_pauses(paused if seen.waiting else [])
-    campaign_sending.say_result(result)
+    campaign_sending.say_result(result, edge.sender(settings))

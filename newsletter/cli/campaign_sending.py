@@ -52,10 +52,10 @@ def _to_come(text: str, timezone: str) -> datetime:
     return at
 
 
-def say_scheduled(done: Scheduled) -> None:
+def say_scheduled(done: Scheduled, sender: str) -> None:
     """Say when it will start."""
     at = f"{clock.shown(done.scheduled_at, done.timezone)} ({done.timezone})"
-    edge.say(f"{done.campaign} will start at {at}, by the `newsletter serve` that runs then.")
+    edge.say(f"{done.campaign} will start at {at}, by the {sender} that runs then.")
 
 
 async def send(settings: Settings, slug: str, wanted: str | None, *, agreed: bool, force: str) -> sending.Result:
@@ -109,8 +109,8 @@ async def _addressed(connection: AsyncConnection, slug: str, wanted: str | None)
     return await store.find(connection, slug)
 
 
-def say_result(result: sending.Result) -> None:
-    """Say where it stands, and who was not reached."""
+def say_result(result: sending.Result, sender: str) -> None:
+    """Say where it stands, and who was not reached; `sender` goes on by itself."""
     counts = ", ".join(f"{count:,} {state}" for state, count in sorted(result.report.states.items()))
     edge.say(f"{result.report.slug} is {result.report.status}: {counts or 'nobody was written to'}.")
     shown = [one for one in result.unreached if one.state not in (State.QUEUED, State.SENDING)]
@@ -121,6 +121,11 @@ def say_result(result: sending.Result) -> None:
         )
         if len(shown) > 20:
             edge.say(f"… and more: newsletter campaign report {result.report.slug} --json")
+    if in_doubt := result.report.states.get(State.UNCERTAIN):
+        edge.prose(
+            f"{in_doubt:,} may or may not have arrived: newsletter campaign uncertain {result.report.slug} lists them, "
+            "sends them again (--resend), or takes them as sent (--sent)."
+        )
     for one in result.refusing if result.report.waiting else []:
         edge.prose(f"{one.said}. Nobody is given up for that: newsletter engine status")
     for reason, count in result.waits.items():
@@ -134,5 +139,6 @@ def say_result(result: sending.Result) -> None:
     elif result.report.waiting and result.report.status == "paused":
         edge.say(f"{result.report.waiting:,} still wait, until `newsletter campaign resume {result.report.slug}`.")
     elif result.report.waiting:
-        here = f"here, `newsletter campaign send {result.report.slug}` does."
-        edge.say(f"{result.report.waiting:,} still wait. `newsletter serve` goes on with them by itself; {here}")
+        here = f"`newsletter campaign send {result.report.slug}`"
+        rest = f"here, {here} does" if sender == "`newsletter serve`" else f"{here} shows how far it is"
+        edge.say(f"{result.report.waiting:,} still wait. {sender} goes on with them by itself; {rest}.")

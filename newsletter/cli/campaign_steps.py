@@ -43,7 +43,7 @@ def pause(slug: Slug) -> None:
 
 
 def resume(slug: Slug) -> None:
-    """Go on with a paused campaign; `newsletter serve` or `campaign send` does the work.
+    """Go on with a paused campaign; whatever runs the engine does the work, or `campaign send`.
 
     Example: newsletter campaign resume opening/invitation
     """
@@ -65,12 +65,15 @@ def cancel(slug: Slug, yes: Annotated[bool, typer.Option("--yes", help="Do not a
         edge.warn("Nothing was cancelled. Without a terminal, say --yes.")
         raise typer.Exit(1)
 
-    async def step(connection: AsyncConnection, found: Campaign) -> int:
-        return await lifecycle.cancel(connection, found, edge.now())
+    async def step(connection: AsyncConnection, found: Campaign) -> tuple[int, int]:
+        count = await lifecycle.cancel(connection, found, edge.now())
+        return count, (await ledger.counts(connection, found.id)).get(State.SENDING, 0)
 
-    found, count = _change(slug, "cancelled", step)
+    found, (count, on_their_way) = _change(slug, "cancelled", step)
     missing = f"{edge.people(count)} will not get it" if found.started_at else "it goes to nobody"
     edge.say(f"{slug} is cancelled; {missing}.")
+    if on_their_way:
+        edge.say(f"{on_their_way:,} are in hand: newsletter campaign report {slug} says in a moment who still got it.")
 
 
 def retry(slug: Slug, as_json: AsJson = False) -> None:

@@ -66,7 +66,10 @@ def make(
     edge.say(f"The key is in {home / kept}. Keep it private, and back it up.\n")
     edge.say(f"1. Publish this TXT record:\n\n{_record(made)}\n")
     edge.say(f"2. Add to the end of {edge.settings_file.get()}:\n\n{table}\n")
-    edge.say("3. Once `newsletter dkim check` is content, restart `newsletter serve`: mail is signed from then on.")
+    edge.say(
+        "3. Once `newsletter dkim check` is content, restart `newsletter serve`, or every `newsletter worker`: mail is "
+        "signed from then on."
+    )
 
 
 @app.command("list")

@@ -59,6 +59,11 @@ def settings(*, begins_templates: bool = False) -> "Settings":
     return reading.read(settings_file.get(), begins_templates=begins_templates)
 
 
+def sender(settings: "Settings") -> str:
+    """The command whose processes send by themselves."""
+    return "`newsletter worker`" if settings.engine.kind == "procrastinate" else "`newsletter serve`"
+
+
 def now() -> datetime:
     """The moment a command acts at."""
     return wall_clock()

@@ -12,6 +12,7 @@ from newsletter.database import DatabaseError
 from newsletter.delivery.state import State
 from newsletter.engine import status as reading
 from newsletter.engine.status import Status
+from newsletter.settings import Settings
 
 app = grouping.group()
 
@@ -46,7 +47,7 @@ def status(
         else:
             if watch and edge.is_terminal():
                 edge.clear()
-            _show(seen, edge.now())
+            _show(seen, edge.now(), settings)
         if not watch:
             return
         seen = _next(work)
@@ -64,9 +65,10 @@ def _next(work: Callable[[], Coroutine[Any, Any, Status]]) -> Status:
             edge.warn(str(error))
 
 
-def _show(seen: Status, now: datetime) -> None:
+def _show(seen: Status, now: datetime, settings: Settings) -> None:
     if not seen.workers:
-        edge.say("No process runs the engine: start `newsletter serve` or `newsletter worker`.")
+        either = "" if settings.engine.kind == "procrastinate" else "`newsletter serve` or "
+        edge.say(f"No process runs the engine: start {either}`newsletter worker`.")
     else:
         stacked.show(
             ["worker", "seen", "mails/s", "settled", "holds"],

@@ -177,7 +177,7 @@ def _change(edited: editing.Edited, options: changes.Options) -> None:
     if done is not None and not options.as_json and (edited.is_other or done.loaded.difference):
         edge.say(f"{edited.path} says so now, and it is loaded.")
         if done.notices:
-            edge.say("`newsletter serve` sends the notices. To send them from here:")
+            edge.say(f"{edge.sender(edge.settings())} sends the notices. To send them from here:")
             for notice in done.notices:
                 edge.say(f"newsletter campaign send {notice.campaign}")
 

@@ -44,7 +44,10 @@ def rotate(as_json: AsJson = False) -> None:
     """
     _refuse_variables()
     _tell(keyring.rotate(edge.settings_file.get()), as_json=as_json)
-    edge.warn("Restart `newsletter serve`, and back up the settings file: links that go out now need its new key.")
+    edge.warn(
+        "Restart `newsletter serve` and every `newsletter worker`, and back up the settings file: links that go out "
+        "then need its new key."
+    )
 
 
 @app.command()
@@ -62,7 +65,7 @@ def retire(
     if not yes and not edge.confirm(question):
         raise NotConfirmed("nothing was changed; --yes confirms it where nobody can be asked")
     _tell(keyring.retire(edge.settings_file.get(), fingerprint), as_json=as_json)
-    edge.warn("Restart `newsletter serve`: until then, it still knows the key.")
+    edge.warn("Restart `newsletter serve` and every `newsletter worker`: until then, they still know the key.")
 
 
 def _refuse_variables() -> None:

@@ -200,4 +200,4 @@ def redeliver(
             await edge.audit(connection, "webhook.redelivered", str(failed or ""), messages=numbers or [])
             return count
 
-    edge.say(f"To be posted again by `newsletter serve`: {edge.run(work()):,}.")
+    edge.say(f"To be posted again by {edge.sender(settings)}: {edge.run(work()):,}.")

@@ -14,12 +14,19 @@ import httpx2
 import pytest
 
 from newsletter import database as databases
+from newsletter import settings as settings_file
+from newsletter.campaigns import lifecycle, store
 from newsletter.campaigns.report import Report
 from newsletter.cli import campaign_sending
+from newsletter.clock import wall_clock
+from newsletter.delivery import ledger
 from newsletter.delivery.state import State
 from newsletter.engine import sending
+from subscribers.audience import About
 
 Run = Callable[..., Awaitable[tuple[int, str]]]
+
+SERVE, WORKER = "`newsletter serve`", "`newsletter worker`"
 
 
 @pytest.fixture(params=["sqlite"])
@@ -290,9 +297,53 @@ def test_what_was_on_its_way_when_a_campaign_was_cancelled_does_not_wait_to_be_s
 ) -> None:
     states = {State.SENT: 7, State.CANCELLED: 3, State.SENDING: 2}
     seen = Report("opening/thanks", "cancelled", "", None, None, 12, states, {}, next_at=None)
-    campaign_sending.say_result(sending.Result(seen, [], {}, [], stopped=False))
+    campaign_sending.say_result(sending.Result(seen, [], {}, [], stopped=False), SERVE)
     assert capsys.readouterr().out.splitlines()[-1] == (
         "2 were on their way when it was cancelled; in a moment it is known which left."
+    )
+
+
+@pytest.mark.parametrize(
+    ("sender", "here"),
+    [
+        (SERVE, "here, `newsletter campaign send a/b` does"),
+        (WORKER, "`newsletter campaign send a/b` shows how far it is"),
+    ],
+)
+def test_who_goes_on_is_named_and_what_to_do_with_those_in_doubt(
+    capsys: pytest.CaptureFixture[str], sender: str, here: str
+) -> None:
+    states = {State.SENT: 7, State.QUEUED: 2, State.UNCERTAIN: 3}
+    seen = Report("a/b", "sending", "", None, None, 12, states, {}, next_at=None)
+    campaign_sending.say_result(sending.Result(seen, [], {}, [], stopped=False), sender)
+    _, *doubt, waiting = capsys.readouterr().out.splitlines()
+    assert " ".join(" ".join(doubt).split()) == (
+        "3 may or may not have arrived: newsletter campaign uncertain a/b lists them, sends them again (--resend), "
+        "or takes them as sent (--sent)."
+    )
+    assert waiting == f"2 still wait. {sender} goes on with them by itself; {here}."
+
+
+async def test_cancelling_tells_of_those_whose_mail_may_still_be_on_its_way(
+    prepare: Any, run: Run, database_url: str
+) -> None:
+    slug = await prepare(25, 4)
+    database = databases.connect(database_url)
+    async with database.begin() as connection:
+        draft = await store.find(connection, slug)
+        settings = settings_file.read(Path(database_url.removeprefix("sqlite:///")).parent / "newsletter.toml")
+        await lifecycle.start(connection, settings, draft, now=wall_clock())
+        hold = await ledger.take(connection, "another", wall_clock(), on_uncertain="resend")
+        assert hold is not None
+        await ledger.claim(connection, hold, after_id=0, limit=3, about=About(None), now=wall_clock())
+    await database.close()
+    status, said = await run("campaign", "cancel", slug, "--yes")
+    assert (status, said.splitlines()) == (
+        0,
+        [
+            f"{slug} is cancelled; 1 person will not get it.",
+            f"3 are in hand: newsletter campaign report {slug} says in a moment who still got it.",
+        ],
     )
 
 
@@ -309,7 +360,7 @@ def test_who_is_not_written_to_yet_is_counted_by_what_they_wait_for(capsys: pyte
     states = {State.SENT: 7, State.QUEUED: 5}
     seen = Report("opening/thanks", "sending", "", None, None, 12, states, {}, next_at=None)
     waits = {"it is quiet where they are": 3, "gmail is sent 1 a second": 2}
-    campaign_sending.say_result(sending.Result(seen, [], waits, [], stopped=False))
+    campaign_sending.say_result(sending.Result(seen, [], waits, [], stopped=False), SERVE)
     lines = capsys.readouterr().out.splitlines()
     assert lines[:3] == [
         "opening/thanks is sending: 5 queued, 7 sent.",

@@ -28,6 +28,7 @@ from subscribers.links import ACCOUNT_WITHIN, LinkInvalid, Opened, Purpose
 from subscribers.preferences import Preferences
 
 _PARTS = ("name", "address")
+_NAMES = ("first_name", "last_name")
 
 
 async def show(site: Site, request: Request) -> Response:
@@ -38,13 +39,16 @@ async def show(site: Site, request: Request) -> Response:
 
 
 async def _page(
-    site: Site, opened: Opened, token: str, *, saved: str = "", email: str = "", errors: Errors | None = None
+    site: Site, opened: Opened, token: str, *, saved: str = "", typed: Form | None = None, errors: Errors | None = None
 ) -> Response:
-    """`email` is what was typed as a new address, `errors` what is wrong with it, or with a name."""
+    """`typed` is the form that was not saved, `errors` what is wrong in it."""
     async with site.read() as (connection, look):
         kept = await _kept(connection, opened)
         voice = catalogues.voice(kept.person.locale, look.language)
         zone = ZoneInfo(kept.person.timezone or look.timezone)
+        called = {field: getattr(kept.person, field) for field in _NAMES}
+        if typed is not None and typed.text("part") == "name":
+            called = {field: typed.text(field) for field in _NAMES}
         return site.show(
             "account",
             look,
@@ -52,7 +56,8 @@ async def _page(
             status=422 if errors else 200,
             token=token,
             saved=saved,
-            email=email,
+            email=typed.text("email") if typed else "",
+            called=called,
             errors=errors or {},
             good_until=(opened.issued_at + ACCOUNT_WITHIN).astimezone(zone),
             person=kept.person,
@@ -83,7 +88,7 @@ async def save(site: Site, request: Request) -> Response:
     email = form.text("email")
     errors = await (_of_address(site, opened, email) if part == "address" else _of_names(site, opened, form))
     if errors:
-        return await _page(site, opened, token, email=email, errors=errors)
+        return await _page(site, opened, token, typed=form, errors=errors)
     found = Room.FREE
     async with site.database.briefly() as connection:
         await _holder(connection, opened)
@@ -114,7 +119,7 @@ async def _of_names(site: Site, opened: Opened, form: Form) -> Errors:
     """What is wrong with a name; one that is here already, by an import, is not held against them."""
     async with site.read() as (connection, look):
         person = await _holder(connection, opened)
-    typed = {field: form.text(field) for field in ("first_name", "last_name")}
+    typed = {field: form.text(field) for field in _NAMES}
     new = {field: text for field, text in typed.items() if names.clean(text) != getattr(person, field)}
     return entries.of_names(voice_of(person, look), **new)
 

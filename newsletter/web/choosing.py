@@ -1,6 +1,7 @@
 """What is ticked on somebody's page, as choices: the series but for some events and kinds, or only some events."""
 
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from datetime import datetime
 
 from newsletter.catalogues import Voice
@@ -41,6 +42,16 @@ def comes(person: Preferences, event: Event) -> bool:
     if event.slug in person.followed:
         return True
     return person.everything and not {event.slug, audience.kind_topic(event.kind)} & person.muted
+
+
+def ticked(person: Preferences, form: Form, look: Look, now: datetime) -> Preferences:
+    """The person as the form has them, saved or not, so that the page can be shown as it was filled in."""
+    events = frozenset(form.many("events"))
+    silent = {audience.kind_topic(kind) for kind in look.kinds if kind not in form.many("kinds")}
+    unticked = {event.slug for event in look.upcoming(now)} - events
+    return replace(
+        person, everything=form.text("scope") == "everything", followed=events, muted=frozenset(silent | unticked)
+    )
 
 
 def chosen(person: Preferences, form: Form, look: Look, voice: Voice, now: datetime) -> Choices:

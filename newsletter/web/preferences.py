@@ -4,7 +4,7 @@ Mails are forwarded, so it shows no more of the person than they do; the rest is
 """
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
@@ -55,14 +55,16 @@ async def save(site: Site, request: Request) -> Response:
     now = site.clock()
     async with site.database.briefly() as connection:
         person, look = await site.holder(connection, subscriber_id)
+        voice, most_a_day = voice_of(person, look), site.settings.joining.confirmations_a_day
+        change = _Change(connection, person, form, look, voice, visitor(request), now, most_a_day)
         try:
             if person.status == "active":
-                voice, most_a_day = voice_of(person, look), site.settings.joining.confirmations_a_day
-                change = _Change(connection, person, form, look, voice, visitor(request), now, most_a_day)
                 await _SAVERS[part](change)
         except NotSaved as error:
-            errors = {error.field: str(error)}
-            return await _page(connection, site, look, person, errors=errors, status=422)
+            typed, errors = _typed(change, part), {error.field: str(error)}
+            return await _page(
+                connection, site, look, person, typed=typed, until=form.text("until"), errors=errors, status=422
+            )
     return site.redirect(f"/preferences/{token}?saved={part}#saved")
 
 
@@ -77,13 +79,16 @@ async def _page(
     person: Preferences,
     *,
     saved: str = "",
+    typed: Preferences | None = None,
+    until: str = "",
     errors: dict[str, str] | None = None,
     status: int = 200,
 ) -> Response:
+    """Where something was not saved, the fields hold what was `typed`, and the end of a pause `until` when."""
     if person.status != "active":
         name = "left" if person.status == "left" else "unconfirmed"
         return site.show(name, look, voice_of(person, look), person=person)
-    now, voice = site.clock(), voice_of(person, look)
+    now, voice, shown = site.clock(), voice_of(person, look), typed or person
     upcoming, today = look.upcoming(now), now.astimezone(zone(person, look))
     asking = [event for event in upcoming if event.rsvp]
     answers = await attending.of(connection, person.subscriber_id) if asking else {}
@@ -96,13 +101,16 @@ async def _page(
         saved=saved,
         errors=errors or {},
         paused_until=pausing(person, look, now),
-        kinds=choosing.kinds(person, look),
-        offered=choosing.offered(person, upcoming, voice),
+        shown=shown,
+        kinds=choosing.kinds(shown, look),
+        offered=choosing.offered(shown, upcoming, voice),
+        language=voice_of(shown, look).language,
         languages=catalogues.own_names(),
         asking=[(event, answers.get(event.slug)) for event in asking],
         calendar=calendars.follow(site.calendar_url(person), look.name),
         earliest=(today + timedelta(days=1)).date(),
         latest=(today + LONGEST_PAUSE).date(),
+        until=until,
     )
 
 
@@ -135,6 +143,24 @@ class _Change:
     ip: str
     now: datetime
     most_a_day: int
+
+
+def _typed(change: _Change, part: str) -> Preferences:
+    """What the fields of a part say of the person, right or not, so that nobody has to fill them in again."""
+    person, form = change.person, change.form
+    match part:
+        case "choices":
+            return choosing.ticked(person, form, change.look, change.now)
+        case "details":
+            timezone = form.text("timezone")
+            return replace(
+                person,
+                first_name=form.text("first_name"),
+                locale=_locale(change) or person.locale,
+                timezone=timezone if timezone in zones.known() else person.timezone,
+            )
+        case _:
+            return person
 
 
 async def _choose(change: _Change) -> None:

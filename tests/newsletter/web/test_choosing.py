@@ -119,3 +119,14 @@ async def test_what_is_ticked_is_what_is_sent(database, shown, now) -> None:
                 if choosing.comes(after(choices.of_stances(stances)), event)
             ]
             assert ticked == list(told)
+
+
+@pytest.mark.parametrize("scope", ["everything", "some"])
+@pytest.mark.parametrize("kinds", [(), ("event",), ("event", "story")])
+@pytest.mark.parametrize("events", [(), ("dawn",), ("opening", "closing", "dawn", "dusk")])
+def test_a_page_that_was_not_saved_shows_what_was_ticked(shown, now, scope, kinds, events) -> None:
+    form = Form({"scope": (scope,), "kinds": kinds, "events": events})
+    who = choosing.ticked(person(followed=["opening"], muted=["dusk"]), form, shown, now)
+    assert who.everything is (scope == "everything")
+    assert {kind for kind, _, comes in choosing.kinds(who, shown) if comes} == set(kinds)
+    assert ticks(who, shown, now) == set(events)

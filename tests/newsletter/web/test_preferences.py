@@ -1,5 +1,6 @@
 """The page of a subscriber: each part is saved by its own button, shown as saved, and leaves evidence."""
 
+import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import cycle, product
@@ -207,6 +208,21 @@ async def test_a_pause_until_no_possible_day_is_refused(client, desk, member, un
     assert page.status_code == 422
     assert 'aria-describedby="until-error"' in page.text
     assert (await desk.person(ana.address)).paused_until is None
+
+
+async def test_what_is_not_saved_stays_in_its_fields_to_be_put_right(client, member, text) -> None:
+    ana = await member(first_name="Ana", timezone="Europe/Berlin")
+    about = {"first_name": "casino.ru", "timezone": "Asia/Tokyo", "language": "fr"}
+    page = await save(client, ana, "details", **about)
+    assert "Your mail, Ana" in text(page)
+    assert [one in page.text for one in ('value="casino.ru"', 'value="Asia/Tokyo" selected')] == [True, True]
+    assert 'value="fr" lang="fr" selected' in page.text
+    assert 'value="2020-01-01"' in (await save(client, ana, "pause", until="2020-01-01")).text
+    nothing = await save(client, ana, "choices", scope="some")
+    assert re.findall('value="([a-z]+)" checked', nothing.text) == ["some", "each"]
+    as_before = await client.get(f"/preferences/{ana.preferences}")
+    assert "casino.ru" not in as_before.text
+    assert 'value="everything" checked' in as_before.text
 
 
 async def test_leaving_is_one_press_and_then_the_page_offers_the_way_back(client, desk, member, text) -> None:

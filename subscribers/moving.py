@@ -16,10 +16,19 @@ _MAY_MOVE = (None, Reason.SOFT_BOUNCE, Reason.HARD_BOUNCE)
 
 
 @dataclass(frozen=True, slots=True)
+class Mailbox:
+    """Another mailbox than that of a subscriber: its address, and the keyed hash of that."""
+
+    address: str
+    hash: str
+
+
+@dataclass(frozen=True, slots=True)
 class MoveDue:
     """Ask this mailbox, as the subscriber's new one."""
 
-    address: str
+    subscriber_id: int
+    mailbox: Mailbox
 
 
 async def request(
@@ -43,7 +52,7 @@ async def request(
     await connection.execute(
         statement.on_conflict_do_update(index_elements=[address_change.c.subscriber_id], set_=wish)
     )
-    return MoveDue(address.given)
+    return MoveDue(subscriber_id, Mailbox(address.given, hashed))
 
 
 async def wished(connection: AsyncConnection, subscriber_id: int, asked_at: datetime) -> str | None:
@@ -59,14 +68,15 @@ async def wished(connection: AsyncConnection, subscriber_id: int, asked_at: date
 
 async def complete(
     connection: AsyncConnection, subscriber_id: int, *, asked_at: datetime, ip: str, now: datetime
-) -> str | None:
+) -> Mailbox | None:
     """Move to the address that was asked for at that second; the old one, or None where it cannot be (any more)."""
     if not await _may_move(connection, subscriber_id) or await wished(connection, subscriber_id, asked_at) is None:
         return None
     wish = (
         await connection.execute(select(address_change).where(address_change.c.subscriber_id == subscriber_id))
     ).one()
-    old = await connection.scalar(select(subscriber.c.address).where(subscriber.c.id == subscriber_id)) or ""
+    own = select(subscriber.c.address, subscriber.c.hash).where(subscriber.c.id == subscriber_id)
+    old = Mailbox(*(await connection.execute(own)).one())
     taken = await connection.scalar(select(subscriber.c.id).where(subscriber.c.normal == wish.normal))
     if taken is not None or await suppression.find(connection, wish.hash) in suppression.FINAL:
         return None
@@ -87,7 +97,7 @@ async def complete(
         source="move",
         ip=ip,
         detail={
-            "before": {"address": old},
+            "before": {"address": old.address},
             "after": {"address": wish.address},
             "asked_at": wish.asked_at.isoformat(),
             "asked_from": wish.ip,

@@ -174,11 +174,12 @@ def transactional_item(stationery: Stationery, renderings: compiler.Renderings, 
     sign, number, issued_at = stationery.links.token, waiting.subscriber_id, waiting.created_at
     if waiting.kind in (Kind.CONFIRM, Kind.REMIND, Kind.ASK):
         values["confirm_link"] = sign(Purpose.CONFIRM, number, issued_at=issued_at)
-        values["refuse_link"] = stationery.links.refusal(waiting.hash)
     if waiting.kind is Kind.LINK:
         values["account_link"] = sign(Purpose.ACCOUNT, number, issued_at=issued_at)
     if waiting.kind is Kind.MOVE:
         values["move_link"] = sign(Purpose.MOVE, number, issued_at=issued_at)
+    if waiting.kind in (Kind.CONFIRM, Kind.REMIND, Kind.ASK, Kind.MOVE):
+        values["refuse_link"] = stationery.links.refusal(waiting.hash)
     envelope = Envelope.of(
         facts.constellation, date=waiting.created_at, bounce=stationery.bounce_address, providers=stationery.providers
     )

@@ -13,9 +13,11 @@ from enum import StrEnum
 from sqlalchemy import ColumnElement, bindparam, exists, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from newsletter.delivery import asked
 from newsletter.delivery.ledger import State
 from newsletter.tables import WAITING, transactional
-from subscribers import audience, consent, signup
+from subscribers import audience, consent, moving, signup
+from subscribers.moving import Mailbox
 from subscribers.tables import subscriber
 
 _DAY = timedelta(days=1)
@@ -42,7 +44,7 @@ _ASKED_FOR = tuple(kind for kind in Kind if kind not in _UNASKED)
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """A transactional mail to send now, and whom it is for."""
+    """A transactional mail to send now, and whom it is for; `hash` is of the address that it goes to."""
 
     id: int
     kind: Kind
@@ -77,13 +79,13 @@ async def enqueue(
     *,
     now: datetime,
     most_a_day: int,
-    to_address: str | None = None,
+    to: Mailbox | None = None,
     topic: str | None = None,
 ) -> bool:
-    """Have a mail sent to a subscriber, at another address than theirs where one is named; `topic` is its event's slug.
+    """Have a mail sent to a subscriber, `to` another mailbox than theirs where one is named, about an event (`topic`).
 
-    False when that person was sent `most_a_day` of this kind in 24 hours.
-    The cap counts whoever asked: a stranger who types somebody's address again and again reaches it once a day.
+    False when that person was sent `most_a_day` of this kind in 24 hours, or when the mail asks whether a mailbox wants
+    ours, and it has been asked so often by then, whoever had it asked (see newsletter.delivery.asked).
     """
     recent = (
         select(func.count())
@@ -96,21 +98,47 @@ async def enqueue(
     )
     if (await connection.scalar(recent) or 0) >= most_a_day:
         return False
+    if not await _may_ask(connection, subscriber_id, kind, to, now=now, most_a_day=most_a_day):
+        return False
     await connection.execute(
         insert(transactional).values(
-            subscriber_id=subscriber_id, kind=kind, created_at=now, due_at=now, to_address=to_address, topic=topic
+            subscriber_id=subscriber_id,
+            kind=kind,
+            created_at=now,
+            due_at=now,
+            to_address=to and to.address,
+            to_hash=to and to.hash,
+            topic=topic,
         )
     )
     return True
 
 
-async def answer(connection: AsyncConnection, due: signup.Outcome, *, now: datetime, most_a_day: int) -> None:
+async def _may_ask(
+    connection: AsyncConnection, subscriber_id: int, kind: Kind, to: Mailbox | None, *, now: datetime, most_a_day: int
+) -> bool:
+    match kind:
+        case Kind.CONFIRM:
+            own = await connection.scalar(select(subscriber.c.hash).where(subscriber.c.id == subscriber_id))
+            return await asked.take(connection, own or "", now=now, most_a_day=most_a_day)
+        case Kind.MOVE if to is not None:
+            # The last place is kept for the mail that they could join by: nobody else's wish bars that.
+            return await asked.take(connection, to.hash, now=now, most_a_day=max(1, most_a_day - 1))
+        case _:
+            return True
+
+
+async def answer(
+    connection: AsyncConnection, due: signup.Outcome | moving.MoveDue, *, now: datetime, most_a_day: int
+) -> None:
     """Have the mail sent that somebody's asking made due; nobody but that mailbox learns which, or whether any is."""
     match due:
         case signup.ConfirmationDue(subscriber_id):
             await enqueue(connection, subscriber_id, Kind.CONFIRM, now=now, most_a_day=most_a_day)
         case signup.LinkDue(subscriber_id):
             await enqueue(connection, subscriber_id, Kind.LINK, now=now, most_a_day=most_a_day)
+        case moving.MoveDue(subscriber_id, mailbox):
+            await enqueue(connection, subscriber_id, Kind.MOVE, now=now, most_a_day=most_a_day, to=mailbox)
         case signup.NothingDue():
             pass
 
@@ -131,9 +159,15 @@ async def ask(connection: AsyncConnection, subscriber_ids: Sequence[int], *, now
     await _queue(connection, subscriber_ids, Kind.ASK, now)
 
 
-async def remind(connection: AsyncConnection, subscriber_ids: Sequence[int], *, now: datetime) -> None:
-    """Have people reminded that we wait for their yes."""
-    await _queue(connection, subscriber_ids, Kind.REMIND, now)
+async def remind(connection: AsyncConnection, subscriber_ids: Sequence[int], *, now: datetime, most_a_day: int) -> int:
+    """Have people reminded that we wait for their yes, except those whose mailbox was asked often enough today; how
+    many."""
+    people = await connection.execute(
+        select(subscriber.c.id, subscriber.c.hash).where(subscriber.c.id.in_(subscriber_ids)).order_by(subscriber.c.id)
+    )
+    free = [one.id for one in people if await asked.take(connection, one.hash, now=now, most_a_day=most_a_day)]
+    await _queue(connection, free, Kind.REMIND, now)
+    return len(free)
 
 
 async def probe(connection: AsyncConnection, subscriber_ids: Sequence[int], *, now: datetime) -> None:
@@ -184,7 +218,7 @@ async def claim(connection: AsyncConnection, *, limit: int, now: datetime) -> li
             transactional.c.attempts,
             transactional.c.subscriber_id,
             func.coalesce(transactional.c.to_address, subscriber.c.address).label("address"),
-            subscriber.c.hash,
+            func.coalesce(transactional.c.to_hash, subscriber.c.hash).label("hash"),
             subscriber.c.first_name,
             subscriber.c.last_name,
             subscriber.c.locale,

@@ -9,7 +9,7 @@ import structlog
 
 from newsletter.clock import Clock
 from newsletter.database import Database
-from newsletter.delivery import slowing, transactional, unconfirmed
+from newsletter.delivery import asked, slowing, transactional, unconfirmed
 from newsletter.feedback import probing
 from newsletter.settings import Settings
 
@@ -39,6 +39,7 @@ class Housekeeper:
         await self._forgive(now)
         async with self._database.begin() as connection:
             await slowing.forget(connection, self._delivery, now)
+            await asked.forget(connection, now)
         self._next = now + _EVERY
 
     async def _remind(self, now: datetime) -> None:
@@ -54,8 +55,9 @@ class Housekeeper:
             if not people:
                 return
             async with self._database.begin() as connection:
-                await transactional.remind(connection, people, now=now)
-            log.info("unconfirmed people reminded", people=len(people))
+                most_a_day = joining.confirmations_a_day
+                reminded = await transactional.remind(connection, people, now=now, most_a_day=most_a_day)
+            log.info("unconfirmed people reminded", people=reminded)
 
     async def _forget(self, now: datetime) -> None:
         while True:

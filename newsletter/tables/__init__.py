@@ -7,6 +7,7 @@ from newsletter.tables.requests import arrival, request_count, spent_challenge
 from newsletter.tables.seasons import constellation, event, plan
 from newsletter.tables.sending import (
     WAITING,
+    asked,
     bucket,
     delivery,
     domain_pause,
@@ -24,6 +25,7 @@ from subscribers.tables import metadata
 __all__ = [
     "WAITING",
     "arrival",
+    "asked",
     "audience",
     "audit",
     "bucket",

@@ -110,7 +110,7 @@ class TransactionalColumns(TypedColumns):
     """A mail to one person because of what that person just did: confirm, welcome, link, goodbye, …
 
     `to_address` is where it goes if that is not the subscriber's address: to a new one that is to say yes, or to an old
-    one that is told. `topic` is the slug of the event that it is about, if it is about one.
+    one that is told; `to_hash` is its keyed hash. `topic` is the slug of the event that it is about, if any.
     """
 
     id: Named[int] = Column(BigInt, primary_key=True, autoincrement=True)
@@ -123,6 +123,7 @@ class TransactionalColumns(TypedColumns):
     at: Named[datetime | None] = Column(Instant)
     reply: Named[str | None] = Column(Text)
     to_address: Named[str | None] = Column(Text)
+    to_hash: Named[str | None] = Column(Text)
     topic: Named[str | None] = Column(Text)
 
 
@@ -137,6 +138,20 @@ transactional = Table(
     sqlite_strict=True,
     sqlite_autoincrement=True,
 )
+
+
+class AskedColumns(TypedColumns):
+    """A mailbox, by its keyed hash, that was asked whether it wants our mail: each time takes a place for a day.
+
+    It names no subscriber: the day is not over for a mailbox because whoever had it asked was erased.
+    """
+
+    hash: Named[str] = Column(Text, primary_key=True)
+    place: Named[int] = Column(Integer, primary_key=True, autoincrement=False)
+    at: Named[datetime] = Column(Instant)
+
+
+asked = Table("asked", metadata, AskedColumns, Index(None, "at"), sqlite_strict=True, sqlite_with_rowid=False)
 
 
 class DomainPauseColumns(TypedColumns):

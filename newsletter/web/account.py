@@ -127,7 +127,8 @@ async def _of_names(site: Site, opened: Opened, form: Form) -> Errors:
 async def _move(site: Site, connection: AsyncConnection, number: int, address: Address, ip: str) -> Room:
     """Ask the new mailbox, whatever there is to ask; the page does not tell.
 
-    It counts as a request to join would: whoever has many accounts must not have a stranger written to by each of them.
+    It counts as a request to join would, and its mail as one to confirm: whoever has many accounts must not have a
+    stranger written to by each of them.
     """
     now, most_a_day = site.clock(), site.settings.joining.confirmations_a_day
     hash_key = site.settings.secrets.hash_key.get_secret_value()
@@ -135,11 +136,7 @@ async def _move(site: Site, connection: AsyncConnection, number: int, address: A
     if found is not Room.FREE:
         return found
     due = await moving.request(connection, number, address, hash_key=hash_key, ip=ip, now=now)
-    if isinstance(due, moving.MoveDue):
-        kind = transactional.Kind.MOVE
-        await transactional.enqueue(connection, number, kind, now=now, most_a_day=most_a_day, to_address=due.address)
-    else:
-        await transactional.answer(connection, due, now=now, most_a_day=most_a_day)
+    await transactional.answer(connection, due, now=now, most_a_day=most_a_day)
     return found
 
 

@@ -40,7 +40,7 @@ async def act(site: Site, request: Request) -> Response:
         old = await moving.complete(connection, number, asked_at=opened.issued_at, ip=visitor(request), now=now)
         if old is not None:
             most_a_day, kind = site.settings.joining.confirmations_a_day, transactional.Kind.MOVED
-            await transactional.enqueue(connection, number, kind, now=now, most_a_day=most_a_day, to_address=old)
+            await transactional.enqueue(connection, number, kind, now=now, most_a_day=most_a_day, to=old)
     if old is None:
         return await _void(site, request)
     return site.redirect(f"/preferences/{site.token(Purpose.PREFERENCES, number)}?saved=address#saved")

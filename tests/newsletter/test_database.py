@@ -21,7 +21,9 @@ from newsletter.delivery import transactional
 from newsletter.delivery.transactional import Kind
 from newsletter.tables import campaign, delivery, inbox, metadata
 from subscribers import erasure
+from subscribers.moving import Mailbox
 from subscribers.tables import consent, subscriber
+from tests import hashes
 
 
 def person(now: datetime) -> dict[str, object]:
@@ -145,7 +147,8 @@ async def test_nothing_of_whoever_is_erased_is_left_in_the_file(
         told = {"provider": "smtp", "event_id": "1", "received_at": now, "subscriber_id": people[300], "event": said}
         await connection.execute(insert(inbox), [told])
         for kind in (Kind.MOVE, Kind.MOVED):
-            await transactional.enqueue(connection, people[300], kind, now=now, most_a_day=9, to_address=given)
+            to = Mailbox(given, hashes.of(given))
+            await transactional.enqueue(connection, people[300], kind, now=now, most_a_day=9, to=to)
     assert sum(traces()) > 100
     async with database.begin() as connection:
         assert await erasure.erase(connection, people[300], now=now)

@@ -40,3 +40,17 @@ async def test_those_who_were_erased_before_are_named_by_nothing_any_more(databa
     await database.close()
     assert ["x.org" in event for event in events] == [True, False]
     assert detail == "550 <[address]>: unknown"
+
+
+async def test_a_mail_that_waits_to_ask_a_new_address_learns_its_hash_or_is_not_sent(database_url: str) -> None:
+    person = f"INSERT INTO subscriber (id, address, normal, hash, status, joined_at, confirmed_at) VALUES (1, 'a@x.org', 'a@x.org', 'aa', 'active', {AT}, {AT})"  # noqa: E501
+    wish = f"INSERT INTO address_change (subscriber_id, address, normal, hash, asked_at) VALUES (1, 'B@x.org', 'b@x.org', 'bb', {AT})"  # noqa: E501
+    mail = "INSERT INTO transactional (subscriber_id, kind, created_at, due_at, to_address, state) VALUES (1, '{1}', {0}, {0}, '{2}', '{3}')"  # noqa: E501
+    mails = [("move", "B@x.org", "deferred"), ("move", "older@x.org", "queued"), ("moved", "was@x.org", "sent")]
+    await upgrade(database_url, "0031", person, wish, *(mail.format(AT, *one) for one in mails))
+    database = databases.connect(database_url)
+    async with database.read() as connection:
+        rows = await connection.execute(text("SELECT to_address, to_hash, state FROM transactional ORDER BY id"))
+        found = [tuple(row) for row in rows]
+    await database.close()
+    assert found == [("B@x.org", "bb", "deferred"), ("older@x.org", None, "expired"), ("was@x.org", None, "sent")]

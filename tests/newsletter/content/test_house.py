@@ -86,7 +86,7 @@ def test_both_parts_state_the_postal_address_and_what_the_reader_can_do(kind: st
         "ask": ["confirm_url", "refuse_url"],
         "link": ["preferences_url", "account_url"],
         "goodbye": [],
-        "move": ["move_url"],
+        "move": ["move_url", "refuse_url"],
         "moved": [],
     }
     for skeleton in skeletons(kind):

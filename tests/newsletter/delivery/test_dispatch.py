@@ -29,6 +29,7 @@ from newsletter.tables import delivery, inbox
 from newsletter.tables import transactional as transactional_table
 from subscribers import consent, suppression
 from subscribers.links import LinkInvalid, Links, Purpose
+from subscribers.moving import Mailbox, MoveDue
 from subscribers.tables import subscriber
 from tests import hashes
 
@@ -126,6 +127,26 @@ async def test_who_came_with_proof_from_another_list_is_not_told_that_they_confi
             said = " ".join(mail.get_body((part,)).get_content().split())
             assert ("and confirmed this address" in said) is (one.rcpt_to != mailed), said
             assert ("because you said yes to mail on a list that" in said) is (one.rcpt_to == mailed), said
+
+
+async def test_a_mailbox_that_is_to_be_somebody_s_new_one_can_refuse_for_itself_and_not_for_them(
+    database: Database, settings: Settings, clock: Any, smtp_server: Any, start: Any
+) -> None:
+    new = Mailbox("stranger@example.org", hashes.of("stranger@example.org"))
+    async with smtp_server() as server:
+        settings = over(settings, server)
+        await start(settings, clock, 1)
+        async with database.begin() as connection:
+            person = await connection.scalar(select(subscriber.c.id)) or 0
+            await transactional.answer(connection, MoveDue(person, new), now=clock(), most_a_day=3)
+        async with embedded.opened(settings, database, clock) as engine:
+            await engine.tick()
+    mail = next(one for one in server.received if one.rcpt_to == new.address)
+    links = Links([key.get_secret_value() for key in settings.secrets.signing_keys])
+    for part in ("plain", "html"):
+        content = email.message_from_bytes(mail.data, policy=email.policy.default).get_body((part,)).get_content()
+        (token,) = set(re.findall(r"/refuse/([0-9a-f]{32}\.[\w-]+)", content))
+        assert links.open_refusal(token) == new.hash
 
 
 async def test_every_mail_is_signed_where_the_senders_domain_has_a_key(

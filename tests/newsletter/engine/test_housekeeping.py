@@ -14,10 +14,11 @@ from newsletter import arrivals
 from newsletter.constellation import store
 from newsletter.constellation.model import Constellation
 from newsletter.database import Database
-from newsletter.delivery import transactional
+from newsletter.delivery import asked, transactional
 from newsletter.engine import embedded
 from newsletter.settings import Settings
 from newsletter.tables import arrival, slowed
+from newsletter.tables import asked as places
 from newsletter.tables import transactional as mails
 from subscribers import consent, preferences, refusing, signup, suppression
 from subscribers.addresses import parse
@@ -111,6 +112,22 @@ async def test_nobody_is_reminded_who_has_confirmed_refused_or_cannot_be_reached
 
 async def _hash(connection: Any, number: int) -> str:
     return str(await connection.scalar(select(subscriber.c.hash).where(subscriber.c.id == number)))
+
+
+async def test_nobody_is_reminded_within_a_day_of_other_mail_that_asked_them(engine, ask, database, clock) -> None:
+    number = await ask()
+    await engine.tick()
+    clock.forward(days=1, hours=12)
+    async with database.begin() as connection:  # as somebody's wish for their address does
+        assert await asked.take(connection, await _hash(connection, number), now=clock(), most_a_day=2)
+    clock.forward(hours=12)
+    await engine.tick()
+    assert len(engine.subjects) == 1
+    clock.forward(hours=12)
+    await engine.tick()
+    assert len(engine.subjects) == 2
+    async with database.read() as connection:
+        assert await connection.scalar(select(func.count()).select_from(places)) == 1  # the reminder's own
 
 
 async def test_whoever_asks_again_is_reminded_two_days_after_that(engine, ask, clock) -> None:

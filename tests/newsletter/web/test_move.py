@@ -8,7 +8,7 @@ from sqlalchemy import select
 from newsletter import tables
 from newsletter.delivery import transactional
 from newsletter.feedback import receivers
-from subscribers import directory, preferences, suppression
+from subscribers import directory, erasure, preferences, suppression
 from subscribers.addresses import parse
 from subscribers.links import DeliveryRef, Purpose
 from subscribers.suppression import Reason
@@ -99,6 +99,31 @@ async def test_the_answer_tells_nobody_whose_an_address_is(client, desk, ana, me
     assert len(answers) == 1
     mails = [(kind, to) for kind, to, _ in await sent(desk)]
     assert mails == [("link", bo.address), ("link", ana.address), ("move", NEW)]
+
+
+async def test_a_stranger_is_asked_three_times_a_day_however_many_accounts_name_their_address(
+    client, desk, member, clock
+) -> None:
+    holders = [await member(f"many{number}@example.org") for number in range(4)]
+    await sent(desk)
+    for holder in holders:
+        clock.forward(timedelta(hours=1))
+        assert "is on its way to the new address" in await ask(client, desk, holder)
+        async with desk.database.begin() as connection:
+            await erasure.erase(connection, holder.id, now=clock())  # with the mails that were sent for them
+    for _ in range(3):
+        await client.post("/join", data={"email": NEW})
+    assert await desk.mails() == [((await desk.person(NEW)).subscriber_id, "confirm")]
+
+
+async def test_the_mails_that_ask_a_new_address_leave_one_that_it_could_join_by(client, desk, member, clock) -> None:
+    await sent(desk)
+    for number in range(3):
+        clock.forward(timedelta(seconds=1))
+        await ask(client, desk, await member(f"many{number}@example.org"))
+    mails = [kind for kind, to, _ in await sent(desk) if to == NEW]
+    await client.post("/join", data={"email": NEW})
+    assert mails + [kind for kind, to, _ in await sent(desk) if to == NEW] == ["move", "move", "confirm"]
 
 
 async def test_an_address_that_somebody_takes_meanwhile_or_refuses_is_not_moved_to(

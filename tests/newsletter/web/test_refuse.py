@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from subscribers import erasure, suppression
-from subscribers.links import LinkInvalid, Links
+from subscribers.links import LinkInvalid, Links, Purpose
 from subscribers.suppression import Reason
 
 
@@ -60,6 +60,17 @@ async def test_it_is_honoured_years_later_when_nobody_is_here_with_that_address(
     for _ in range(2):  # pressing twice is harmless
         assert (await client.post(link)).status_code == 303
     assert await reason(desk, settings, ana.address) is Reason.REFUSED
+
+
+async def test_nobody_s_mail_goes_there_who_named_it_as_their_new_address(client, desk, member, refusal) -> None:
+    ana = await member("ana@example.org")
+    wish = {"part": "address", "email": "stranger@example.org"}
+    assert (await client.post(f"/account/{desk.link(Purpose.ACCOUNT, ana.id)}", data=wish)).status_code == 303
+    await client.post(refusal("stranger@example.org"))
+    kept = await client.get(f"/account/{desk.link(Purpose.ACCOUNT, ana.id)}/data.json")
+    assert kept.json()["moving_to"] is None
+    assert (await client.post(f"/move/{desk.link(Purpose.MOVE, ana.id)}")).status_code == 410
+    assert (await desk.person(ana.address)).status == "active"
 
 
 async def test_it_outlives_an_erasure(client, desk, member, refusal, settings, clock) -> None:

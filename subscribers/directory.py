@@ -140,7 +140,8 @@ async def release(connection: AsyncConnection, address: Address, *, hash_key: st
         )
     theirs = select(subscriber.c.id).where(subscriber.c.normal == address.normal)
     await connection.execute(delete(bounce_score).where(bounce_score.c.subscriber_id.in_(theirs)))
-    await _record(connection, address, consent.Action.RELEASED, now, {"reason": reason, "note": note})
+    detail = {"reason": reason, "note": note} | ({"still": held.own_word} if held.own_word else {})
+    await _record(connection, address, consent.Action.RELEASED, now, detail)
     return held
 
 

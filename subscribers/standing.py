@@ -25,7 +25,10 @@ class Standing:
 
 def at(moment: datetime, entry: Entry, evidence: Sequence[Evidence]) -> Standing:
     """The standing at a moment, from the person as they are now and every step of theirs, oldest first."""
-    status = "active" if entry.confirmed_at is not None and entry.confirmed_at <= moment else "pending"
+    is_confirmed = entry.confirmed_at is not None and entry.confirmed_at <= moment
+    # Who was pending and is imported with proof agreed elsewhere, before we knew of it.
+    is_proven = all(step.at <= moment for step in evidence if step.action is Action.IMPORTED)
+    status = "active" if is_confirmed and is_proven else "pending"
     suppressed = None
     # Nothing says when it was set where an import brought it along.
     paused_until = None if any("paused_until" in step.detail for step in evidence) else entry.paused_until
@@ -40,7 +43,7 @@ def at(moment: datetime, entry: Entry, evidence: Sequence[Evidence]) -> Standing
             case Action.SUPPRESSED:
                 suppressed = str(step.detail.get("reason", "staff"))
             case Action.RELEASED:
-                suppressed = None
+                suppressed = step.detail.get("still")
             case Action.PAUSED | Action.CHANGED if "paused_until" in step.detail:
                 until = step.detail["paused_until"]
                 paused_until = None if until is None else datetime.fromisoformat(until)

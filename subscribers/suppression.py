@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import ColumnElement, Text, bindparam, case, delete, func, select, update
+from sqlalchemy import ColumnElement, Text, bindparam, case, delete, func, literal, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from subscribers import addresses, statements
@@ -130,12 +130,15 @@ def _covering(one: Finding) -> dict[str, object]:
     is_word = suppression.c.reason.in_(sorted(OWN_WORD))
     return {
         "own_word": case((is_word, suppression.c.reason)),
-        "at": case((is_word, suppression.c.at), else_=one.at),
+        "at": case((is_word, suppression.c.at), else_=_instant(one)),
     }
 
 
 async def _keep_own_word(connection: AsyncConnection, one: Finding, held: Reason) -> None:
-    """Write down what somebody said where it did not become the reason, `held`, since staff have decided."""
+    """Write down what somebody said where it did not become the reason, `held`, since staff have decided.
+
+    Only a request made after that brings them back, once staff undo it.
+    """
     if one.reason not in OWN_WORD or one.reason is held:
         return
     word = suppression.c.own_word
@@ -146,8 +149,13 @@ async def _keep_own_word(connection: AsyncConnection, one: Finding, held: Reason
             suppression.c.reason == Reason.STAFF,
             word.is_(None) | word.in_(_weaker(one.reason)),
         )
-        .values(own_word=one.reason)
+        .values(own_word=one.reason, at=case((suppression.c.at < one.at, _instant(one)), else_=suppression.c.at))
     )
+
+
+def _instant(one: Finding) -> ColumnElement[datetime]:
+    """The moment as its column has it, which a CASE would not know."""
+    return literal(one.at, suppression.c.at.type)
 
 
 def is_stronger(reason: Reason, than: Reason) -> bool:

@@ -34,6 +34,8 @@ def why(
 
     if entry.joined_at > moment:
         return "joined-later", f"they joined on {day(entry.joined_at)}, after it had started on {day(moment)}"
+    if steps and steps[0].at > moment:  # an import knows when they joined another list
+        return "added-later", f"they were added on {day(steps[0].at)}, after it had started on {day(moment)}"
     stood = standing.at(moment, entry, steps)
     if stood.status == "pending":
         return "not-confirmed", f"they {tense.had} not confirmed their address{when('by')}"

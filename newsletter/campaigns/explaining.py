@@ -76,6 +76,8 @@ async def _stranger(connection: AsyncConnection, address: Address, of: Campaign,
         return Explanation(address.given, of.slug, "unknown", f"{start} nobody here has that address.", ())
     fact = Fact(found.at, f"suppressed: {found.reason}")
     if found.reason == Reason.ERASED:
+        if of.started_at is not None and found.at > of.started_at:
+            start = f"Whether {address.given} got {of.slug} is not known any more:"
         sentence = (
             f"{start} everything about them was erased on {absence.day(found.at)}, and only a keyed hash is kept."
         )

@@ -31,7 +31,7 @@ from subscribers.tables import subscriber
 
 KEY = "h" * 40
 INVITATION = audience.About("opening", "event", is_essential=False, can_wait=True)
-STRENGTH = list(Reason)
+STRENGTH = [None, *Reason]
 BOUNCES = (Reason.SOFT_BOUNCE, Reason.HARD_BOUNCE)
 WHO = st.sampled_from(["ana", "bo"])
 
@@ -49,6 +49,7 @@ class Person:
     follows_opening: bool = True
     asked_since_leaving: bool = True
     asked_since_stop: bool = True
+    asked_since_word: bool = False
 
 
 @dataclass
@@ -57,6 +58,8 @@ class Mailbox:
 
     person: Person | None = None
     stop: Reason | None = None
+    word: Reason | None = None
+    """What they had said before staff decided."""
 
 
 @dataclass
@@ -171,10 +174,16 @@ class Life(RuleBasedStateMachine):
         self.stopped(who, Reason.STAFF)
 
     def stopped(self, who: str, reason: Reason) -> None:
-        box = self.boxes[who]
-        if box.stop is None or STRENGTH.index(reason) > STRENGTH.index(box.stop):
+        box, is_word = self.boxes[who], reason in suppression.OWN_WORD
+        if box.stop is Reason.STAFF and is_word and STRENGTH.index(reason) > STRENGTH.index(box.word):
+            box.word = reason  # not the reason until staff undo theirs
+            if box.person is not None:
+                box.person.asked_since_word = False
+        elif STRENGTH.index(reason) > STRENGTH.index(box.stop):
+            box.word = box.stop if reason is Reason.STAFF and box.stop in suppression.OWN_WORD else None
             box.stop = reason
             if box.person is not None:
+                box.person.asked_since_word = box.word is not None and box.person.asked_since_stop
                 box.person.asked_since_stop = False
 
     @rule(who=WHO)
@@ -182,8 +191,11 @@ class Life(RuleBasedStateMachine):
         box = self.boxes[who]
         work = lambda c: directory.release(c, self.address(who), hash_key=KEY, note="", now=self.now)  # noqa: E731
         if box.stop in suppression.STAFF_MAY_LIFT:
-            assert self.do(work) is box.stop
-            box.stop = None
+            released = self.do(work)
+            assert (released.reason, released.own_word) == (box.stop, box.word)
+            box.stop, box.word = box.word, None
+            if box.person is not None:
+                box.person.asked_since_stop = box.person.asked_since_word
         else:
             with pytest.raises(directory.NotReleased):
                 self.do(work)

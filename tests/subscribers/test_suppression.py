@@ -83,7 +83,7 @@ async def test_the_strongest_of_what_somebody_said_is_kept_below_a_decision_of_s
             await suppression.suppress_all(connection, [findings[0]])
             await suppression.suppress_all(connection, findings[1:])
             found = await suppression.finding_of_hash(connection, key)
-            assert (found.reason, found.own_word) == (Reason.STAFF, Reason.ERASED), key
+            assert (found.reason, found.own_word, found.at) == (Reason.STAFF, Reason.ERASED, now), key
 
 
 async def test_a_refusal_needs_nothing_below_it(people, database):

@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -19,7 +20,7 @@ from newsletter.database import Database
 from newsletter.delivery import ledger
 from newsletter.settings import Settings
 from newsletter.tables import delivery
-from subscribers import addresses, directory, erasure, preferences, signup
+from subscribers import addresses, directory, erasure, importing, preferences, signup
 from subscribers.audience import About, Rhythm
 from subscribers.suppression import Reason
 from subscribers.tables import subscriber
@@ -155,6 +156,36 @@ async def test_someone_who_was_erased_is_known_by_the_hash_alone(
         await erasure.erase(connection, person, now=AFTER)
     told = await ask("Ana@example.org")
     assert (told.verdict, [fact.what for fact in told.evidence]) == ("erased", [f"suppressed: {Reason.ERASED}"])
+    assert told.sentence.startswith("Whether Ana@example.org got opening/invitation is not known any more: everything")
+
+
+async def test_someone_who_was_erased_before_it_started_did_not_get_it(
+    database: Database, join: Any, start: Any, ask: Ask
+) -> None:
+    person = await join("ana@example.org")
+    async with database.begin() as connection:
+        await erasure.erase(connection, person, now=BEFORE)
+    await start()
+    told = await ask("ana@example.org")
+    assert told.sentence.startswith("ana@example.org did not get opening/invitation, as far as is known: everything")
+
+
+async def test_what_an_import_brought_counts_from_when_it_came_though_it_is_of_long_before(
+    database: Database, loaded: None, start: Any, ask: Ask, tmp_path: Path
+) -> None:
+    async def bring(text: str, at: datetime) -> None:
+        file = tmp_path / "people.csv"
+        file.write_text(f"email,consented_at\n{text}\n")
+        await importing.run(file, database=database, hash_key=KEY, now=at)
+
+    await bring("proven@example.org,", BEFORE)
+    await start()
+    await bring("proven@example.org,2020-05-01\nlate@example.org,2020-05-01", AFTER)
+    assert (await ask("proven@example.org")).verdict == "not-confirmed"
+    assert (await ask("late@example.org")).sentence == (
+        "late@example.org did not get opening/invitation: they were added on 2021-01-25 at 09:00 UTC, "
+        "after it had started on 2021-01-20 at 09:00 UTC."
+    )
 
 
 async def test_of_a_mail_to_come_it_is_told_when_it_goes_and_whether_they_are_in_its_audience_as_things_stand(

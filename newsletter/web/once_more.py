@@ -57,6 +57,7 @@ def ask(site: Site, look: Look, locale: str, form: Form, shown: proof.Verdict) -
         look,
         voice,
         address=form.text("email"),
+        asks_browser=look.form.timezone and not (form.has("timezone") or form.has("browser_timezone")),
         sent=[(name, value) for name in _SENT_ON for value in form.fields.get(name, ())],
         ticket=kept if joining.proof_of_work == "asked" else "",
     )

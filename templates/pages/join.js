@@ -1,7 +1,10 @@
-// Has the proof of work ready when our own form is sent: it begins with the first field that is entered.
+// Has the proof of work ready when our own form is sent: it begins with the first field that is entered. Where the form
+// has a field for it, the browser's time zone goes along: a plain form in another site cannot ask for that.
 import { prover } from "./proof.js";
 
 const form = document.querySelector("form[data-challenge]");
+const zone = form.elements.browser_timezone;
+if (zone) zone.value = Intl.DateTimeFormat().resolvedOptions().timeZone;
 const proof = prover(form.dataset.challenge);
 form.addEventListener("focusin", () => proof(), { once: true });
 form.addEventListener("submit", async (event) => {

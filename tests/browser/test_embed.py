@@ -145,6 +145,20 @@ def test_when_we_cannot_be_reached_what_was_typed_stays_and_a_link_leads_to_our_
     expect(page.get_by_label("E-mail address")).to_have_value("ana@example.org")
 
 
+def test_who_comes_by_a_plain_form_brings_the_browsers_time_zone_along(site, school: School, visit) -> None:
+    fields = '<input name="email" value="ana@example.org"><button>Send</button>'
+    school.shows(f'<form method="post" action="{site.url}/join">{fields}</form>', policy="")
+    page = visit(scripts=True, timezone_id="Europe/Berlin").new_page()
+    page.goto(f"{school.url}/")
+    page.get_by_role("button", name="Send").click()
+    page.get_by_role("button", name=re.compile("^Join")).click()
+    expect(page.get_by_role("heading", name="Check your mail")).to_be_visible()
+    page.goto(site.link(Purpose.CONFIRM))
+    page.get_by_role("button").click()
+    page.goto(site.link(Purpose.PREFERENCES))
+    expect(page.locator("select[name=timezone]")).to_have_value("Europe/Berlin")
+
+
 class TestAFormThatAsksForARole:
     """And for no names, events or time zone."""
 

@@ -6,6 +6,7 @@ others meanwhile.
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -111,8 +112,22 @@ class Relays:
 
     @property
     def connections(self) -> int:
-        """How many there may be at once."""
-        return sum(one.relay.settings.connections for one in self.members)
+        """How many campaigns use at once: as many as those of one priority have, for each set that a sender has.
+
+        With more, those asked last would get what the first have no connection left for, and not only what these
+        cannot take: they fail, or have been given all they may be given.
+        """
+        domains = {domain for one in self.members for domain in one.relay.settings.senders}
+        sets = {tuple(one.name for one in self._for(f"@{domain}")) for domain in {"", *domains}}
+        return sum(self._widest(names) for names in sets)
+
+    def _widest(self, names: Sequence[str]) -> int:
+        """The most connections that those of one priority have together, of the relays of these names."""
+        together: Counter[int] = Counter()
+        for one in self.members:
+            if one.name in names:
+                together[one.relay.settings.priority] += one.relay.settings.connections
+        return max(together.values())
 
     @asynccontextmanager
     async def session(self, sender: str = "") -> AsyncIterator[Session]:

@@ -57,6 +57,20 @@ async def test_a_campaign_survives_the_loss_of_all_relays_but_one(
     assert ill == {"smtp": True, "second": True, "last": False}
 
 
+async def test_a_relay_kept_in_reserve_gets_nothing_while_the_first_takes_mail(
+    database: Database, settings: Settings, clock: Any, smtp_server: Any, start: Start
+) -> None:
+    """However busy that is: a reserve may cost more, or be known to nobody."""
+    async with smtp_server(delay=0.01) as server, smtp_server() as reserve:
+        relays = (Relay(name="reserve", **reserve.settings.model_dump() | {"priority": 2}),)
+        settings = over(settings, server.settings, relays=relays)
+        campaign = await start(settings, clock, 60)
+        async with embedded.opened(settings, database, clock) as engine:
+            await engine.dispatcher.deliver(engine.stop)
+    assert await states(database, campaign) == {State.SENT: 60}
+    assert (len(server.received), reserve.received) == (60, [])
+
+
 async def test_a_relay_that_closes_before_it_took_anything_is_left_to_the_others(
     database: Database, settings: Settings, clock: Any, smtp_server: Any, start: Start
 ) -> None:

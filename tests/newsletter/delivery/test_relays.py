@@ -89,6 +89,27 @@ async def test_a_relay_named_for_a_senders_domain_takes_all_of_its_mail_and_no_o
         await relays.close()
 
 
+@pytest.mark.parametrize(
+    ("relays", "connections"),
+    [
+        ({"a": {}}, 8),
+        ({"a": {}, "b": {}}, 16),
+        ({"a": {}, "reserve": {"priority": 2}}, 8),
+        ({"new": {"connections": 1}, "reserve": {"priority": 2}}, 8),
+        ({"a": {}, "own": {"senders": ("school.example",)}}, 16),
+        (
+            {"a": {}, "own": {"senders": ("school.example",)}, "more": {"senders": ("school.example",), "priority": 2}},
+            16,
+        ),
+    ],
+)
+def test_campaigns_use_as_many_connections_as_the_relays_of_one_priority_have(
+    clock: Any, relays: dict[str, Any], connections: int
+) -> None:
+    members = {name: Smtp(**settings) for name, settings in relays.items()}
+    assert pool(clock, **members).connections == connections
+
+
 async def test_no_relay_has_more_connections_than_it_allows(smtp_server: Any, clock: Any) -> None:
     async with smtp_server() as server, AsyncExitStack() as held:
         relays = pool(clock, a=at(server, connections=1), b=at(server, connections=2, priority=2))

@@ -1,6 +1,6 @@
 """A person's data in words of their language: what is known, what happened, what was sent."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -68,6 +68,9 @@ _STATES = {
     "uncertain": N_("was perhaps sent"),
     "cancelled": N_("was called off"),
 }
+
+_NOTHING = "–"
+"""What somebody took away, such as a name or a pause."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,8 +152,9 @@ def _language(tag: str, voice: Voice) -> str:
 
 def _came_to(detail: Mapping[str, Any], look: Look, zone: ZoneInfo, voice: Voice) -> list[tuple[str, str]]:
     """What a step's evidence says of how things stood after it."""
-    if until := detail.get("paused_until"):
-        return [(N_("Pause until"), _day(datetime.fromisoformat(until), zone, voice))]
+    if "paused_until" in detail:
+        until = detail["paused_until"]
+        return [(N_("Pause until"), _day(datetime.fromisoformat(until), zone, voice) if until else _NOTHING)]
     if agreed := detail.get("consented_at"):
         return [
             (N_("Agreed on"), str(agreed)),
@@ -162,15 +166,16 @@ def _came_to(detail: Mapping[str, Any], look: Look, zone: ZoneInfo, voice: Voice
         case dict(after) if "everything" in after:
             return _chosen(choices.of_document(after), look, voice)
         case dict(after):
-            read = {
-                N_("E-mail address"): after.get("address"),
-                N_("First name"): after.get("first_name"),
-                N_("Last name"): after.get("last_name"),
-                N_("Language"): _language(after["locale"], voice) if "locale" in after else "",
-                N_("Time zone"): zones.place(after["timezone"], voice.locale) if after.get("timezone") else "",
-                N_("How often"): voice.gettext(_RHYTHMS[Rhythm(after["rhythm"])]) if "rhythm" in after else "",
-            }
-            return [(name, value) for name, value in read.items() if value]
+            written: tuple[tuple[str, str, Callable[[str], str]], ...] = (
+                ("address", N_("E-mail address"), str),
+                ("first_name", N_("First name"), str),
+                ("last_name", N_("Last name"), str),
+                ("locale", N_("Language"), lambda tag: _language(tag, voice)),
+                ("timezone", N_("Time zone"), lambda name: zones.place(name, voice.locale)),
+                ("rhythm", N_("How often"), lambda rhythm: voice.gettext(_RHYTHMS[Rhythm(rhythm)])),
+            )
+            changed = [(name, write, after[key]) for key, name, write in written if key in after]
+            return [(name, write(value) if value else _NOTHING) for name, write, value in changed]
         case _:
             return []
 

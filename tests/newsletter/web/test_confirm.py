@@ -7,7 +7,7 @@ import pytest
 from newsletter import catalogues
 from newsletter.delivery import unconfirmed
 from newsletter.web import agreement
-from subscribers import importing
+from subscribers import erasure, importing
 from subscribers.links import Purpose
 
 
@@ -120,8 +120,19 @@ async def test_an_old_link_of_somebody_who_was_forgotten_says_so_and_leads_to_th
     clock.forward(timedelta(days=40))
     page = await client.get(f"/confirm/{ana.confirm}")
     assert page.status_code == 410
-    assert "we have forgotten the address" in text(page)
+    assert "nobody pressed the button" in text(page)
     assert 'href="/join?lang=en"' in page.text
+
+
+async def test_an_old_link_of_somebody_who_pressed_it_and_was_erased_does_not_say_that_nobody_did(
+    client, desk, member, clock, text
+) -> None:
+    ana = await member()
+    async with desk.database.begin() as connection:
+        await erasure.erase(connection, ana.id, now=clock())
+    clock.forward(timedelta(days=40))
+    page = await client.get(f"/confirm/{ana.confirm}")
+    assert "or everything about the address has been erased since" in text(page)
 
 
 async def test_somebody_who_left_comes_back_by_joining_and_confirming(client, desk, member, clock) -> None:

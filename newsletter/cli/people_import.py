@@ -24,7 +24,7 @@ def mapping(pairs: list[str]) -> dict[str, str]:
     for pair in pairs:
         column, equals, field = pair.rpartition("=")
         if not equals or not column or not field:
-            raise typer.BadParameter(f"{pair}: write COLUMN=FIELD, as in “Mail=email”", param_hint="--map")
+            raise typer.BadParameter(f'{pair}: write COLUMN=FIELD, as in --map "Mail=email"', param_hint="--map")
         columns[column] = field
     return columns
 
@@ -114,6 +114,7 @@ def plain(report: Report, rejects: Path) -> dict[str, Any]:
         "encoding": report.encoding,
         "delimiter": report.delimiter,
         "sheet": report.sheet,
+        "unread": report.unread,
         "layout": report.layout,
         "columns": report.columns,
         "ignored": report.ignored,
@@ -132,6 +133,11 @@ def tell(report: Report, rejects: Path) -> None:
     _list("Read", [f"{column} as {field}" for column, field in report.columns.items()])
     if report.ignored:
         _list("Left out", report.ignored)
+    if report.unread:
+        _list("Only the first sheet is read, and not", [f"“{sheet}”" for sheet in report.unread])
+    if not counts.rows:
+        edge.say("There are no rows below its header.")
+        return
     rows: list[tuple[str, str]] = [
         ("new, consent proven: active", f"{counts.active:,}"),
         ("new, no proof: pending, not mailed", f"{counts.pending:,}"),

@@ -91,6 +91,8 @@ async def _take_all(desk: "_Desk", writer: Writer, progressed: Callable[[int, in
             taking.append((named, asyncio.create_task(writer.take(batch))))
         while taking:
             await finish()
+        if progressed is not None:  # what it was roughly of, the line of the header too, is known by now
+            progressed(writer.report.counts.rows, writer.report.counts.rows)
     finally:
         await asyncio.gather(*(task for _, task in taking), return_exceptions=True)
     if desk.failure is not None:

@@ -122,7 +122,10 @@ def recognise(path: Path, header: tuple[str, ...], mapping: Mapping[str, str]) -
     Raises ImportFailed for a column or field there is not, and for a file without addresses.
     """
     keys = [_key(column) for column in header]
+    if not any(header):
+        raise ImportFailed(f"{path}: the file is empty: no row names the columns")
     said = {_place(path, header, keys, column): _target(field) for column, field in mapping.items()}
+    _refuse_twice(header, said)
     kind = next((kind for kind, signs in _SIGNS.items() if signs <= set(keys)), Kind.GENERIC)
     places: dict[Field, int] = {}
     extra: dict[str, int] = {}
@@ -138,7 +141,7 @@ def recognise(path: Path, header: tuple[str, ...], mapping: Mapping[str, str]) -
         columns = ", ".join(column or "(no name)" for column in header)
         raise ImportFailed(
             f"{path}: no column holds addresses; the columns are {columns};"
-            f" say which one with --map “{next(filter(None, header), 'COLUMN')}=email”"
+            f' say which one with --map "{next(filter(None, header))}=email"'
         )
     read = {*places.values(), *extra.values()}
     ignored = tuple(column for place, column in enumerate(header) if place not in read and column)
@@ -153,6 +156,15 @@ def _place(path: Path, header: tuple[str, ...], keys: list[str], column: str) ->
     near = difflib.get_close_matches(column, header, n=1)
     hint = f"did you mean {near[0]}?" if near else f"the columns are {', '.join(header)}"
     raise ImportFailed(f"--map {column}=…: {path} has no such column; {hint}")
+
+
+def _refuse_twice(header: tuple[str, ...], said: Mapping[int, Field | str]) -> None:
+    """Raise ImportFailed where two columns are said to hold the same."""
+    columns: dict[str, str] = {}
+    for place, target in said.items():
+        if target and target in columns:
+            raise ImportFailed(f"--map …={target}: both {columns[target]} and {header[place]} cannot be it; map one")
+        columns[target] = header[place]
 
 
 def _target(field: str) -> Field | str:

@@ -19,7 +19,7 @@ class Row(NamedTuple):
 class Source:
     """A file that was looked at once: how to read it, and roughly how many rows it has (its line ends).
 
-    A workbook has a `sheet`, and neither encoding nor delimiter.
+    A workbook has a `sheet`, and neither encoding nor delimiter; `unread` are its other sheets that hold something.
     """
 
     path: Path
@@ -32,6 +32,7 @@ class Source:
     lines: int
     has_zeros: bool
     sheet: str = ""
+    unread: tuple[str, ...] = ()
 
 
 def check_header(path: Path, number: int, header: tuple[str, ...]) -> None:

@@ -61,13 +61,15 @@ class Report:
     """How a file was read, what became of its rows, and what is to be said about rows that were taken.
 
     `first` is the row in which there was first something to remark, for each remark.
-    A workbook has a `sheet`, and no delimiter. `asked` are the pending people who are sent a mail that asks them.
+    A workbook has a `sheet`, and no delimiter; `unread` are its other sheets that hold something. `asked` are the
+    pending people who are sent a mail that asks them.
     """
 
     file: str
     encoding: str
     delimiter: str
     sheet: str
+    unread: tuple[str, ...]
     layout: str
     columns: dict[str, str]
     ignored: tuple[str, ...]
@@ -85,6 +87,7 @@ def begin(source: Source, layout: Layout, *, dry_run: bool) -> Report:
         file=str(source.path),
         encoding=source.encoding_name,
         sheet=source.sheet,
+        unread=source.unread,
         delimiter={"\t": "tab", ",": "comma", ";": "semicolon", "|": "bar"}.get(source.delimiter, source.delimiter),
         layout=layout.kind,
         columns={source.header[place]: field for field, place in read.items()},

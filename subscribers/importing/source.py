@@ -77,7 +77,7 @@ def rows(source: Source) -> Iterator[Row]:
         except csv.Error as error:
             raise ImportFailed(
                 f"{source.path}:{line + 1}: a quotation mark opens about here and is never closed ({error});"
-                " what came before is imported, so mend this and import the file again"
+                " nothing is read from there on, so mend this and import the file again"
             ) from error
 
 

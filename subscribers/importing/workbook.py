@@ -9,6 +9,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import date, datetime, time
+from itertools import islice
 from pathlib import Path
 from typing import Any
 from xml.etree.ElementTree import ParseError
@@ -17,6 +18,9 @@ from subscribers.importing.errors import ImportFailed
 from subscribers.importing.record import Row, Source, check_header
 
 _BOOK = "xl/workbook.xml"
+_GLANCE = 100
+"""Rows that are looked at to see whether a sheet holds anything."""
+
 _BROKEN = (zipfile.BadZipFile, zlib.error, ParseError, EOFError, KeyError, ValueError, TypeError, AttributeError)
 """What openpyxl lets through of a workbook that is damaged."""
 
@@ -30,8 +34,16 @@ def look(path: Path) -> Source:
             if any(cells):
                 header = tuple(" ".join(cell.split()) for cell in cells)
                 check_header(path, number, header)
-                return Source(path, "", "", "Excel workbook", "", header, number, lines, False, sheet.title)
+                unread = tuple(other.title for other in book.worksheets[1:] if _holds_something(path, book, other))
+                return Source(path, "", "", "Excel workbook", "", header, number, lines, False, sheet.title, unread)
     raise ImportFailed(f"{path}: the file is empty: its first sheet has no rows")
+
+
+def _holds_something(path: Path, book: Any, sheet: Any) -> bool:
+    try:
+        return any(any(cells) for _, cells in islice(_numbered(path, book, sheet), _GLANCE))
+    except ImportFailed:  # what is wrong with a sheet that is not read matters to nobody
+        return True
 
 
 def rows(source: Source) -> Iterator[Row]:

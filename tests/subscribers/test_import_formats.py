@@ -129,6 +129,18 @@ async def test_a_cell_that_names_a_text_there_is_not_is_told_in_a_line(take: Any
         await take(with_texts([[0], [7]], ["<t>email</t>"]))
 
 
+async def test_the_other_sheets_that_hold_something_are_named_for_nobody_reads_them(take: Any) -> None:
+    book = openpyxl.Workbook()
+    book.active.append(["email"])
+    book.create_sheet("Empty")
+    for name in ("2020", "2021"):
+        book.create_sheet(name).append(["email"])
+    buffer = io.BytesIO()
+    book.save(buffer)
+    report, _ = await take(buffer.getvalue())
+    assert (report.sheet, report.unread) == ("Sheet", ("2020", "2021"))
+
+
 def test_no_row_that_was_read_and_no_text_stays_in_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sheet, "_KEPT", 2)
     path, count = tmp_path / "people.xlsx", 15_000

@@ -493,6 +493,8 @@ async def test_one_row_from_another_machine_does_not_garble_all_the_others(desk)
         (b'[{"email": "ana@example.org"}]', "JSON, not a CSV file"),
         (bytes(range(256)) * 64, "binary file"),
         (b"name,town\nAna,Lexington\n", "the columns are name, town"),
+        (b"name,town\nAna,Lexington\n", '--map "name=email"'),
+        (b",,\n,,\n", "the file is empty: no row names the columns"),
         (b"ana@example.org,Ana\nben@example.org,Ben\n", "first row must name the columns"),
     ],
 )

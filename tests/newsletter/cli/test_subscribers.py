@@ -102,6 +102,17 @@ def test_a_mapping_says_what_a_column_holds(desk, newsletter):
     assert json.loads(newsletter("subscribers", "show", ANA, "--json").out)["fields"] == {"town": "Berlin"}
 
 
+def test_two_columns_are_not_both_the_address_and_a_file_without_rows_is_said_to_have_none(desk, newsletter):
+    (desk / "none.csv").write_text("Home,Work\n")
+    both = newsletter("subscribers", "import", "none.csv", "--map", "Home=email", "--map", "Work=email")
+    assert (both.code, both.err) == (
+        1,
+        "newsletter: --map …=email: both Home and Work cannot be it; map one\n",
+    )
+    none = newsletter("subscribers", "import", "none.csv", "--map", "Home=email")
+    assert (none.code, none.out.splitlines()[-1]) == (0, "There are no rows below its header.")
+
+
 def test_a_person_is_shown_with_what_was_chosen_and_proven(imported, newsletter):
     shown = newsletter("subscribers", "show", "ANA@example.org")
     assert "everything" in shown.out

@@ -42,6 +42,9 @@ class Awaited(Enum):
 MAIL, RCPT, DATA, BODY, EMPTY, RSET = Awaited
 """By themselves: to look one up in its class takes longer than all else that is done with a reply."""
 
+_CODES = {b"%d" % code: code for code in range(200, 600)}
+"""What a reply begins with (RFC 5321 section 4.2)."""
+
 _Command = tuple[Awaited, tuple[bytes, ...]]
 """What is written, in pieces, and the reply that it will have."""
 
@@ -138,11 +141,14 @@ class Session(asyncio.Protocol):
         if not commands:
             self._finish()
             return
-        self._awaited.extend([awaited for awaited, _ in commands])
+        written: list[bytes] = []
+        for awaited, pieces in commands:
+            self._awaited.append(awaited)
+            written += pieces if self._dialect.pipelining else (b"".join(pieces),)
         if self._dialect.pipelining:
-            self._transport.write(b"".join([piece for _, pieces in commands for piece in pieces]))
+            self._transport.write(b"".join(written))
         else:
-            self._unwritten.extend(b"".join(pieces) for _, pieces in commands)
+            self._unwritten.extend(written)
             self._write_one()
 
     def _write_one(self) -> None:
@@ -186,10 +192,10 @@ class Session(asyncio.Protocol):
             self._abandon("the relay's reply has no end")
 
     def _on_reply(self, digits: bytes, text: bytes) -> None:
-        if not digits.isdigit() or not b"2" <= digits[:1] <= b"5":
+        code = _CODES.get(digits)
+        if code is None:
             self._abandon(f"the relay answered what is no SMTP reply: {digits!r} {_readable(text)}")
             return
-        code = int(digits)
         if not self._awaited:
             self._abandon(f"the relay closed: {code} {_readable(text)}")
             return
@@ -205,11 +211,10 @@ class Session(asyncio.Protocol):
             self._write_one()
 
     def _handle(self, awaited: Awaited, code: int, text: bytes) -> None:
-        if awaited is MAIL:
-            self._note_refusal(code, text, MAIL)
-        elif awaited is RCPT:
-            self._note_refusal(code, text, RCPT)
-            if self._dialect.chunking and self._envelope is not None and not self._awaited:
+        if awaited is MAIL or awaited is RCPT:
+            if code >= 300:
+                self._note_refusal(code, text, awaited)
+            if self._dialect.chunking and awaited is RCPT and self._envelope is not None and not self._awaited:
                 self._on_envelope(self._envelope)
         elif awaited is DATA:
             self._on_data(code, text)
@@ -224,7 +229,7 @@ class Session(asyncio.Protocol):
     def _note_refusal(self, code: int, text: bytes, awaited: Awaited) -> None:
         transaction = self._envelope
         assert transaction is not None  # noqa: S101 - the envelope stands until its last command is answered
-        if code // 100 == 2 or transaction.refusal is not None:
+        if transaction.refusal is not None:
             return
         transaction.refusal = from_reply(_not_success(code), _readable(text), Stage[awaited.name])
         if not self._dialect.pipelining:  # nothing is under way behind it: end the transaction instead of going on

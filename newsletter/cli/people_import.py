@@ -1,6 +1,6 @@
 """What `newsletter subscribers import` does and says."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from newsletter.cli import edge
 from newsletter.constellation import store
-from newsletter.delivery import transactional
+from newsletter.delivery import transactional, unanswered
 from newsletter.settings import Settings
 from subscribers import importing
 from subscribers.importing import Report
@@ -38,6 +38,10 @@ class ByMail:
     async def never_asked(self, connection: AsyncConnection, subscriber_ids: Sequence[int]) -> list[int]:
         """Those who were not asked before."""
         return await transactional.never_asked(connection, subscriber_ids)
+
+    async def unanswered(self, connection: AsyncConnection, hashes: Collection[str]) -> set[str]:
+        """Those of these addresses that an import had asked before, of people who are forgotten since."""
+        return await unanswered.among(connection, hashes)
 
     async def ask(self, connection: AsyncConnection, subscriber_ids: Sequence[int]) -> None:
         """Have them asked; the engine sends these mails after all that people asked for themselves."""
@@ -97,6 +101,7 @@ def _plain_counts(report: Report) -> dict[str, Any]:
         "active": counts.active,
         "pending": counts.pending,
         "asked": report.asked,
+        "unanswered": report.unanswered,
         "promoted": counts.promoted,
         "known": counts.known,
         "duplicates": counts.duplicates,
@@ -151,7 +156,9 @@ def tell(report: Report, rejects: Path) -> None:
     edge.table(["what became of them", "rows"], [row for row in rows if row[1] != "0"], numbers=["rows"])
     if report.asked:
         edge.say(f"Pending, and {'to be ' if report.dry_run else ''}asked once, by mail: {report.asked:,}.")
-    elif counts.pending:
+    if report.unanswered:
+        edge.prose(f"Asked by an import before, without an answer, and not asked again: {report.unanswered:,}.")
+    if counts.pending and not (report.asked or report.unanswered):
         edge.prose("Nobody pending is written to. With --ask, each is asked once, by mail, whether they want yours.")
     for remark, count in sorted(report.remarks.items()):
         edge.say(f"{_rows(count, report.first[remark])}: {remark}.")

@@ -8,7 +8,7 @@ import typer
 from newsletter import catalogues
 from newsletter.cli import edge
 from newsletter.constellation import store
-from newsletter.delivery import transactional
+from newsletter.delivery import transactional, unanswered
 from newsletter.settings import Settings
 from newsletter.suggest import hint
 from subscribers import adding, importing, names, suppression
@@ -49,8 +49,8 @@ def language(tag: str) -> str:
     return tag
 
 
-async def run(settings: Settings, request: Request, proof: Proof | None, *, ask: bool) -> None:
-    """Add a person, have them asked by mail if that is wanted, and leave an audit row."""
+async def run(settings: Settings, request: Request, proof: Proof | None, *, ask: bool) -> bool:
+    """Add a person, have them asked by mail if that is wanted, and leave an audit row; whether they are asked."""
     now, key = edge.now(), settings.secrets.hash_key.get_secret_value()
     subject = suppression.address_hash(request.address.normal, key)
     async with edge.opened_by_key(settings) as database, database.begin() as connection:
@@ -59,6 +59,8 @@ async def run(settings: Settings, request: Request, proof: Proof | None, *, ask:
         if not request.locale:
             request = replace(request, locale=await store.language(connection))
         number = await adding.add(connection, request, proof=proof, hash_key=key, now=now)
+        ask = ask and not await unanswered.among(connection, [subject])
         if ask:
             await transactional.ask(connection, [number], now=now)
         await edge.audit(connection, "subscriber.added", subject, status="active" if proof else "pending", asked=ask)
+        return ask

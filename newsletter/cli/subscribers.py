@@ -108,9 +108,13 @@ def add(
         fields=person_added.fields(field or []),
     )
     proven = person_added.proof(proof, on, edge.now())
-    is_asked, status = ask and proven is None, "active" if proven else "pending"
-    edge.run(person_added.run(settings, request, proven, ask=is_asked))
-    line = f"{request.address.given} is added, and {status}{'; they are asked by mail' if is_asked else ''}."
+    asks, status = ask and proven is None, "active" if proven else "pending"
+    is_asked = edge.run(person_added.run(settings, request, proven, ask=asks))
+    line = f"{request.address.given} is added, and {status}"
+    if asks:
+        again = "an import had them asked before, without an answer, and they are not asked again"
+        line += "; they are asked by mail" if is_asked else f"; {again}"
+    line += "."
     _done(as_json, line, address=request.address.given, status=status, asked=is_asked)
 
 

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import ColumnElement, delete, exists, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from newsletter.delivery import asked
+from newsletter.delivery import asked, unanswered
 from newsletter.delivery.ledger import State
 from newsletter.delivery.transactional import Kind
 from newsletter.tables import transactional
@@ -53,8 +53,9 @@ async def forget(connection: AsyncConnection, subscriber_ids: list[int]) -> int:
     """Delete people who are still pending, with their choices, evidence and mails; how many there were.
 
     Nothing is left of them, for they never agreed to anything: joining again, they are new. What is known of an address
-    by its hash (it bounced, it refused) stays.
+    by its hash (it bounced, it refused, an import had it asked) stays.
     """
+    await unanswered.keep(connection, subscriber_ids)
     deleted = await connection.execute(delete(subscriber).where(_PENDING, subscriber.c.id.in_(subscriber_ids)))
     return deleted.rowcount
 

@@ -17,6 +17,7 @@ from newsletter.tables.sending import (
     slowed,
     transactional,
     turn,
+    unanswered,
     worker,
 )
 from newsletter.tables.staff import audit
@@ -52,5 +53,6 @@ __all__ = [
     "spent_challenge",
     "transactional",
     "turn",
+    "unanswered",
     "worker",
 ]

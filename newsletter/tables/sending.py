@@ -154,6 +154,16 @@ class AskedColumns(TypedColumns):
 asked = Table("asked", metadata, AskedColumns, Index(None, "at"), sqlite_strict=True, sqlite_with_rowid=False)
 
 
+class UnansweredColumns(TypedColumns):
+    """A mailbox, by its keyed hash, that an import had asked, and whose person is forgotten: it is not asked again."""
+
+    hash: Named[str] = Column(Text, primary_key=True)
+    at: Named[datetime] = Column(Instant)
+
+
+unanswered = Table("unanswered", metadata, UnansweredColumns, sqlite_strict=True, sqlite_with_rowid=False)
+
+
 class DomainPauseColumns(TypedColumns):
     """A recipients' domain that is left alone for a while; `cause` is what too many of its reports said."""
 

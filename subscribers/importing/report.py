@@ -62,7 +62,7 @@ class Report:
 
     `first` is the row in which there was first something to remark, for each remark.
     A workbook has a `sheet`, and no delimiter; `unread` are its other sheets that hold something. `asked` are the
-    pending people who are sent a mail that asks them.
+    pending people who are sent a mail that asks them, `unanswered` those who were by an import before, and forgotten.
     """
 
     file: str
@@ -78,6 +78,7 @@ class Report:
     remarks: Counter[Remark] = field(default_factory=Counter)
     first: dict[Remark, int] = field(default_factory=dict)
     asked: int = 0
+    unanswered: int = 0
 
 
 def begin(source: Source, layout: Layout, *, dry_run: bool) -> Report:

@@ -51,6 +51,9 @@ class Asking(Protocol):
     async def never_asked(self, connection: AsyncConnection, subscriber_ids: Sequence[int]) -> list[int]:
         """Those who were not asked before, by their own joining or by an import."""
 
+    async def unanswered(self, connection: AsyncConnection, hashes: Collection[str]) -> set[str]:
+        """Those of these addresses, by hash, that an import had asked before, of people who are forgotten since."""
+
     async def ask(self, connection: AsyncConnection, subscriber_ids: Sequence[int]) -> None:
         """Have them asked."""
 
@@ -81,6 +84,15 @@ class Batch:
 
     rows: Rows
     people: "staged.Staged | copied.Copied"
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """Whom to ask: who was pending before, by id, and who is new, by row; and how many not, since they were once."""
+
+    ids: Sequence[int] = ()
+    rows: Sequence[int] = ()
+    unanswered: int = 0
 
 
 @dataclass(slots=True)
@@ -127,12 +139,12 @@ class Writer:
                     known = await store.known(connection, rows.hashes)
                     named = rows.hashes if self.report.dry_run else known.subscribers.keys() | known.suppressed.keys()
                     plan = await self._decide(connection, rows, known, named)
-                    again = await self.asking.never_asked(connection, plan.waiting) if self.asking else []
+                    whom = await self._whom_to_ask(connection, rows, known, plan)
                     if not self.report.dry_run:
                         ids = await self._write(connection, batch, plan)
                         if self.asking is not None:
                             by_row = dict(zip(plan.new, ids, strict=True)) if plan.pending else {}
-                            await self.asking.ask(connection, [*again, *(by_row[row] for row in plan.pending)])
+                            await self.asking.ask(connection, [*whom.ids, *(by_row[row] for row in whom.rows)])
             except store.Conflict:
                 await self._let_others_in()
                 continue
@@ -141,8 +153,8 @@ class Writer:
             for first, last in batch.people.runs(ids) if plan.new and not self.report.dry_run else ():
                 self.seen.gave(first, last)
             self.report.counts.add(plan.counts)
-            if self.asking is not None:
-                self.report.asked += len(again) + plan.counts.pending
+            self.report.asked += len(whom.ids) + len(whom.rows)
+            self.report.unanswered += whom.unanswered
             return len(rows.numbers)
         raise ImportFailed(f"{self.report.file}: the database kept changing underneath; import the file again to go on")
 
@@ -195,6 +207,21 @@ class Writer:
         ids = [known.subscribers[stop.hash][0] for stop in rows.stops.values() if stop.hash in known.subscribers]
         before = self.seen.among(named, known.subscribers) if named else ()
         return plans.decide(rows, known, before, await store.asked_us(connection, ids) if ids else ())
+
+    async def _whom_to_ask(self, connection: AsyncConnection, rows: Rows, known: store.Known, plan: Plan) -> _Asked:
+        if self.asking is None or not (plan.pending or plan.waiting):
+            return _Asked()
+        hashes, waiting = dict(zip(rows.numbers, rows.hashes, strict=True)), set(plan.waiting)
+        new = {hashes[row]: row for row in plan.pending}
+        old = {hashed: number for hashed, (number, _) in known.subscribers.items() if number in waiting}
+        before = await self.asking.unanswered(connection, [*new, *old])
+        return _Asked(
+            await self.asking.never_asked(
+                connection, [number for hashed, number in old.items() if hashed not in before]
+            ),
+            [row for hashed, row in new.items() if hashed not in before],
+            len(before),
+        )
 
     async def _write(self, connection: AsyncConnection, batch: Batch, plan: Plan) -> Sequence[int]:
         """Write it; the ids of the new people."""

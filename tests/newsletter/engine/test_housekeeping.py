@@ -8,9 +8,12 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 from sqlalchemy import func, insert, select
 
 from newsletter import arrivals
+from newsletter.cli import person_added
+from newsletter.cli.people_import import ByMail
 from newsletter.constellation import store
 from newsletter.constellation.model import Constellation
 from newsletter.database import Database
@@ -20,7 +23,7 @@ from newsletter.settings import Settings
 from newsletter.tables import arrival, slowed
 from newsletter.tables import asked as places
 from newsletter.tables import transactional as mails
-from subscribers import consent, preferences, refusing, signup, suppression
+from subscribers import consent, importing, preferences, refusing, signup, suppression
 from subscribers.addresses import parse
 from subscribers.suppression import Reason
 from subscribers.tables import choice, subscriber
@@ -173,6 +176,38 @@ async def test_a_month_later_nothing_is_left_of_who_never_confirmed(engine, data
     await engine.tick()
     for table in (subscriber, choice, evidence, mails):
         assert await count(database, table) == 0, table.name
+
+
+async def test_whoever_was_asked_after_an_import_and_forgotten_is_not_asked_by_the_next(
+    engine, database, ask, clock, settings, tmp_path
+) -> None:
+    async def bring(text: str, **options: Any) -> importing.Report:
+        file = tmp_path / "people.csv"
+        file.write_text(f"email,consented_at\n{text}\n")
+        return await importing.run(
+            file, database=database, hash_key=HASH_KEY, now=clock(), asking=ByMail(clock()), **options
+        )
+
+    assert (await bring("bo@example.org,\ncy@example.org,")).asked == 2
+    await engine.tick()
+    assert len(engine.subjects) == 2
+    clock.forward(days=31)
+    await engine.tick()
+    assert await count(database, subscriber) == 0
+    for options in ({"dry_run": True}, {}, {}):
+        report = await bring("bo@example.org,\ndi@example.org,", **options)
+        assert (report.asked, report.unanswered) == (int(report.counts.pending == 2), 1)
+    await engine.tick()
+    assert len(engine.subjects) == 3
+    settings = settings.model_copy(
+        update={"secrets": settings.secrets.model_copy(update={"hash_key": SecretStr(HASH_KEY)})}
+    )
+    request = signup.Request(parse("cy@example.org"), source="command line")
+    assert await person_added.run(settings, request, None, ask=True) is False
+    assert (await bring("bo@example.org,2021-01-01")).counts.promoted == 1
+    await ask("cy@example.org")  # who asks by themselves gets their mail
+    await engine.tick()
+    assert len(engine.subjects) == 4
 
 
 async def test_whoever_gives_a_sign_or_is_in_is_not_forgotten(engine, database, ask, clock) -> None:

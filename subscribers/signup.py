@@ -115,12 +115,16 @@ async def confirm(
     """Turn a subscriber active; True the first time, False on every repeat. `shown` are the version and the words of
     what they read beside the button, for whom nothing we know was shown before (see `has_agreed_to_a_text`).
 
+    Whoever comes back gets mail at once: a pause from before they left is over.
+
     False too, with nothing changed, for someone unknown, someone whose address is refused, and for a link from
     before they left or complained: only a request made since then counts.
     """
     person = (
         await connection.execute(
-            select(subscriber.c.status, subscriber.c.hash).where(subscriber.c.id == subscriber_id).with_for_update()
+            select(subscriber.c.status, subscriber.c.hash, subscriber.c.paused_until)
+            .where(subscriber.c.id == subscriber_id)
+            .with_for_update()
         )
     ).one_or_none()
     if person is None:
@@ -131,10 +135,11 @@ async def confirm(
         return False
     await suppression.lift(connection, person.hash)
     await connection.execute(delete(bounce_score).where(bounce_score.c.subscriber_id == subscriber_id))
+    until = None if person.status == "left" else person.paused_until
     await connection.execute(
         update(subscriber)
         .where(subscriber.c.id == subscriber_id)
-        .values(status="active", confirmed_at=now, left_at=None)
+        .values(status="active", confirmed_at=now, left_at=None, paused_until=until)
     )
     if request is not None and (request.text_shown or not any(shown)):
         shown = request.text_version, request.text_shown
@@ -143,6 +148,8 @@ async def confirm(
         before, after = await choices.read(connection, subscriber_id), choices.of_document(request.detail)
         await choices.replace(connection, subscriber_id, after)
         detail = {} if before == after else {"before": before.document(), "after": after.document()}
+    if until != person.paused_until:
+        detail["paused_until"] = None
     await consent.record(
         connection,
         subscriber_id,

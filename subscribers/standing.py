@@ -44,11 +44,11 @@ def at(moment: datetime, entry: Entry, evidence: Sequence[Evidence]) -> Standing
                 suppressed = str(step.detail.get("reason", "staff"))
             case Action.RELEASED:
                 suppressed = step.detail.get("still")
-            case Action.PAUSED | Action.CHANGED if "paused_until" in step.detail:
-                until = step.detail["paused_until"]
-                paused_until = None if until is None else datetime.fromisoformat(until)
             case _:
                 pass
+        if "paused_until" in step.detail:
+            until = step.detail["paused_until"]
+            paused_until = None if until is None else datetime.fromisoformat(until)
     if entry.suppressed is not None and entry.suppressed_at is not None and entry.suppressed_at <= moment:
         suppressed = entry.suppressed
     return Standing(

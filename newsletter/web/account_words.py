@@ -153,8 +153,10 @@ def _language(tag: str, voice: Voice) -> str:
 def _came_to(detail: Mapping[str, Any], look: Look, zone: ZoneInfo, voice: Voice) -> list[tuple[str, str]]:
     """What a step's evidence says of how things stood after it."""
     if "paused_until" in detail:
+        others = {name: value for name, value in detail.items() if name != "paused_until"}
         until = detail["paused_until"]
-        return [(N_("Pause until"), _day(datetime.fromisoformat(until), zone, voice) if until else _NOTHING)]
+        pause = _day(datetime.fromisoformat(until), zone, voice) if until else _NOTHING
+        return [(N_("Pause until"), pause), *_came_to(others, look, zone, voice)]
     if agreed := detail.get("consented_at"):
         return [
             (N_("Agreed on"), str(agreed)),

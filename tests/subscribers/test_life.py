@@ -131,6 +131,7 @@ class Life(RuleBasedStateMachine):
         if done:
             if box.person.status == "left":
                 box.person.follows_opening = True  # what they asked for now, not what they had chosen then
+                box.person.paused_until = None
             box.person.status, box.stop = "active", None
 
     @rule(who=WHO)

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import func, select
 
-from subscribers import consent, scoring
+from subscribers import consent, preferences, scoring
 from subscribers.signup import ConfirmationDue, LinkDue, NothingDue
 from subscribers.suppression import Reason
 from subscribers.tables import bounce_score, choice, subscriber
@@ -85,6 +85,21 @@ async def test_someone_who_left_and_confirms_a_fresh_request_is_back_with_what_t
     assert (chosen.status, chosen.everything, chosen.followed) == ("active", False, {"closing"})
     assert await people.mailable("closing") == {ANA}
     assert await people.mailable("opening") == set()
+
+
+async def test_someone_who_comes_back_gets_mail_at_once_whatever_pause_they_took_before(people, database, now):
+    person = await people.active(ANA)
+    async with database.begin() as connection:
+        await preferences.pause(connection, person, until=now + timedelta(days=60), now=now)
+    await people.leave(person)
+    await people.join(ANA)
+    assert (await people.preferences(person)).paused_until is not None
+    await people.confirm(person)
+    assert (await people.preferences(person)).paused_until is None
+    assert await people.mailable() == {ANA}
+    async with database.read() as connection:
+        steps = await consent.evidence(connection, person)
+    assert (steps[-1].action, steps[-1].detail) == ("confirmed", {"paused_until": None})
 
 
 async def test_an_old_confirmation_link_does_not_bring_back_someone_who_left_since(people):

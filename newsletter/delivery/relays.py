@@ -1,8 +1,8 @@
 """The relays that take our mail: which of them is asked next, and how each of them does.
 
-The first that can is asked: by priority, and among those of one priority in turn, by weight. One that fails, or refuses
-whatever it is offered, is left alone, longer each time, and then tried by a single connection; mail goes through the
-others meanwhile.
+The first that takes mail is asked: by priority, and among those of one priority in turn, by weight. One that fails, or
+refuses whatever it is offered, is left alone, longer each time, and then tried by a single connection; mail goes
+through the others meanwhile.
 """
 
 import asyncio
@@ -58,6 +58,10 @@ class Member:
             return not self.in_use
         return self.lent[urgent] < (1 if urgent else self.relay.settings.connections)
 
+    def takes_mail(self, now: datetime) -> bool:
+        """Whether it takes what campaigns send, if only one of its connections were free."""
+        return not self.failures and self.busy_until(now, urgent=False) is None
+
     @property
     def in_use(self) -> int:
         """How many of its connections are in use."""
@@ -112,11 +116,7 @@ class Relays:
 
     @property
     def connections(self) -> int:
-        """How many campaigns use at once: as many as those of one priority have, for each set that a sender has.
-
-        With more, those asked last would get what the first have no connection left for, and not only what these
-        cannot take: they fail, or have been given all they may be given.
-        """
+        """How many campaigns use at once: as many as those of one priority have, for each set that a sender has."""
         domains = {domain for one in self.members for domain in one.relay.settings.senders}
         sets = {tuple(one.name for one in self._for(f"@{domain}")) for domain in {"", *domains}}
         return sum(self._widest(names) for names in sets)
@@ -223,10 +223,13 @@ class Relays:
         ready = [one for one in could if one.is_ready(now, urgent=urgent)]
         if is_for_staff and not ready:
             ready = [one for one in could if one.welcome.refuses_us and not one.in_use]
-        if not ready:
+        # A campaign waits for the first rather than go through a reserve. What is urgent does not.
+        asked = ready if urgent else [*ready, *(one for one in could if one.takes_mail(now))]
+        first = min((one.relay.settings.priority for one in asked), default=0)
+        chosen = [one for one in ready if one.relay.settings.priority == first]
+        if not chosen:
             raise _refusal(could, now, urgent=urgent)
-        first = min(one.relay.settings.priority for one in ready)
-        return _in_turn([one for one in ready if one.relay.settings.priority == first])
+        return _in_turn(chosen)
 
     def _for(self, sender: str) -> Sequence[Member]:
         """Those that are named for the sender's domain; else those that are for every sender."""

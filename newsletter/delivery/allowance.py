@@ -118,7 +118,10 @@ async def heed(
 
 
 async def given_today(connection: AsyncConnection, relay: str, now: datetime) -> int:
-    """How many mails a relay that warms up was given on this day (UTC)."""
+    """How many mails a relay that warms up was given on this day (UTC). Others wait until this transaction ends."""
+    # The row comes first: while there is none, nobody could be kept from counting from nothing.
+    none_yet = statements.insert(connection, relay_day).values(relay=relay, day=_day(now), mails=0)
+    await connection.execute(none_yet.on_conflict_do_nothing())
     of_today = select(relay_day.c.mails).where(relay_day.c.relay == relay, relay_day.c.day == _day(now))
     return await connection.scalar(of_today.with_for_update()) or 0
 

@@ -11,6 +11,7 @@ from newsletter.database import Database
 from newsletter.delivery import allowance, ledger
 from newsletter.delivery.ledger import Settlement, State
 from newsletter.engine import embedded
+from newsletter.setting_tables import Smtp
 from newsletter.settings import Settings
 from newsletter.tables import shard
 from subscribers.audience import About
@@ -47,6 +48,23 @@ async def test_who_waits_for_a_bucket_holds_its_shard_so_that_cancelling_all_sha
                     assert (await connection.execute(free)).all() == []
                 cancelling = asyncio.create_task(_cancel(database, campaign, clock))
             await asyncio.wait_for(asyncio.gather(sending, cancelling), 30)
+
+
+async def test_of_two_who_begin_a_day_of_a_warm_up_the_second_counts_what_the_first_was_given(
+    database: Database, clock: Any
+) -> None:
+    warming = Smtp(warm_up=(10,), warm_up_from=clock().date())
+
+    async def left() -> int:
+        async with database.begin() as connection:
+            return (await allowance.look(connection, "smtp", warming, {}, 200, clock())).left
+
+    async with database.begin() as connection:
+        first = await allowance.look(connection, "smtp", warming, {}, 200, clock())
+        second = asyncio.create_task(left())
+        await until_blocked(database)
+        await allowance.spend(connection, first, 7, clock())
+    assert (first.left, await asyncio.wait_for(second, 30)) == (9, 2)
 
 
 async def _cancel(database: Database, campaign: Any, clock: Any) -> None:

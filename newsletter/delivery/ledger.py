@@ -176,6 +176,15 @@ async def adopt_orphans(connection: AsyncConnection, now: datetime) -> int:
     return freed.rowcount
 
 
+async def look_again(connection: AsyncConnection, now: datetime) -> None:
+    """Have every shard looked at now that waits: who begins to work may know of another relay, or of other limits.
+
+    Whoever of it waits for their own hour goes on waiting for that.
+    """
+    waits = update(shard).where(shard.c.state == "open", shard.c.owner == "", shard.c.due_at > now)
+    await connection.execute(waits.values(due_at=now))
+
+
 async def has_orphans(connection: AsyncConnection) -> bool:
     """Whether any open shard has an owner."""
     return bool(await connection.scalar(select(exists().where(shard.c.state == "open", shard.c.owner != ""))))

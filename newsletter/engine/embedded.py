@@ -102,6 +102,7 @@ async def opened(settings: Settings, database: Database, clock: Clock = wall_clo
         async with database.begin() as connection:
             orphans = await ledger.adopt_orphans(connection, clock())
             orphans += await transactional.adopt_orphans(connection, clock())
+            await ledger.look_again(connection, clock())
             await ledger.finish(connection, clock())
         if orphans:
             log.warning("taken over from an engine that died", pieces=orphans)

@@ -57,6 +57,8 @@ async def run(settings: Settings, database: Database, stop: asyncio.Event, clock
     async with engine_lock.held(database, shared=True) as lock:
         work = Work.assemble(settings, database, clock, lock)
         app = _app(work)
+        async with database.begin() as connection:
+            await ledger.look_again(connection, clock())
         forward = asyncio.create_task(_forward(stop, work.stop))
         try:
             async with app.open_async(), work.listening(), presence.shown(work, "procrastinate"):

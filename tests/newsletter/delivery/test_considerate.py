@@ -126,6 +126,24 @@ async def test_where_the_only_relay_has_had_its_share_the_campaign_waits_and_goe
     assert await states(database, campaign) == {State.SENT: 40}
 
 
+async def test_a_warm_up_that_is_taken_out_or_another_relay_holds_from_the_next_start_not_from_the_next_day(
+    database: Database, settings: Settings, clock: Any, smtp_server: Any, start: Start
+) -> None:
+    async with smtp_server() as server, smtp_server() as spare:
+        warming = server.settings.model_copy(update={"warm_up": (10,), "warm_up_from": clock().date()})
+        settings = over(settings, warming)
+        campaign = await start(settings, clock, 40)
+        async with embedded.opened(settings, database, clock) as engine:
+            await engine.dispatcher.deliver(engine.stop)
+        assert await states(database, campaign) == {State.SENT: 9, State.QUEUED: 31}
+        clock.forward(minutes=1)
+        settings = settings.model_copy(update={"relays": (Relay(name="spare", **spare.settings.model_dump()),)})
+        async with embedded.opened(settings, database, clock) as engine:
+            await engine.dispatcher.deliver(engine.stop)
+    assert await states(database, campaign) == {State.SENT: 40}
+    assert (len(server.received), len(spare.received)) == (9, 31)
+
+
 async def ask_for_links(database: Database, count: int, now: datetime) -> None:
     async with database.begin() as connection:
         numbers = list(await connection.scalars(select(subscriber.c.id).order_by(subscriber.c.id).limit(count)))

@@ -123,7 +123,7 @@ def steps(evidence: Sequence[Evidence], look: Look, zone: ZoneInfo, voice: Voice
         Step(
             _moment(one.at, zone, voice),
             f"{voice.gettext(_ACTIONS[one.action])}, {voice.gettext(_ACTORS[one.actor])}",
-            tuple((voice.gettext(name), value) for name, value in _came_to(one.detail, look, zone, voice) if value),
+            tuple((voice.gettext(name), value) for name, value in _told_of(one, look, zone, voice) if value),
             one.ip,
             shown=one.agreed_to[1],
             version=one.agreed_to[0],
@@ -148,6 +148,13 @@ def letters(sent: Sequence[Letter], zone: ZoneInfo, voice: Voice) -> list[tuple[
 def _language(tag: str, voice: Voice) -> str:
     known = catalogues.locale(tag)
     return tag if known is None else str(known.get_display_name(voice.locale))
+
+
+def _told_of(step: Evidence, look: Look, zone: ZoneInfo, voice: Voice) -> list[tuple[str, str]]:
+    """What a step came to, and what somebody said when they left; other reasons are words of this program."""
+    is_theirs = step.action is Action.LEFT and step.actor is Actor.PERSON
+    reason = str(step.detail.get("reason", "")) if is_theirs else ""
+    return [(N_("Your reason"), reason), *_came_to(step.detail, look, zone, voice)]
 
 
 def _came_to(detail: Mapping[str, Any], look: Look, zone: ZoneInfo, voice: Voice) -> list[tuple[str, str]]:

@@ -165,7 +165,9 @@ async def test_after_that_none_of_their_links_opens_anything(client, desk, ana) 
 
 
 async def test_somebody_who_left_may_still_see_and_erase_what_is_kept(client, desk, ana, text) -> None:
-    await client.post(f"/unsubscribe/{ana.unsubscribe}")
-    assert "Left, by you" in text(await client.get(path(desk, ana)))
+    await client.post(f"/unsubscribe/{ana.unsubscribe}", data={"reason": "too many <mails>"})
+    page = text(await client.get(path(desk, ana)))
+    assert "Left, by you" in page
+    assert "Your reason: too many <mails>" in page
     await client.post(f"{path(desk, ana)}/erase", data={"erase": "everything"})
     assert await desk.person(ana.address) is None

@@ -22,6 +22,17 @@ class CannotWrite(NewsletterError):
     """A file or folder cannot be written."""
 
 
+def rejects(file: Path, wanted: Path | None) -> Path:
+    """Where the refused rows of a file go. Raises CannotWrite where that is the file itself, or cannot be."""
+    target = wanted or Path(f"{file.stem}.rejects.csv")
+    if target.exists() and file.exists() and target.samefile(file):
+        raise CannotWrite(f"--rejects {target}: this is the file that is read; name another for the refused rows")
+    if target.is_dir() or not target.parent.is_dir():
+        what = "this is a folder" if target.is_dir() else f"there is no folder {target.parent}"
+        raise CannotWrite(f"--rejects {target}: {what}")
+    return target
+
+
 @contextmanager
 def opened(target: Path | None) -> Iterator[TextIO]:
     """The file, or stdout. Raises CannotWrite."""

@@ -58,7 +58,7 @@ def import_file(
     Example: newsletter subscribers import people.csv --map "School=field:school" --dry-run
     """
     settings = edge.settings()
-    target = rejects or Path(f"{file.stem}.rejects.csv")
+    target = output.rejects(file, rejects)
     columns = people_import.mapping(mapping or [])
     report = edge.run(people_import.run(settings, file, columns, target, ask=ask, dry_run=dry_run))
     if as_json:

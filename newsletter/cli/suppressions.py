@@ -88,7 +88,7 @@ def import_file(
     Example: newsletter suppressions import gone.csv --dry-run
     """
     settings = edge.settings()
-    target = rejects or Path(f"{file.stem}.rejects.csv")
+    target = output.rejects(file, rejects)
 
     async def work() -> Report:
         async with edge.opened_by_key(settings) as database:

@@ -94,6 +94,25 @@ def test_refused_rows_go_where_they_are_told_to(desk, newsletter):
     assert (desk / "no.csv").exists()
 
 
+@pytest.mark.parametrize(
+    ("command", "target", "said"),
+    [
+        ("subscribers", "people.csv", "this is the file that is read"),
+        ("suppressions", "./people.csv", "this is the file that is read"),
+        ("subscribers", "nowhere/x.csv", "there is no folder nowhere"),
+        ("subscribers", ".", "this is a folder"),
+    ],
+)
+def test_refused_rows_never_go_over_the_file_they_come_from_nor_where_they_cannot(
+    desk, newsletter, command, target, said
+):
+    before = (desk / "people.csv").read_bytes()
+    tried = newsletter(command, "import", "people.csv", "--rejects", target)
+    assert (tried.code, said in tried.err) == (1, True)
+    assert (desk / "people.csv").read_bytes() == before
+    assert audit(desk) == []
+
+
 def test_a_mapping_says_what_a_column_holds(desk, newsletter):
     (desk / "list.csv").write_text("Kontakt,Ort\nana@example.org,Berlin\n")
     assert (

@@ -117,6 +117,7 @@ def plain(report: Report, rejects: Path) -> dict[str, Any]:
         "file": report.file,
         "dry_run": report.dry_run,
         "encoding": report.encoding,
+        "sample": report.sample,
         "delimiter": report.delimiter,
         "sheet": report.sheet,
         "unread": report.unread,
@@ -133,13 +134,7 @@ def plain(report: Report, rejects: Path) -> dict[str, Any]:
 def tell(report: Report, rejects: Path) -> None:
     """Print the report for people."""
     counts = report.counts
-    how = f"sheet “{report.sheet}”" if report.sheet else f"{report.delimiter}-separated"
-    edge.say(f"{report.file}: {report.encoding}, {how}, layout {report.layout}.")
-    _list("Read", [f"{column} as {field}" for column, field in report.columns.items()])
-    if report.ignored:
-        _list("Left out", report.ignored)
-    if report.unread:
-        _list("Only the first sheet is read, and not", [f"“{sheet}”" for sheet in report.unread])
+    _tell_file(report)
     if not counts.rows:
         edge.say("There are no rows below its header.")
         return
@@ -166,6 +161,19 @@ def tell(report: Report, rejects: Path) -> None:
         edge.say(f"Every refused row, with its number and the reason, is in {rejects}.")
     if report.dry_run:
         edge.say("This was a dry run: nothing was changed.")
+
+
+def _tell_file(report: Report) -> None:
+    """How the file was read."""
+    how = f"sheet “{report.sheet}”" if report.sheet else f"{report.delimiter}-separated"
+    edge.say(f"{report.file}: {report.encoding}, {how}, layout {report.layout}.")
+    if report.sample:
+        edge.prose(f"The encoding is a guess, which reads “{report.sample}”. If that is wrong, save it as “CSV UTF-8”.")
+    _list("Read", [f"{column} as {field}" for column, field in report.columns.items()])
+    if report.ignored:
+        _list("Left out", report.ignored)
+    if report.unread:
+        _list("Only the first sheet is read, and not", [f"“{sheet}”" for sheet in report.unread])
 
 
 def _rows(count: int, first: int) -> str:

@@ -20,6 +20,7 @@ class Source:
     """A file that was looked at once: how to read it, and roughly how many rows it has (its line ends).
 
     A workbook has a `sheet`, and neither encoding nor delimiter; `unread` are its other sheets that hold something.
+    Where the encoding is a guess, `sample` is a word as it is read.
     """
 
     path: Path
@@ -33,6 +34,7 @@ class Source:
     has_zeros: bool
     sheet: str = ""
     unread: tuple[str, ...] = ()
+    sample: str = ""
 
 
 def check_header(path: Path, number: int, header: tuple[str, ...]) -> None:

@@ -61,12 +61,14 @@ class Report:
     """How a file was read, what became of its rows, and what is to be said about rows that were taken.
 
     `first` is the row in which there was first something to remark, for each remark.
+    Where the encoding is a guess, `sample` is a word as it is read.
     A workbook has a `sheet`, and no delimiter; `unread` are its other sheets that hold something. `asked` are the
     pending people who are sent a mail that asks them, `unanswered` those who were by an import before, and forgotten.
     """
 
     file: str
     encoding: str
+    sample: str
     delimiter: str
     sheet: str
     unread: tuple[str, ...]
@@ -87,6 +89,7 @@ def begin(source: Source, layout: Layout, *, dry_run: bool) -> Report:
     return Report(
         file=str(source.path),
         encoding=source.encoding_name,
+        sample=source.sample,
         sheet=source.sheet,
         unread=source.unread,
         delimiter={"\t": "tab", ",": "comma", ";": "semicolon", "|": "bar"}.get(source.delimiter, source.delimiter),

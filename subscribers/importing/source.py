@@ -5,6 +5,7 @@ A workbook is handed on to whoever reads those.
 
 import codecs
 import csv
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -31,6 +32,13 @@ _FORMATS = {
     b"SQLite format 3": "a SQLite database, not a CSV file",
 }
 _WORKBOOKS = {".xlsx", ".xlsm"}
+_GUESSED = {"cp1252", "latin-1"}
+"""Any bytes can be read by them, those of another alphabet too."""
+
+_LETTER, _SIGN = r"[^\W\d_]", r"[^\x00-\x7f]"
+_WORD = re.compile(f"(?:{_LETTER}{{1,20}}{_SIGN}|{_SIGN}{_LETTER}){_LETTER}{{0,20}}")
+"""A word with a sign that is not ASCII's: what is a letter elsewhere may be read as none."""
+
 _BOMS = {
     codecs.BOM_UTF8: ("utf-8-sig", "UTF-8 with a byte order mark"),
     codecs.BOM_UTF16_LE: ("utf-16", "UTF-16"),
@@ -56,7 +64,8 @@ def look(path: Path) -> Source:
     encoding, errors, name = _encoding(path, start, is_utf8=is_utf8)
     with _text(path, encoding, errors) as file:
         delimiter, header, row = _header(path, file)
-    return Source(path, encoding, errors, name, delimiter, header, row, lines, has_zeros)
+    sample = _sample(start, encoding, errors) if encoding in _GUESSED else ""
+    return Source(path, encoding, errors, name, delimiter, header, row, lines, has_zeros, sample=sample)
 
 
 def rows(source: Source) -> Iterator[Row]:
@@ -131,6 +140,12 @@ def _encoding(path: Path, start: bytes, *, is_utf8: bool) -> tuple[str, str, str
     if any(0x80 <= byte < 0xA0 for byte in start):
         return "cp1252", _STRAY, "Windows-1252"
     return "latin-1", "strict", "Latin-1 (Windows-1252)"
+
+
+def _sample(start: bytes, encoding: str, errors: str) -> str:
+    """A word as it is read, by which people see whether the encoding is right."""
+    found = _WORD.search(start.decode(encoding, errors))
+    return found[0] if found else ""
 
 
 def _decode_stray(error: UnicodeError) -> tuple[str, int]:

@@ -474,6 +474,14 @@ async def test_encoding_and_delimiter_are_found_out_and_said(desk, data, encodin
         assert report.encoding == encoding
 
 
+async def test_where_the_encoding_is_a_guess_a_word_shows_whether_it_is_right(desk):
+    names = {"cp1252": ("Jürgen", "Jürgen"), "cp1250": ("Łukasz", "£ukasz"), "cp1251": ("Юлия", "Þëèÿ")}
+    for encoding, (name, read) in names.items():
+        report = await desk.take(f"email,first_name\nana@example.org,{name}\n".encode(encoding))
+        assert report.sample == read
+    assert (await desk.take("email,first_name\nana@example.org,Jürgen\n".encode())).sample == ""
+
+
 async def test_one_row_from_another_machine_does_not_garble_all_the_others(desk):
     utf8 = "email,first_name\nana@example.org,Zoë\n" + "".join(f"p{n}@example.org,Núñez\n" for n in range(20))
     report = await desk.take(utf8.encode() + "ben@example.org,Jürgen\n".encode("cp1252"))

@@ -54,6 +54,12 @@ def test_an_import_says_what_became_of_each_row_and_where_the_refused_are(desk, 
     assert audit(desk) == [("subscribers.imported", "people.csv")]
 
 
+def test_an_encoding_that_is_a_guess_is_said_with_a_word_of_the_file(desk, newsletter):
+    (desk / "old.csv").write_bytes("email;first_name\nana@example.org;Юлия\n".encode("cp1251"))
+    told = newsletter("subscribers", "import", "old.csv", "--dry-run").out
+    assert "The encoding is a guess, which reads “Þëèÿ”." in told
+
+
 @pytest.mark.parametrize("option", ["--ask", "--dry-run"])
 def test_an_import_of_which_every_row_is_refused_says_so_by_its_exit_status(desk, newsletter, option):
     (desk / "none.csv").write_text("email\nno address\nnor this\n")

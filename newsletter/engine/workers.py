@@ -53,7 +53,11 @@ async def run(settings: Settings, database: Database, stop: asyncio.Event, clock
     Raises DatabaseBusy while an embedded engine runs. Ask `database.require_queue` first.
     """
     asyncio.get_running_loop().set_exception_handler(_unretrieved)
-    logging.getLogger("procrastinate").addHandler(_Logged(logging.ERROR))
+    for library in (
+        "procrastinate",
+        "psycopg.pool",
+    ):  # without a handler, Python writes their words to stderr as they are
+        logging.getLogger(library).addHandler(_Logged(logging.ERROR))
     async with engine_lock.held(database, shared=True) as lock:
         work = Work.assemble(settings, database, clock, lock)
         app = _app(work)
@@ -185,7 +189,10 @@ async def _sweep(work: Work, app: procrastinate.App) -> None:
 
 
 class _Logged(logging.Handler):
-    """What the library finds wrong, as lines of our log; of each job that goes well it says much, which is left out."""
+    """What the libraries of the queue find wrong, as lines of our log.
+
+    Of each job that goes well they say much, and so they do of a database that is away, as we do ourselves: left out.
+    """
 
     def emit(self, record: logging.LogRecord) -> None:
         """One line, with its exception's words if it has one."""

@@ -80,14 +80,13 @@ async def connect(settings: Smtp, local_hostname: str) -> Session:
         OSError,
         ValueError,
     ) as error:  # ValueError: of names in EHLO
-        said = f"{error.code} {error.message}" if isinstance(error, aiosmtplib.SMTPResponseException) else str(error)
         wrong = await tls_mismatch.advice(
             _setup(settings),
             error,
             lacks_tls="STARTTLS extension not supported" in str(error),
             is_silent=_is_silence(error),
         )
-        reason = wrong or " ".join(said.split()) or type(error).__name__
+        reason = wrong or " ".join(_said(settings, error).split()) or type(error).__name__
         raise RelayUnreachable(f"{where(settings)}: {reason}") from error
     return Session(client, settings.timeout.total_seconds(), lmtp=lmtp)
 
@@ -95,6 +94,28 @@ async def connect(settings: Smtp, local_hostname: str) -> Session:
 def where(settings: Smtp) -> str:
     """The relay as messages name it."""
     return f"{settings.protocol} {settings.socket or f'{settings.host}:{settings.port}'}"
+
+
+_LIBRARYS_WORDS = {
+    "oauth_token_generator provided": "it offers no login by XOAUTH2, which token_file is for",
+    "No suitable auth": "it offers no login that we know: CRAM-MD5, PLAIN, LOGIN, or XOAUTH2 by a token_file",
+}
+"""What aiosmtplib says in terms of its own, by how that begins, and what it comes to for whoever wrote the settings."""
+
+_UNKNOWN_COMMAND = (500, 502)
+
+
+def _said(settings: Smtp, error: Exception) -> str:
+    """Why there is no connection, in words for staff: beside where the relay is, which the library would say again."""
+    if isinstance(error, aiosmtplib.SMTPHeloError) and error.code in _UNKNOWN_COMMAND:
+        other = "lmtp" if settings.protocol == "smtp" else "smtp"
+        return f'{error.code} {error.message}; perhaps it speaks {other.upper()}: set protocol to "{other}"'
+    if isinstance(error, aiosmtplib.SMTPResponseException):
+        return f"{error.code} {error.message}"
+    cause = error.__cause__
+    if isinstance(error, aiosmtplib.SMTPConnectError) and isinstance(cause, OSError):
+        return cause.strerror or str(cause) or str(error)
+    return next((ours for theirs, ours in _LIBRARYS_WORDS.items() if str(error).startswith(theirs)), str(error))
 
 
 class _LmtpClient(aiosmtplib.SMTP):

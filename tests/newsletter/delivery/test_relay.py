@@ -228,8 +228,41 @@ async def test_lmtp_delivers_and_each_recipient_has_their_own_answer(over: str, 
 
 
 async def test_a_socket_that_is_not_there_is_named(tmp_path: Path) -> None:
-    with pytest.raises(relay.RelayUnreachable, match=rf"^lmtp {tmp_path}/none: "):
+    with pytest.raises(relay.RelayUnreachable, match=rf"^lmtp {tmp_path}/none: No such file or directory$"):
         await sent(Smtp(protocol="lmtp", socket=tmp_path / "none"))
+
+
+@pytest.mark.parametrize(("kind", "protocol", "other"), [(LMTP, "smtp", "lmtp"), (SMTP, "lmtp", "smtp")])
+async def test_a_server_that_speaks_the_other_protocol_is_told_of_with_what_to_set(
+    kind: type[SMTP], protocol: Any, other: str
+) -> None:
+    async with serving(Post(), kind) as port:
+        with pytest.raises(relay.RelayUnreachable) as caught:
+            await sent(Smtp(host="127.0.0.1", port=port, protocol=protocol, tls="none"))
+    where, reply, *advice = str(caught.value).partition(": 500 ")
+    assert (where, reply) == (f"{protocol} 127.0.0.1:{port}", ": 500 ")
+    assert advice[0].endswith(f'; perhaps it speaks {other.upper()}: set protocol to "{other}"')
+
+
+@pytest.mark.parametrize(
+    ("offered", "identity", "said"),
+    [
+        ("PLAIN", {"token_file": "token"}, "it offers no login by XOAUTH2, which token_file is for"),
+        (
+            "GSSAPI",
+            {"password": "p"},
+            "it offers no login that we know: CRAM-MD5, PLAIN, LOGIN, or XOAUTH2 by a token_file",
+        ),
+    ],
+)
+async def test_a_server_that_offers_no_login_of_ours_is_told_of_in_words_of_the_settings(
+    smtp_server: Any, tmp_path: Path, offered: str, identity: dict[str, Any], said: str
+) -> None:
+    async with smtp_server(extensions=("PIPELINING", f"AUTH {offered}")) as server:
+        settings = Smtp(host="127.0.0.1", port=server.port, tls="none", username="ann", **identity)
+        with pytest.raises(relay.RelayUnreachable) as caught:
+            await sent(settings)
+    assert str(caught.value) == f"smtp 127.0.0.1:{server.port}: {said}"
 
 
 def test_tls_over_a_socket_is_refused_where_it_is_set(tmp_path: Path) -> None:

@@ -22,12 +22,12 @@ const solve = async ({ nonce, salt, cost, keyLength, keyPrefix }) => {
 };
 
 const prove = async (url) => {
-  const asked = performance.now();
   const response = await fetch(url, { credentials: "omit" });
   const challenge = await response.json();
+  const came = performance.now(); // the server counts from when it made the challenge, which is before that
   const { parameters } = challenge;
   const solution = await solve(parameters);
-  await pause(parameters.data.wait * 1000 - (performance.now() - asked));
+  await pause(parameters.data.wait * 1000 - (performance.now() - came));
   return btoa(JSON.stringify({ challenge, solution }));
 };
 

@@ -4,6 +4,7 @@ import asyncio
 import shutil
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -65,14 +66,26 @@ def form() -> Form:
 
 
 @pytest.fixture
-def site(tmp_path: Path, sqlite_template: Path, form_origins: list[str], form: Form) -> Iterator[Site]:
+def shortest_fill() -> timedelta:
+    """No time at all, since the clock stands still; where there is one, the clock goes on."""
+    return timedelta()
+
+
+@pytest.fixture
+def site(
+    tmp_path: Path, sqlite_template: Path, form_origins: list[str], form: Form, shortest_fill: timedelta
+) -> Iterator[Site]:
     """The application under uvicorn, with the sample constellation loaded, at a moment before its opening."""
     url = f"sqlite:///{shutil.copy(sqlite_template, tmp_path)}"
     secrets = {"signing_keys": [KEY], "hash_key": "h" * 40}
-    # Its clock stands still, so nobody is late enough for a shortest time; and the work is a tenth of the usual.
-    joining = {"proof_iterations": 500, "shortest_fill": timedelta()}
+    joining = {"proof_iterations": 500, "shortest_fill": shortest_fill}  # a tenth of the usual work
     settings = Settings(database=url, secrets=secrets, web={"form_origins": form_origins}, joining=joining)
-    app = create_app(settings, clock=lambda: NOW, run_engine=False)
+    began = time.monotonic()
+
+    def clock() -> datetime:
+        return NOW + timedelta(seconds=time.monotonic() - began) if shortest_fill else NOW
+
+    app = create_app(settings, clock=clock, run_engine=False)
     server = uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False, lifespan="on"))
     # The socket listens from here on: who comes before the server is ready waits in its queue.
     with socket.create_server(("127.0.0.1", 0)) as listener:

@@ -1,9 +1,11 @@
 """The form in another site: on another origin, under a strict policy, and where scripts do not run."""
 
 import re
+import time
+from datetime import timedelta
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from newsletter.constellation.form import Form, Names, Role
 from subscribers.links import Purpose
@@ -151,6 +153,7 @@ def test_who_comes_by_a_plain_form_brings_the_browsers_time_zone_along(site, sch
     page = visit(scripts=True, timezone_id="Europe/Berlin").new_page()
     page.goto(f"{school.url}/")
     page.get_by_role("button", name="Send").click()
+    expect(page.locator("[name=browser_timezone]")).to_have_value("Europe/Berlin")  # the script is there
     page.get_by_role("button", name=re.compile("^Join")).click()
     expect(page.get_by_role("heading", name="Check your mail")).to_be_visible()
     page.goto(site.link(Purpose.CONFIRM))
@@ -180,6 +183,25 @@ class TestAFormThatAsksForARole:
             page.get_by_role("button").click()
         assert sent.value.post_data_json["role"] == "teacher"
         expect(page.get_by_role("heading", name="Sehen Sie in Ihre Mails")).to_be_visible()
+
+
+class TestAFormThatIsFilledInAtOnce:
+    """By a browser that knows the address, over a slow line."""
+
+    @pytest.fixture
+    def shortest_fill(self) -> timedelta:
+        """A second."""
+        return timedelta(seconds=1)
+
+    def test_it_is_held_back_until_it_may_be_sent(self, site, page: Page) -> None:
+        def slowly(route: Route) -> None:
+            time.sleep(0.5)
+            route.continue_()
+
+        page.route(f"{site.url}/join/challenge", slowly)
+        page.get_by_label("E-mail address").fill("ana@example.org")
+        page.keyboard.press("Enter")
+        expect(page.get_by_role("heading", name="Check your mail")).to_be_visible()
 
 
 class TestASiteThatIsNotInTheSettings:

@@ -102,15 +102,17 @@ _SIGNS = {
     Kind.MAILMAN: {_key("delivery_mode"), _key("list_id")},
 }
 _NOT_MEANT = {Kind.MAILMAN: {Field.ROLE}}
-"""Fields whose usual column means something else there: Mailman's role is member, owner or moderator."""
+"""Fields whose usual column means something else there: Mailman's role is member, nonmember, owner or moderator."""
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """The place of each field in a row, counted from 0, and the columns nobody reads."""
+    """The place of each field in a row, counted from 0, and the columns nobody reads. `membership` is that of Mailman's
+    role."""
 
     kind: Kind
     width: int
+    membership: int | None
     places: dict[Field, int]
     extra: dict[str, int]
     ignored: tuple[str, ...]
@@ -143,9 +145,11 @@ def recognise(path: Path, header: tuple[str, ...], mapping: Mapping[str, str]) -
             f"{path}: no column holds addresses; the columns are {columns};"
             f' say which one with --map "{next(filter(None, header))}=email"'
         )
-    read = {*places.values(), *extra.values()}
+    has_membership = kind is Kind.MAILMAN and _key("role") in keys and keys.index(_key("role")) not in said
+    membership = keys.index(_key("role")) if has_membership else None
+    read = {*places.values(), *extra.values(), membership}
     ignored = tuple(column for place, column in enumerate(header) if place not in read and column)
-    return Layout(kind, len(header), places, extra, ignored)
+    return Layout(kind, len(header), membership, places, extra, ignored)
 
 
 def _place(path: Path, header: tuple[str, ...], keys: list[str], column: str) -> int:

@@ -154,6 +154,8 @@ class Reader:
         status = self._statuses(cells.status)
         if (stopped := _stopped(cells, status) if self._may_stop or status else None) is not None:
             return Stop(row.number, hashed, *stopped)
+        if self._layout.membership is not None:
+            _refuse_nonmember(raw[self._layout.membership])
         rhythm, paused_until, remarks = _pace(cells) if self._has_pace else _NO_PACE
         follows, mutes, remark = self._choices(cells.events, cells.muted)
         remarks += remark
@@ -288,6 +290,12 @@ def _stopped(cells: _Cells, status: Reason | str | None) -> tuple[Reason, dateti
     if cells.unsubscribed_at:
         return Reason.UNSUBSCRIBE, moments.read(cells.unsubscribed_at)
     return (status, None) if isinstance(status, Reason) else None
+
+
+def _refuse_nonmember(role: str) -> None:
+    """Raise Refused for whom Mailman knows since they once wrote to a list."""
+    if role.strip().casefold() == "nonmember":
+        raise Refused(Fault.NEVER, "the role is “nonmember”: they wrote to the list, and did not subscribe to it")
 
 
 def _pace(cells: _Cells) -> _Pace:

@@ -86,6 +86,8 @@ class Report:
 def begin(source: Source, layout: Layout, *, dry_run: bool) -> Report:
     """The report of an import that is about to start."""
     read = {field.value: place for field, place in layout.places.items()} | layout.extra
+    if layout.membership is not None:
+        read["membership"] = layout.membership
     return Report(
         file=str(source.path),
         encoding=source.encoding_name,

@@ -227,6 +227,17 @@ async def test_mailman_s_members_are_pending_and_whose_delivery_is_off_stay_out(
     ]
 
 
+async def test_whoever_only_wrote_to_a_list_of_mailman_s_is_not_taken_for_a_member(take: Any) -> None:
+    report, (refused,) = await take(
+        (MAILMAN + "eve@example.org,Eve,,enabled,news.example.org,nonmember\n").encode(), "all.csv"
+    )
+    assert (refused.row, refused.fault) == (6, Fault.NEVER)
+    assert report.columns["role"] == "membership"
+    kept = MAILMAN.replace("owner", "nonmember").encode()
+    report, refused = await take(kept, "all.csv", mapping={"role": "field:there"})
+    assert (report.columns["role"], refused) == ("there", [])
+
+
 async def test_a_roster_without_a_header_loses_nobody_on_its_first_line(people: Any, take: Any) -> None:
     report, _ = await take(b"Ana Lopez <ana@example.org>\nben@example.org\n", "members.txt")
     assert (report.counts.pending, report.counts.rows) == (2, 2)

@@ -75,8 +75,7 @@ def errors(entry: Entry, look: Look, voice: Voice) -> Errors:
 _NO_NAME = {
     names.Fault.ADDRESS: N_("Only the name here, please: no web or e-mail address."),
     names.Fault.UNSEEN: N_(
-        "There is something in it that cannot be seen, such as a tab, a line break or a sign for the direction of the "
-        "writing. Please type the name rather than paste it."
+        "Something in it cannot be seen, such as a tab or a mark of direction: please type it rather than paste it."
     ),
 }
 

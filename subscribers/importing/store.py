@@ -44,6 +44,12 @@ async def known(connection: AsyncConnection, hashes: Collection[str]) -> Known:
     return Known({row.hash: (row.id, row.status) for row in people}, stopped)
 
 
+async def hold(connection: AsyncConnection, ids: Collection[int]) -> None:
+    """Have another import that would ask these subscribers wait until we have; on SQLite, it waits anyway."""
+    theirs = select(subscriber.c.id).where(subscriber.c.id.in_(ids)).order_by(subscriber.c.id)
+    await connection.execute(theirs.with_for_update())
+
+
 async def asked_us(connection: AsyncConnection, ids: Collection[int]) -> set[int]:
     """Those of these subscribers who have asked, or confirmed, to be written to by us."""
     rows = await connection.execute(

@@ -211,6 +211,8 @@ class Writer:
     async def _whom_to_ask(self, connection: AsyncConnection, rows: Rows, known: store.Known, plan: Plan) -> _Asked:
         if self.asking is None or not (plan.pending or plan.waiting):
             return _Asked()
+        if plan.waiting and not self.report.dry_run:
+            await store.hold(connection, plan.waiting)
         hashes, waiting = dict(zip(rows.numbers, rows.hashes, strict=True)), set(plan.waiting)
         new = {hashes[row]: row for row in plan.pending}
         old = {hashed: number for hashed, (number, _) in known.subscribers.items() if number in waiting}

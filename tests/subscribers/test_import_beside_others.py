@@ -10,9 +10,12 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, select, text
 
+from newsletter.cli.people_import import ByMail
 from newsletter.database import Database
+from newsletter.delivery import transactional
+from newsletter.tables import transactional as mails
 from subscribers import importing
-from subscribers.importing import Report, writing
+from subscribers.importing import Report, store, writing
 from subscribers.tables import subscriber
 
 ON_SQLITE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -164,3 +167,22 @@ async def test_nothing_of_a_batch_stays_in_the_memory_of_the_connection_that_wro
     async with people.database.begin() as connection:
         names = [name for _, name, _ in await connection.execute(text("PRAGMA database_list"))]
     assert "staged" not in names
+
+
+async def test_two_imports_at_once_ask_whoever_waits_no_more_than_once(people, database, tmp_path):
+    path = tmp_path / "people.csv"
+    path.write_text("email\nana@example.org\n")
+
+    def bring(**options):
+        return importing.run(path, database=database, hash_key="h" * 40, now=people.now, **options)
+
+    await bring()
+    async with database.begin() as connection:
+        ids = list(await connection.scalars(select(subscriber.c.id)))
+        await store.hold(connection, ids)
+        await transactional.ask(connection, ids, now=people.now)
+        beside = asyncio.create_task(bring(asking=ByMail(people.now)))
+        await asyncio.sleep(0.3)
+    assert (await beside).asked == 0
+    async with database.read() as connection:
+        assert await connection.scalar(select(func.count()).select_from(mails)) == 1

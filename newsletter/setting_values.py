@@ -4,6 +4,7 @@ import ipaddress
 import re
 from datetime import datetime
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 from zoneinfo import available_timezones
 
 from pydantic import AfterValidator, SecretStr, ValidationInfo
@@ -21,6 +22,11 @@ def public_url(value: str) -> str:
     if not value.startswith(("https://", "http://")) or any(sign in value for sign in "?# \t"):
         raise ValueError("give the address visitors see, as in https://news.example.org")
     return value.rstrip("/")
+
+
+def is_only_here(url: str) -> bool:
+    """Whether nobody but this machine can open an address, as the default of `public_url`."""
+    return urlsplit(url).hostname in ("localhost", "127.0.0.1", "::1")
 
 
 def origin(value: str) -> str:

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from newsletter import catalogues
+from newsletter import catalogues, setting_values
 from newsletter.cli import edge, grouping
 from newsletter.constellation import store
 from newsletter.errors import NewsletterError
@@ -42,6 +42,8 @@ def snippet(
     if lang and catalogues.locale(lang) is None:
         raise UnknownLanguage(f"the form does not speak {lang}{hint(lang, catalogues.LANGUAGES)}")
     made = edge.run(_snippets(settings, lang))
+    if setting_values.is_only_here(settings.public_url):
+        edge.warn(f"Only this machine can open {settings.public_url}: set public_url before you paste this.")
     both = script == html
     if as_json:
         edge.emit_json(

@@ -3,10 +3,10 @@
 import base64
 import secrets
 from typing import Annotated
-from urllib.parse import urlsplit
 
 import typer
 
+from newsletter import setting_values
 from newsletter.cli import edge
 from newsletter.content.headers import TOKEN_LINES
 from newsletter.settings import Settings
@@ -17,8 +17,6 @@ from webhooks.providers.generic import Generic
 from webhooks.providers.guide import Key
 
 Name = Annotated[str, typer.Argument(help="The provider, as in postmark.", metavar="PROVIDER")]
-
-_THIS_MACHINE = ("localhost", "127.0.0.1", "::1")
 
 
 def chosen(settings: Settings, name: str) -> Sampling | Rehearsing:
@@ -48,7 +46,7 @@ def setup(name: Name, as_json: Annotated[bool, typer.Option("--json", help="Prin
         return
     edge.prose(f"At {name}:  {guide.where}")
     edge.prose(f"URL:  {to.replace('://', '://NAME:PASSWORD@', 1) if guide.login else to}")
-    if urlsplit(to).hostname in _THIS_MACHINE:
+    if setting_values.is_only_here(to):
         edge.prose(f"  Only this machine can open that: set public_url before you give it to {name}.")
     edge.prose(f"Events:  {', '.join(guide.tick)}")
     edge.say()

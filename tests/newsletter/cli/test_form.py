@@ -41,6 +41,16 @@ def test_the_script_is_one_line_after_a_link_that_works_without_it(season: Newsl
     assert "web.form_origins" in done.err
 
 
+def test_that_nobody_else_can_open_what_is_pasted_is_said_beside_it(
+    season: Newsletter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = f"Only this machine can open {SITE}: set public_url before you paste this."
+    for wanted in (["--html"], ["--json"]):
+        assert told in season("form", "snippet", *wanted).err
+    monkeypatch.setenv("NEWSLETTER_PUBLIC_URL", "https://news.example.org")
+    assert "public_url" not in season("form", "snippet").err
+
+
 def test_the_plain_form_has_no_script_no_style_and_the_fields_that_we_take(season: Newsletter) -> None:
     out = season("form", "snippet", "--html").out
     assert names(out) == ["lang", "text_version", "email", "first_name", "last_name", "homepage"]

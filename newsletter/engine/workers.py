@@ -24,6 +24,7 @@ from newsletter.clock import Clock, wall_clock
 from newsletter.database import Database
 from newsletter.delivery import ledger
 from newsletter.engine import presence
+from newsletter.engine.periodic_jobs import PeriodicJobs
 from newsletter.engine.work import PASSING, Work, one_line
 from newsletter.settings import Settings
 
@@ -115,6 +116,7 @@ def _app(work: Work) -> procrastinate.App:
     """The tasks: one for shards, and the chores by their schedules."""
     connector = procrastinate.PsycopgConnector(conninfo=_conninfo(work.database.url), configure=_use_schema, max_size=6)
     app = procrastinate.App(connector=connector)
+    app.job_manager = PeriodicJobs(connector)
 
     @app.task(name="shard", queue=_SHARDS)
     async def shard(campaign_id: int, number: int) -> None:

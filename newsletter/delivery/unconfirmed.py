@@ -39,13 +39,16 @@ async def to_remind(connection: AsyncConnection, *, after: timedelta, within: ti
     return list(await connection.scalars(people.order_by(subscriber.c.id).limit(_SOME)))
 
 
-async def to_forget(connection: AsyncConnection, *, after: timedelta, now: datetime) -> list[int]:
-    """Some of those who have asked for nothing, and were asked nothing, for so long."""
+async def to_forget(connection: AsyncConnection, *, after: timedelta, within: timedelta, now: datetime) -> list[int]:
+    """Some of those who have asked for nothing, and were asked nothing, for so long.
+
+    Our reminder is no sign of theirs, and puts nothing off but for as long as its link works (`within`).
+    """
     before = now - after
     lately = exists().where(consent.c.subscriber_id == subscriber.c.id, consent.c.at > before)
-    people = select(subscriber.c.id).where(
-        _PENDING, subscriber.c.joined_at <= before, ~lately, ~_mailed(transactional.c.created_at > before)
-    )
+    asked = _mailed(transactional.c.kind != Kind.REMIND, transactional.c.created_at > before)
+    reminded = _mailed(transactional.c.kind == Kind.REMIND, transactional.c.created_at > now - within)
+    people = select(subscriber.c.id).where(_PENDING, subscriber.c.joined_at <= before, ~lately, ~asked, ~reminded)
     return list(await connection.scalars(people.order_by(subscriber.c.id).limit(_SOME)))
 
 

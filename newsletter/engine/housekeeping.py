@@ -60,9 +60,10 @@ class Housekeeper:
             log.info("unconfirmed people reminded", people=reminded)
 
     async def _forget(self, now: datetime) -> None:
+        after, within = self._joining.forget_after, self._joining.confirm_within
         while True:
             async with self._database.read() as connection:
-                people = await unconfirmed.to_forget(connection, after=self._joining.forget_after, now=now)
+                people = await unconfirmed.to_forget(connection, after=after, within=within, now=now)
             if not people:
                 return
             async with self._database.begin() as connection:

@@ -178,6 +178,34 @@ async def test_a_month_later_nothing_is_left_of_who_never_confirmed(engine, data
         assert await count(database, table) == 0, table.name
 
 
+async def test_our_reminder_puts_nothing_off(engine, database, ask, clock) -> None:
+    await ask()
+    await engine.tick()
+    for days in (2, 27):
+        clock.forward(days=days)
+        await engine.tick()
+        assert await count(database, subscriber) == 1
+    assert len(engine.subjects) == 2
+    clock.forward(days=1)
+    await engine.tick()
+    assert await count(database, subscriber) == 0
+
+
+async def test_nobody_is_forgotten_while_the_link_of_their_reminder_works(
+    database, settings, smtp_server, ask, clock
+) -> None:
+    changed = settings.joining.model_copy(update={"forget_after": timedelta(days=3)})
+    async with smtp_server() as server:
+        own = settings.model_copy(update={"smtp": server.settings, "joining": changed})
+        async with embedded.opened(own, database, clock) as engine:
+            await ask()
+            for days, people in ((0, 1), (2, 1), (6, 1), (2, 0)):
+                clock.forward(days=days)
+                await engine.tick()
+                assert await count(database, subscriber) == people
+            assert len(server.received) == 2
+
+
 async def test_whoever_was_asked_after_an_import_and_forgotten_is_not_asked_by_the_next(
     engine, database, ask, clock, settings, tmp_path
 ) -> None:

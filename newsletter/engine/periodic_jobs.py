@@ -1,7 +1,7 @@
 """Periodic jobs, put into the queue only where none of their kind waits there already.
 
 procrastinate has PostgreSQL refuse a second one, and PostgreSQL writes each refusal into its own log: of every chore,
-each second, by every worker, for as long as a chore takes longer than that.
+each second, by every worker, for as long as a chore takes longer than that. Two who look at the same moment still are.
 """
 
 from procrastinate.jobs import Job

@@ -50,12 +50,13 @@ async def _carry_out(connection: AsyncConnection, number: int, settings: Setting
     if found is None:
         return  # another process has come to it
     await connection.execute(delete(arrival).where(arrival.c.id == found.id))
+    hash_key = settings.secrets.hash_key.get_secret_value()
     if found.wants == "join":
-        hash_key = settings.secrets.hash_key.get_secret_value()
         due = await signup.join(connection, _request(found.document), hash_key=hash_key, now=found.at)
     else:
         due = await signup.remind(connection, Address(**found.document))
-    await transactional.answer(connection, due, now=found.at, most_a_day=settings.joining.confirmations_a_day)
+    most_a_day = settings.joining.confirmations_a_day
+    await transactional.answer(connection, due, now=found.at, most_a_day=most_a_day, hash_key=hash_key)
 
 
 def _request(document: dict[str, Any]) -> signup.Request:

@@ -65,6 +65,13 @@ class Address:
     normal: str
 
 
+def mailbox(normal: str) -> str:
+    """The address of the mailbox that a normal form most likely leads to: without its detail (RFC 5233 section 4), as
+    `ana@example.org` for `ana+news@example.org`. It tells how often somebody is written to, and never who they are."""
+    local, _, domain = normal.rpartition("@")
+    return f"{local.partition('+')[0] or local}@{domain}"
+
+
 def parse(text: str) -> Address:
     """Read a bare address. Raises AddressError."""
     if (plain := forms(text)) is not None:

@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from newsletter.delivery import asked
 from newsletter.delivery.ledger import State
 from newsletter.tables import WAITING, transactional
-from subscribers import audience, consent, moving, signup
+from subscribers import addresses, audience, consent, moving, signup
 from subscribers.moving import Mailbox
 from subscribers.tables import subscriber
 
@@ -81,11 +81,12 @@ async def enqueue(
     most_a_day: int,
     to: Mailbox | None = None,
     topic: str | None = None,
+    asks: str | None = None,
 ) -> bool:
     """Have a mail sent to a subscriber, `to` another mailbox than theirs where one is named, about an event (`topic`).
 
-    False when that person was sent `most_a_day` of this kind in 24 hours, or when the mail asks whether a mailbox wants
-    ours, and it has been asked so often by then, whoever had it asked (see newsletter.delivery.asked).
+    False when that person was sent `most_a_day` of this kind in 24 hours, or when the mail `asks` a mailbox whether it
+    wants ours, and that has been asked so often by then, whoever had it asked (see newsletter.delivery.asked).
     """
     recent = (
         select(func.count())
@@ -98,8 +99,11 @@ async def enqueue(
     )
     if (await connection.scalar(recent) or 0) >= most_a_day:
         return False
-    if not await _may_ask(connection, subscriber_id, kind, to, now=now, most_a_day=most_a_day):
-        return False
+    if asks is not None:
+        # The last place is kept for the mail that they could join by: nobody else's wish bars that.
+        places = max(1, most_a_day - 1) if kind is Kind.MOVE else most_a_day
+        if not await asked.take(connection, asks, now=now, most_a_day=places):
+            return False
     await connection.execute(
         insert(transactional).values(
             subscriber_id=subscriber_id,
@@ -114,31 +118,25 @@ async def enqueue(
     return True
 
 
-async def _may_ask(
-    connection: AsyncConnection, subscriber_id: int, kind: Kind, to: Mailbox | None, *, now: datetime, most_a_day: int
-) -> bool:
-    match kind:
-        case Kind.CONFIRM:
-            own = await connection.scalar(select(subscriber.c.hash).where(subscriber.c.id == subscriber_id))
-            return await asked.take(connection, own or "", now=now, most_a_day=most_a_day)
-        case Kind.MOVE if to is not None:
-            # The last place is kept for the mail that they could join by: nobody else's wish bars that.
-            return await asked.take(connection, to.hash, now=now, most_a_day=max(1, most_a_day - 1))
-        case _:
-            return True
-
-
 async def answer(
-    connection: AsyncConnection, due: signup.Outcome | moving.MoveDue, *, now: datetime, most_a_day: int
+    connection: AsyncConnection,
+    due: signup.Outcome | moving.MoveDue,
+    *,
+    now: datetime,
+    most_a_day: int,
+    hash_key: str,
 ) -> None:
     """Have the mail sent that somebody's asking made due; nobody but that mailbox learns which, or whether any is."""
     match due:
         case signup.ConfirmationDue(subscriber_id):
-            await enqueue(connection, subscriber_id, Kind.CONFIRM, now=now, most_a_day=most_a_day)
+            normal = await connection.scalar(select(subscriber.c.normal).where(subscriber.c.id == subscriber_id)) or ""
+            asks = asked.mailbox(normal, hash_key)
+            await enqueue(connection, subscriber_id, Kind.CONFIRM, now=now, most_a_day=most_a_day, asks=asks)
         case signup.LinkDue(subscriber_id):
             await enqueue(connection, subscriber_id, Kind.LINK, now=now, most_a_day=most_a_day)
-        case moving.MoveDue(subscriber_id, mailbox):
-            await enqueue(connection, subscriber_id, Kind.MOVE, now=now, most_a_day=most_a_day, to=mailbox)
+        case moving.MoveDue(subscriber_id, to):
+            asks = asked.mailbox(addresses.parse(to.address).normal, hash_key)
+            await enqueue(connection, subscriber_id, Kind.MOVE, now=now, most_a_day=most_a_day, to=to, asks=asks)
         case signup.NothingDue():
             pass
 
@@ -159,13 +157,22 @@ async def ask(connection: AsyncConnection, subscriber_ids: Sequence[int], *, now
     await _queue(connection, subscriber_ids, Kind.ASK, now)
 
 
-async def remind(connection: AsyncConnection, subscriber_ids: Sequence[int], *, now: datetime, most_a_day: int) -> int:
+async def remind(
+    connection: AsyncConnection, subscriber_ids: Sequence[int], *, now: datetime, most_a_day: int, hash_key: str
+) -> int:
     """Have people reminded that we wait for their yes, except those whose mailbox was asked often enough today; how
     many."""
     people = await connection.execute(
-        select(subscriber.c.id, subscriber.c.hash).where(subscriber.c.id.in_(subscriber_ids)).order_by(subscriber.c.id)
+        select(subscriber.c.id, subscriber.c.normal)
+        .where(subscriber.c.id.in_(subscriber_ids))
+        .order_by(subscriber.c.id)
     )
-    free = [one.id for one in people if await asked.take(connection, one.hash, now=now, most_a_day=most_a_day)]
+    mailboxes = {one.id: asked.mailbox(one.normal, hash_key) for one in people}
+    free = [
+        number
+        for number, mailbox in mailboxes.items()
+        if await asked.take(connection, mailbox, now=now, most_a_day=most_a_day)
+    ]
     await _queue(connection, free, Kind.REMIND, now)
     return len(free)
 

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import ColumnElement, delete, exists, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from newsletter.delivery import asked, unanswered
+from newsletter.delivery import unanswered
 from newsletter.delivery.ledger import State
 from newsletter.delivery.transactional import Kind
 from newsletter.tables import transactional
@@ -18,11 +18,14 @@ _PENDING = subscriber.c.status == "pending"
 _TO_THEM = transactional.c.subscriber_id == subscriber.c.id
 
 
-async def to_remind(connection: AsyncConnection, *, after: timedelta, within: timedelta, now: datetime) -> list[int]:
-    """Some of those who asked by themselves, were sent the mail to confirm so long ago, and no other since.
+async def to_remind(
+    connection: AsyncConnection, *, after: timedelta, within: timedelta, now: datetime, beyond: int = 0
+) -> list[int]:
+    """The next `beyond` a number of those who asked by themselves, were sent the mail to confirm so long ago, and no
+    other since.
 
-    Nobody twice, nobody whose mailbox was asked within a day by whatever mail, nobody who wants none, and nobody whose
-    link does not work any more (`within`): that long ago they may have forgotten us.
+    Nobody twice, nobody who wants no mail, and nobody whose link does not work any more (`within`): that long ago they
+    may have forgotten us.
     """
     by_themselves = exists().where(consent.c.subscriber_id == subscriber.c.id, consent.c.action == Action.REQUESTED)
     was_sent = _mailed(
@@ -34,7 +37,7 @@ async def to_remind(connection: AsyncConnection, *, after: timedelta, within: ti
     reminded = _mailed(transactional.c.kind == Kind.REMIND)
     stopped = exists().where(suppression.c.hash == subscriber.c.hash)
     people = select(subscriber.c.id).where(
-        _PENDING, was_sent, by_themselves, ~lately, ~asked.lately(now), ~reminded, ~stopped
+        _PENDING, subscriber.c.id > beyond, was_sent, by_themselves, ~lately, ~reminded, ~stopped
     )
     return list(await connection.scalars(people.order_by(subscriber.c.id).limit(_SOME)))
 

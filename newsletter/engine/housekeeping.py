@@ -24,6 +24,7 @@ class Housekeeper:
     def __init__(self, database: Database, settings: Settings, clock: Clock) -> None:
         self._database = database
         self._joining = settings.joining
+        self._hash_key = settings.secrets.hash_key.get_secret_value()
         self._bounces = settings.bounces
         self._delivery = settings.delivery
         self._clock = clock
@@ -46,17 +47,19 @@ class Housekeeper:
         joining = self._joining
         if not joining.reminds:
             return
+        people = [0]
         while True:
             # Looked for by a reader: the way to them may be long, and nobody waits for the writer meanwhile.
             async with self._database.read() as connection:
                 people = await unconfirmed.to_remind(
-                    connection, after=joining.remind_after, within=joining.confirm_within, now=now
+                    connection, after=joining.remind_after, within=joining.confirm_within, now=now, beyond=people[-1]
                 )
             if not people:
                 return
             async with self._database.begin() as connection:
-                most_a_day = joining.confirmations_a_day
-                reminded = await transactional.remind(connection, people, now=now, most_a_day=most_a_day)
+                reminded = await transactional.remind(
+                    connection, people, now=now, most_a_day=joining.confirmations_a_day, hash_key=self._hash_key
+                )
             log.info("unconfirmed people reminded", people=reminded)
 
     async def _forget(self, now: datetime) -> None:

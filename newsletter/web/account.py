@@ -136,7 +136,7 @@ async def _move(site: Site, connection: AsyncConnection, number: int, address: A
     if found is not Room.FREE:
         return found
     due = await moving.request(connection, number, address, hash_key=hash_key, ip=ip, now=now)
-    await transactional.answer(connection, due, now=now, most_a_day=most_a_day)
+    await transactional.answer(connection, due, now=now, most_a_day=most_a_day, hash_key=hash_key)
     return found
 
 

@@ -1,7 +1,8 @@
 """How often people may ask to join: counted in the database, so that it holds across processes and hosts.
 
-Each request counts for its address, its client's network and everybody, in windows of an hour. One upsert counts and
-answers, so that two requests at the same moment never take the same last place.
+Each request counts for its address' mailbox (see newsletter.delivery.asked), its client's network and everybody, in
+windows of an hour. One upsert counts and answers, so that two requests at the same moment never take the same last
+place.
 """
 
 import ipaddress
@@ -33,7 +34,7 @@ class Room(Enum):
 async def take(
     connection: AsyncConnection,
     *,
-    address_hash: str,
+    mailbox: str,
     ip: str,
     limits: Joining,
     now: datetime,
@@ -49,7 +50,7 @@ async def take(
     if without_proof and not await _is_free_without_proof(connection, ip, limits, begins):
         return Room.FULL
     from_network = await _count(connection, f"network {network(ip)}", begins)
-    for_address = await _count(connection, f"address {address_hash}", begins)
+    for_address = await _count(connection, f"address {mailbox}", begins)
     if total > limits.most_an_hour or from_network > limits.most_an_hour_from_network:
         return Room.FULL
     return Room.ADDRESS_FULL if for_address > limits.most_an_hour_for_address else Room.FREE

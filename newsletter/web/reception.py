@@ -8,10 +8,10 @@ from starlette.exceptions import HTTPException
 
 from newsletter import arrivals
 from newsletter.arrivals import Asked
+from newsletter.delivery.asked import mailbox
 from newsletter.web import limits, proof
 from newsletter.web.limits import Room
 from newsletter.web.site import Site
-from subscribers import suppression
 from subscribers.addresses import Address
 
 log = structlog.get_logger(__name__)
@@ -38,11 +38,10 @@ async def let_in(site: Site, asked: Asked, *, ip: str, shown: proof.Verdict | No
 async def room(
     connection: AsyncConnection, site: Site, address: Address, *, ip: str, without_proof: bool = False
 ) -> Room:
-    """Count a request to write to an address; whether there is room for it."""
-    hashed = suppression.address_hash(address.normal, site.settings.secrets.hash_key.get_secret_value())
+    """Count a request to write to an address, by its mailbox; whether there is room for it."""
     return await limits.take(
         connection,
-        address_hash=hashed,
+        mailbox=mailbox(address.normal, site.settings.secrets.hash_key.get_secret_value()),
         ip=ip,
         limits=site.settings.joining,
         now=site.clock(),

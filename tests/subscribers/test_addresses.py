@@ -151,3 +151,17 @@ def test_no_text_at_all_breaks_the_reading(text):
         except AddressError as error:
             said.append(str(error))
     assert not any("\n" in line for line in said)
+
+
+@pytest.mark.parametrize(
+    ("normal", "mailbox"),
+    [
+        ("ana@example.org", "ana@example.org"),
+        ("ana+news@example.org", "ana@example.org"),
+        ("ana+a+b@example.org", "ana@example.org"),
+        ("+news@example.org", "+news@example.org"),
+        ("zoë+x@bücher.example", "zoë@bücher.example"),
+    ],
+)
+def test_the_details_of_an_address_lead_to_one_mailbox(normal: str, mailbox: str) -> None:
+    assert addresses.mailbox(normal) == mailbox

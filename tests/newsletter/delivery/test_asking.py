@@ -56,7 +56,7 @@ async def test_whoever_was_imported_without_asking_can_be_asked_later_but_not_wh
     async with database.begin() as connection:
         joining = signup.Request(addresses.parse("ben@example.org"), source="form")
         due = await signup.join(connection, joining, hash_key=key, now=now)
-        await transactional.answer(connection, due, now=now, most_a_day=3)
+        await transactional.answer(connection, due, now=now, most_a_day=3, hash_key=key)
         cem = await connection.scalar(select(subscriber.c.id).where(subscriber.c.address == "cem@example.org"))
         await preferences.leave(connection, cem, source="mail", now=now)
     assert (await take(dry_run=True)).asked == 1

@@ -138,7 +138,7 @@ async def test_a_mailbox_that_is_to_be_somebody_s_new_one_can_refuse_for_itself_
         await start(settings, clock, 1)
         async with database.begin() as connection:
             person = await connection.scalar(select(subscriber.c.id)) or 0
-            await transactional.answer(connection, MoveDue(person, new), now=clock(), most_a_day=3)
+            await transactional.answer(connection, MoveDue(person, new), now=clock(), most_a_day=3, hash_key=hashes.KEY)
         async with embedded.opened(settings, database, clock) as engine:
             await engine.tick()
     mail = next(one for one in server.received if one.rcpt_to == new.address)

@@ -49,7 +49,7 @@ class Season:
         async with self.engine.database.begin() as connection:
             request = signup.Request(address, "form", topics=topics)
             due = await signup.join(connection, request, hash_key="h" * 40, now=now)
-            await transactional.answer(connection, due, now=now, most_a_day=3)
+            await transactional.answer(connection, due, now=now, most_a_day=3, hash_key="h" * 40)
             number = await connection.scalar(select(subscriber.c.id).where(subscriber.c.normal == address.normal))
             assert await signup.confirm(connection, number, ip="192.0.2.1", now=now)
             await transactional.enqueue(connection, number, transactional.Kind.WELCOME, now=now, most_a_day=3)

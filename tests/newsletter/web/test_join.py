@@ -212,6 +212,16 @@ async def test_an_address_is_sent_three_confirmations_a_day_whoever_asks(client,
     assert len(await desk.mails()) == 4
 
 
+async def test_so_many_in_all_however_the_address_is_spelt(client, desk, clock) -> None:
+    for detail in ("", "+1", "+2", "+3", "+news"):
+        assert (await client.post("/join", data={"email": f"ana{detail}@example.org"})).status_code == 303
+    assert len(await desk.mails()) == 3
+    clock.forward(timedelta(days=1, seconds=1))
+    await client.post("/join", data={"email": "ana+news@example.org"})
+    assert len(await desk.mails()) == 4
+    assert {(await desk.person(f"ana{detail}@example.org")).status for detail in ("", "+news")} == {"pending"}
+
+
 async def test_the_page_names_what_lies_ahead_and_neither_what_is_over_nor_what_is_cancelled(client, text) -> None:
     response = await client.get("/join")
     words = text(response)

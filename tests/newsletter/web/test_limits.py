@@ -117,9 +117,7 @@ async def test_many_accounts_have_a_stranger_asked_no_oftener_than_the_form_may(
 async def test_requests_at_the_same_moment_never_share_the_last_place(database, now) -> None:
     async def ask(number: int) -> Room:
         async with database.begin() as connection:
-            return await limits.take(
-                connection, address_hash=f"{number}", ip="198.51.100.7", limits=Joining(**LOW), now=now
-            )
+            return await limits.take(connection, mailbox=f"{number}", ip="198.51.100.7", limits=Joining(**LOW), now=now)
 
     rooms = await asyncio.gather(*(ask(number) for number in range(12)))
     assert rooms.count(Room.FREE) == 3

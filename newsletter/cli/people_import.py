@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import typer
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -55,7 +56,7 @@ async def run(
     async with edge.opened_by_key(settings, for_import=True) as database:
         async with database.read() as connection:
             events = {stored.event.slug for stored in await store.events(connection)}
-            language = await store.language(connection)
+            language, zone = await store.language(connection), ZoneInfo(await store.timezone(connection))
         with importing.writing_rejects(rejects) as rejected, _bar(file.name) as progressed:
             now = edge.now()
             report = await importing.run(
@@ -66,6 +67,7 @@ async def run(
                 mapping=columns,
                 events=events or None,
                 language=language,
+                days_in=zone,
                 asking=ByMail(now) if ask else None,
                 dry_run=dry_run,
                 rejected=rejected,

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import UTC, date, datetime, time
+from zoneinfo import ZoneInfo
 
 import typer
 
@@ -27,14 +28,14 @@ def fields(pairs: list[str]) -> dict[str, str | list[str]]:
     return found
 
 
-def proof(text: str | None, on: str | None, now: datetime) -> Proof | None:
-    """Read `--proof` and `--on`; a day that is none, or lies ahead, is a usage error."""
+def proof(text: str | None, on: str | None, now: datetime, zone: ZoneInfo) -> Proof | None:
+    """Read `--proof` and `--on`; a day that is none in this zone, or lies ahead there, is a usage error."""
     if text is None or not text.strip():
         if on is not None:
             raise typer.BadParameter("say what proves it too, with --proof", param_hint="--on")
         return None
     try:
-        at = now if on is None else datetime.combine(date.fromisoformat(on), time(), UTC)
+        at = now if on is None else datetime.combine(date.fromisoformat(on), time(), zone).astimezone(UTC)
     except ValueError as error:
         raise typer.BadParameter(f"{on} is no day; write one such as 2021-02-01", param_hint="--on") from error
     if at > now:
@@ -49,18 +50,22 @@ def language(tag: str) -> str:
     return tag
 
 
-async def run(settings: Settings, request: Request, proof: Proof | None, *, ask: bool) -> bool:
-    """Add a person, have them asked by mail if that is wanted, and leave an audit row; whether they are asked."""
+async def run(
+    settings: Settings, request: Request, told: str | None, on: str | None, *, ask: bool
+) -> tuple[Proof | None, bool]:
+    """Add a person, have them asked by mail if that is wanted and nothing is `told` that proves their consent, and
+    leave an audit row; the proof, and whether they are asked."""
     now, key = edge.now(), settings.secrets.hash_key.get_secret_value()
     subject = suppression.address_hash(request.address.normal, key)
     async with edge.opened_by_key(settings) as database, database.begin() as connection:
+        proven = proof(told, on, now, ZoneInfo(await store.timezone(connection)))
         for slug in request.topics:
             await store.find(connection, slug)
         if not request.locale:
             request = replace(request, locale=await store.language(connection))
-        number = await adding.add(connection, request, proof=proof, hash_key=key, now=now)
-        ask = ask and not await unanswered.among(connection, [subject])
+        number = await adding.add(connection, request, proof=proven, hash_key=key, now=now)
+        ask = ask and proven is None and not await unanswered.among(connection, [subject])
         if ask:
             await transactional.ask(connection, [number], now=now)
-        await edge.audit(connection, "subscriber.added", subject, status="active" if proof else "pending", asked=ask)
-        return ask
+        await edge.audit(connection, "subscriber.added", subject, status="active" if proven else "pending", asked=ask)
+        return proven, ask

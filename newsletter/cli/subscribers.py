@@ -107,11 +107,10 @@ def add(
         topics=tuple(follow or ()),
         fields=person_added.fields(field or []),
     )
-    proven = person_added.proof(proof, on, edge.now())
-    asks, status = ask and proven is None, "active" if proven else "pending"
-    is_asked = edge.run(person_added.run(settings, request, proven, ask=asks))
+    proven, is_asked = edge.run(person_added.run(settings, request, proof, on, ask=ask))
+    status = "active" if proven else "pending"
     line = f"{request.address.given} is added, and {status}"
-    if asks:
+    if ask and proven is None:
         again = "an import had them asked before, without an answer, and they are not asked again"
         line += "; they are asked by mail" if is_asked else f"; {again}"
     line += "."

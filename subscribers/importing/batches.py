@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, tzinfo
 from itertools import islice
 from pathlib import Path
 
@@ -45,6 +45,7 @@ async def run(
     mapping: Mapping[str, str] | None = None,
     events: Collection[str] | None = None,
     language: str = "en",
+    days_in: tzinfo = UTC,
     asking: Asking | None = None,
     dry_run: bool = False,
     rejected: Callable[[Rejected], None] | None = None,
@@ -53,14 +54,14 @@ async def run(
     """Import a file. Raises ImportFailed for what is no file of people.
 
     `mapping` is column → field. `events` are the slugs that may be followed (None: any); `language` is that of whose
-    row names none. With `asking`, whoever is pending is asked once. `rejected` is given each refused row, `progressed`
-    how many rows are done and roughly of how many.
+    row names none; a day without a time begins by the clock of the zone `days_in`. With `asking`, whoever is pending is
+    asked once. `rejected` is given each refused row, `progressed` how many rows are done and roughly of how many.
     """
     file = source.look(path)
     layout = layouts.recognise(path, file.header, mapping or {})
     report = reports.begin(file, layout, dry_run=dry_run)
     hashed = suppression.hashing(hash_key)
-    reader = Reader(layout, file=path.name, events=events, language=language, hashed=hashed, now=now)
+    reader = Reader(layout, file=path.name, events=events, language=language, days_in=days_in, hashed=hashed, now=now)
     with seen.remembering() as seen_before, closing(Staging() if database.is_sqlite else Copying()) as people:
         desk = _Desk(source.rows(file), file.header, reader, report, people, rejected)
         writer = Writer(database, report, path.name, seen_before, asking, now)

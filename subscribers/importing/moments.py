@@ -1,7 +1,7 @@
 """Moments as files of people have them."""
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from functools import lru_cache
 
 from sqlalchemy.dialects import sqlite
@@ -15,8 +15,10 @@ _EARLIEST = datetime(1995, 1, 1, tzinfo=UTC)
 
 
 @lru_cache(maxsize=8192)
-def read(text: str) -> datetime | None:
+def read(text: str, days_in: tzinfo = UTC) -> datetime | None:
     """An ISO 8601 date or time, UTC unless it says otherwise; None for anything else (01/02/2021 is no date).
+
+    A day without a time begins by the clock `days_in` the series' zone: it is to be that day when it is told again.
 
     A spreadsheet on a German, Polish or Norwegian machine makes 1.2.2021 9:00 of it: where dots are written, the day is
     first (CLDR has no pattern that says otherwise). listmonk's have the offset twice, as a number and as a name:
@@ -26,7 +28,8 @@ def read(text: str) -> datetime | None:
         moment = datetime.fromisoformat(_DOTTED.sub(_iso, _TWICE.sub(r"\1\2", text)))
     except ValueError:
         return None
-    moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC if ":" in text else days_in)
     try:
         moment = moment.astimezone(UTC)
     except OverflowError:

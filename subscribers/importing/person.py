@@ -1,7 +1,7 @@
 """One row read: a person to add, an address never to write to, or the reason why it is neither."""
 
 from collections.abc import Callable, Collection
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, tzinfo
 from functools import lru_cache
 from json.encoder import encode_basestring
 from operator import itemgetter
@@ -119,7 +119,8 @@ class _Cells(NamedTuple):
 
 class Reader:
     """Reads rows of one layout. `file` is its name, for the evidence; `events` are the slugs there are (None: any);
-    `language` is that of whose row names none; `hashed` makes an address' hash of its normal form."""
+    `language` is that of whose row names none; days without a time are those of the zone `days_in`; `hashed` makes an
+    address' hash of its normal form."""
 
     def __init__(
         self,
@@ -128,12 +129,14 @@ class Reader:
         file: str,
         events: Collection[str] | None,
         language: str,
+        days_in: tzinfo,
         hashed: Callable[[str], str],
         now: datetime,
     ) -> None:
         self._layout = layout
         self._language = reading.language(language) or "en"
         self._events = None if events is None else frozenset(events)
+        self._days_in = days_in
         self._hashed = hashed
         self._now = now
         self._latest = now + timedelta(days=1)  # a date without a time may be that of a zone further east
@@ -156,7 +159,7 @@ class Reader:
             return Stop(row.number, hashed, *stopped)
         if self._layout.membership is not None:
             _refuse_nonmember(raw[self._layout.membership])
-        rhythm, paused_until, remarks = _pace(cells) if self._has_pace else _NO_PACE
+        rhythm, paused_until, remarks = _pace(cells, self._days_in) if self._has_pace else _NO_PACE
         follows, mutes, remark = self._choices(cells.events, cells.muted)
         remarks += remark
         zone = cells.timezone
@@ -177,7 +180,7 @@ class Reader:
         fields, remark = self._fields(cells, raw)
         remarks += remark
         joined = cells.joined_at or cells.requested_at
-        joined_at = (moments.read(joined) if joined else None) or consented_at or self._now
+        joined_at = (moments.read(joined, self._days_in) if joined else None) or consented_at or self._now
         values = (
             row.number,
             given,
@@ -259,7 +262,7 @@ class Reader:
             text = cells.joined_at if source and not source.startswith("import") else ""
         if not text or (kind is Kind.MAILCHIMP and not cells.consent_ip):
             return None, ()
-        moment = moments.read(text)
+        moment = moments.read(text, self._days_in)
         if moment is None:
             return None, (Remark.MOMENT,)
         return (moment, ()) if moment <= self._latest else (None, (Remark.FUTURE,))
@@ -298,13 +301,13 @@ def _refuse_nonmember(role: str) -> None:
         raise Refused(Fault.NEVER, "the role is “nonmember”: they wrote to the list, and did not subscribe to it")
 
 
-def _pace(cells: _Cells) -> _Pace:
+def _pace(cells: _Cells, days_in: tzinfo) -> _Pace:
     """The rhythm that somebody chose, the end of their pause, and what of either cannot be read."""
     remarks: tuple[Remark, ...] = ()
     rhythm = cells.rhythm.casefold() or Rhythm.EACH.value
     if rhythm not in _RHYTHMS:
         rhythm, remarks = Rhythm.EACH.value, (Remark.RHYTHM,)
-    paused_until = moments.read(cells.paused_until) if cells.paused_until else None
+    paused_until = moments.read(cells.paused_until, days_in) if cells.paused_until else None
     if cells.paused_until and paused_until is None:
         remarks += (Remark.PAUSE,)
     return rhythm, paused_until, remarks

@@ -99,6 +99,8 @@ def _text(value: object) -> str:
             return "true" if value else "false"
         case float() if value.is_integer():
             return str(int(value))
+        case datetime() if value.time() == time():
+            return value.date().isoformat()  # a workbook knows no days, only their midnights
         case datetime() | date() | time():
             return value.isoformat()
         case _:

@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 from sqlalchemy import func, select
@@ -331,6 +332,21 @@ async def test_a_date_as_a_spreadsheet_writes_it_with_dots_has_the_day_first(des
     report = await desk.take(f'email,consented_at\nben@example.org,2020-12-03\nana@example.org,"{text}"\n')
     assert (await desk.entry(ANA)).confirmed_at == moment
     assert report.first == ({} if moment else {Remark.MOMENT: 3})
+
+
+@pytest.mark.parametrize(
+    ("text", "moment"),
+    [
+        ("2020-12-03", datetime(2020, 12, 3, 5, tzinfo=UTC)),
+        ("3.12.2020", datetime(2020, 12, 3, 5, tzinfo=UTC)),
+        ("2020-12-03 00:00", datetime(2020, 12, 3, tzinfo=UTC)),
+        ("2020-12-03T09:00-08:00", datetime(2020, 12, 3, 17, tzinfo=UTC)),
+    ],
+)
+async def test_a_day_without_a_time_is_one_of_the_series_zone(desk, text, moment):
+    await desk.take(f"email,consented_at\nana@example.org,{text}\n", days_in=ZoneInfo("America/New_York"))
+    entry = await desk.entry(ANA)
+    assert (entry.confirmed_at, entry.joined_at) == (moment, moment)
 
 
 @pytest.mark.parametrize("reason", [*Reason, "left"])

@@ -42,6 +42,15 @@ def test_an_audience_is_counted_of_those_who_may_be_written_to(desk, newsletter)
     assert counted == {"expression": TEACHERS, "event": "opening", "people": 1}
 
 
+def test_whose_proof_has_a_day_joined_on_that_day(desk, newsletter):
+    (desk / "days.csv").write_text("email,consented_at\nday@example.org,2021-01-20\n")
+    assert newsletter("subscribers", "import", "days.csv").code == 0
+    added = ("add", "added@example.org", "--proof", "signed the list", "--on", "2021-01-20")
+    assert newsletter("subscribers", *added).code == 0
+    meant = json.loads(newsletter("audience", "sample", "confirmed = 2021-01-20", "--json").out)
+    assert {"day@example.org", "added@example.org"} <= {one["address"] for one in meant}
+
+
 def test_a_sample_shows_people_who_are_meant(desk, newsletter):
     (entry,) = json.loads(newsletter("audience", "sample", 'tags has "vip"', "--json").out)
     assert entry["address"] == "ana@example.org"

@@ -50,6 +50,12 @@ class Smtp(Section):
     warm_up: tuple[Annotated[int, Field(ge=1)], ...] = ()
     warm_up_from: date | None = None
 
+    @model_validator(mode="after")
+    def _says_who_logs_in(self) -> Self:
+        if not self.username and (self.password.get_secret_value() or self.token_file):
+            raise ValueError("password and token_file need username beside them, or nobody is logged in")
+        return self
+
 
 class Relay(Smtp):
     """One more relay, under a name of its own."""

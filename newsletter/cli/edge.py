@@ -168,17 +168,20 @@ def _between_words(line: str, indent: str) -> list[str]:
 
 
 def warn(line: str) -> None:
-    """One line on stderr, for what a person should see and a pipe should not."""
-    typer.echo(legible(line), err=True)
+    """A line on stderr, for what a person should see and a pipe should not; on a terminal, as `fail` has it."""
+    typer.echo(legible("\n".join(_on_stderr(line.splitlines()))), err=True)
 
 
 def fail(message: str) -> NoReturn:
     """End by a message on stderr. On a terminal, a long line goes on below, between words; elsewhere it stays one."""
-    lines = [f"newsletter: {line}" for line in message.splitlines()]
-    if sys.stderr.isatty() and len(lines) == 1:  # several may point at something in each other
-        lines = _between_words(lines[0], "  ")
+    lines = _on_stderr([f"newsletter: {line}" for line in message.splitlines()])
     sys.stderr.write("".join(f"{line}\n" for line in lines))
     sys.exit(1)
+
+
+def _on_stderr(lines: list[str]) -> list[str]:
+    is_one = len(lines) == 1  # several may point at something in each other
+    return _between_words(lines[0], "  ") if is_one and sys.stderr.isatty() else lines
 
 
 def is_terminal() -> bool:

@@ -167,6 +167,7 @@ def test_a_wrong_value_says_what_would_be_right(write: Write, line: str, message
             '[bounces]\nsoft_days = 4\nsoft_span = "1 day"\nsoft_memory = "2 days"',
             r"newsletter.toml:\d+: bounces: soft_memory must hold",
         ),
+        ('[smtp]\npassword = "x"', r"newsletter.toml:\d+: smtp: password and token_file need username beside them"),
         ('[[pace]]\nto = "gmail"\nper_second = 0', r"newsletter.toml:7: pace.0.per_second: .*greater than 0, not 0"),
         (
             '[delivery]\nquiet_hours = "9 pm"',
@@ -260,7 +261,7 @@ def test_each_setting_knows_where_it_comes_from(write: Write, monkeypatch: pytes
 
 
 def test_secrets_are_in_no_repr_and_no_listing(write: Write) -> None:
-    file = write(f'{SECRETS}\n[smtp]\npassword = "hunter2"\n[webhooks]\ngeneric_secret = "whsec_tr0ub4dor"\n')
+    file = write(f'{SECRETS}\n[smtp]\nusername = "us"\npassword = "hunter2"\n[webhooks]\ngeneric_secret = "whsec_tr0ub4dor"\n')
     settings = reading.read(file)
     shown = repr(settings) + str(settings) + repr(reading.origins(file, settings))
     for secret in (SIGNING_KEY, HASH_KEY, "hunter2", "whsec_tr0ub4dor"):

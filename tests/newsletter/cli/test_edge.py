@@ -40,6 +40,14 @@ def test_a_long_message_is_broken_between_words_on_a_terminal(failed):
     assert " ".join(line.strip() for line in lines) == f"newsletter: {LONG}"
 
 
+def test_a_warning_is_broken_as_an_error_is(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setattr(sys, "stderr", terminal := Terminal())
+    edge.warn(LONG)
+    assert max(map(len, terminal.getvalue().splitlines())) <= 80
+    assert " ".join(line.strip() for line in terminal.getvalue().splitlines()) == LONG
+
+
 def test_a_script_gets_it_in_one_line(failed):
     assert failed(io.StringIO(), LONG) == f"newsletter: {LONG}\n"
 

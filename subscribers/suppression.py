@@ -158,6 +158,11 @@ def _instant(one: Finding) -> ColumnElement[datetime]:
     return literal(one.at, suppression.c.at.type)
 
 
+def adds_to(reason: Reason, held: Reason) -> bool:
+    """Whether a reason changes what is known of an address that is suppressed already."""
+    return is_stronger(reason, held) or (held is Reason.STAFF and reason in OWN_WORD)
+
+
 def is_stronger(reason: Reason, than: Reason) -> bool:
     """Whether a reason takes the place of another."""
     return _STRENGTH[reason] > _STRENGTH[than]

@@ -3,6 +3,7 @@
 from collections.abc import Collection
 from dataclasses import dataclass, field
 
+from subscribers import suppression
 from subscribers.importing.person import Person, Stop
 from subscribers.importing.report import Counts
 from subscribers.importing.store import Known
@@ -40,7 +41,8 @@ class Rows:
 class Plan:
     """People to add (by the number of their row), pending ones to make active (id and row), addresses to suppress.
 
-    `pending` are those to add who are not proven; `waiting` the ids of those who were pending before and still are.
+    `pending` are those to add who are not proven; `waiting` the ids of those who were pending before and still are;
+    `firmer` are stops of addresses that are suppressed already, by less.
     """
 
     new: list[int] = field(default_factory=list)
@@ -48,6 +50,7 @@ class Plan:
     promoted: list[tuple[int, int]] = field(default_factory=list)
     waiting: list[int] = field(default_factory=list)
     stopped: dict[str, tuple[int | None, Stop]] = field(default_factory=dict)
+    firmer: list[Stop] = field(default_factory=list)
     counts: Counts = field(default_factory=Counts)
 
 
@@ -81,6 +84,8 @@ def _stop(plan: Plan, stop: Stop, known: Known, asked_us: Collection[int]) -> No
         plan.counts.duplicates += 1
     elif (reason := known.suppressed.get(stop.hash)) is not None:
         plan.counts.kept_out[reason] += 1
+        if subscriber_id not in asked_us and suppression.adds_to(stop.reason, reason):
+            plan.firmer.append(stop)
     elif subscriber_id in asked_us:
         plan.counts.known += 1  # they came to us by themselves: what they left elsewhere is not what they joined here
     else:

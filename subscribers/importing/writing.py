@@ -27,6 +27,7 @@ from subscribers.importing.errors import ImportFailed
 from subscribers.importing.plan import Plan, Rows
 from subscribers.importing.report import Report
 from subscribers.importing.seen import Seen
+from subscribers.suppression import Finding, suppress_all
 from subscribers.tables import consent, suppression
 
 _FEW, _GAP = 256, 0.002
@@ -249,4 +250,9 @@ class Writer:
             for hashed, (_, stop) in plan.stopped.items()
         ]
         await store.append(connection, suppression, ("hash", "reason", "at", "source", "detail"), stopped)
+        firmer = [
+            Finding(stop.hash, stop.reason, stop.at or self.now, _SOURCE, f"{self.file}, row {stop.row}")
+            for stop in plan.firmer
+        ]
+        await suppress_all(connection, firmer)
         return ids

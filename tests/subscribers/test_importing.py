@@ -13,11 +13,13 @@ from sqlalchemy import func, select
 
 from newsletter import people as made_up
 from subscribers import consent, directory, exporting, importing, preferences
+from subscribers import suppression as suppressions
 from subscribers.addresses import parse
 from subscribers.importing import Fault, ImportFailed, Rejected, Remark, Report
 from subscribers.suppression import Reason
 from subscribers.tables import choice, subscriber, suppression
 from subscribers.tables import consent as consent_table
+from tests import hashes
 
 EVENTS = {"opening", "equity-lab", "closing"}
 ANA, BEN = "ana@example.org", "ben@example.org"
@@ -357,6 +359,23 @@ async def test_nobody_who_is_gone_comes_back_by_a_file(desk, people, reason):
         await people.suppress(ANA, reason)
     report = await desk.take("email,consented_at\nana@example.org,2020-12-03\n")
     assert report.counts.kept_out == Counter({reason: 1})
+    assert await people.mailable() == set()
+
+
+@pytest.mark.parametrize("held", [Reason.SOFT_BOUNCE, Reason.STAFF])
+async def test_who_left_elsewhere_stays_away_when_staff_release_what_had_stopped_them_here(desk, people, now, held):
+    await desk.take("email,consented_at\nana@example.org,2020-12-03\n")
+    await people.suppress(ANA, held)
+    text = "email,status,unsubscribed_at\nana@example.org,unsubscribed,2021-01-03\n"
+    for _ in range(2):
+        report = await desk.take(text)
+        assert sum(report.counts.kept_out.values()) == 1
+    async with people.database.begin() as connection:
+        if held is Reason.STAFF:
+            await directory.release(connection, parse(ANA), hash_key=hashes.KEY, note="", now=now)
+        hashed = hashes.of(ANA)
+        assert await suppressions.find(connection, hashed) is Reason.UNSUBSCRIBE
+        assert not await suppressions.release(connection, hashed)
     assert await people.mailable() == set()
 
 

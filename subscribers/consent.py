@@ -63,8 +63,11 @@ class Evidence:
         return str(self.detail.get("consent_version", "")), str(self.detail.get("consent_text", ""))
 
     def details(self) -> list[str]:
-        """`name: value` for each detail, as a person reads it; none for what is empty."""
-        return [f"{name}: {told}" for name, value in self.detail.items() if (told := _in_words(value))]
+        """`name: value` for each detail, as a person reads it; none for what is empty, but that a pause was ended."""
+        told = {name: _in_words(value) for name, value in self.detail.items()}
+        if "paused_until" in told:
+            told["paused_until"] = told["paused_until"] or "no more"
+        return [f"{name}: {words}" for name, words in told.items() if words]
 
 
 def _in_words(value: object) -> str:

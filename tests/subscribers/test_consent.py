@@ -66,3 +66,10 @@ def test_details_are_told_in_words_and_what_is_empty_is_not_told(now):
         "before: everything no; muted opening, closing",
         "row: 0",
     ]
+
+
+def test_that_a_pause_was_ended_is_told(now):
+    step = consent.Evidence(
+        now, consent.Action.CHANGED, consent.Actor.PERSON, "page", "", "", "", {"paused_until": None}
+    )
+    assert step.details() == ["paused_until: no more"]

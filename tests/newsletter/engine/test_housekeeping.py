@@ -242,7 +242,7 @@ async def test_whoever_was_asked_after_an_import_and_forgotten_is_not_asked_by_t
         update={"secrets": settings.secrets.model_copy(update={"hash_key": SecretStr(HASH_KEY)})}
     )
     request = signup.Request(parse("cy@example.org"), source="command line")
-    assert await person_added.run(settings, request, None, ask=True) is False
+    assert await person_added.run(settings, request, None, None, ask=True) == (None, False)
     assert (await bring("bo@example.org,2021-01-01")).counts.promoted == 1
     await ask("cy@example.org")  # who asks by themselves gets their mail
     await engine.tick()

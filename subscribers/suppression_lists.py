@@ -229,7 +229,7 @@ async def _decide(connection: AsyncConnection, findings: list[Finding], report: 
         if known is None or suppression.is_stronger(one.reason, known):
             before[one.address] = one.reason
             new.append(one)
-        elif known is Reason.STAFF and (one.own_word or one.reason in suppression.OWN_WORD):
+        elif suppression.adds_to(one.own_word or one.reason, known):
             new.append(one)
     return new
 

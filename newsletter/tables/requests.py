@@ -18,7 +18,7 @@ from subscribers.tables import metadata
 
 
 class RequestCountColumns(TypedColumns):
-    """How often was asked to join in an hour: by all, from a client's network, or for an address (by its hash)."""
+    """How often was asked to join in an hour: by all, from a client's network, or for a mailbox (by its hash)."""
 
     subject: Named[str] = Column(Text, primary_key=True)
     begins_at: Named[datetime] = Column(Instant, primary_key=True)

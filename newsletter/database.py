@@ -1,6 +1,7 @@
 """The connections to SQLite or PostgreSQL, and the migrations that bring either to the schema of this program."""
 
 import asyncio
+import logging
 import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -19,6 +20,9 @@ from newsletter.sqlite.connections import Connections
 from newsletter.sqlite.waiting import Waiting
 
 Result = TypeVar("Result")
+
+# What psycopg says of its own follows an error that is told; without a handler, Python writes it to stderr as it is
+logging.getLogger("psycopg").addHandler(logging.NullHandler())
 
 _BUSY_SECONDS = 30
 _PRAGMAS = (

@@ -2,6 +2,8 @@
 
 import asyncio
 import sqlite3
+import subprocess
+import sys
 from contextlib import closing
 from datetime import datetime
 from pathlib import Path
@@ -39,6 +41,37 @@ def test_the_revision_that_is_needed_is_the_one_that_alembic_would_end_at() -> N
     config = Config()
     config.set_main_option("script_location", str(assets.MIGRATIONS))
     assert databases.head() == ScriptDirectory.from_config(config).get_current_head()
+
+
+ENDED_AMID_A_PIPELINE = """
+import asyncio, sys
+from sqlalchemy import text
+from newsletter import database as databases
+
+async def sleep(database):
+    async with database.begin() as connection:
+        await connection.execute(text("SELECT pg_sleep(:seconds)"), [{"seconds": 60}] + [{"seconds": 0}] * 999)
+
+async def main():
+    database = databases.connect(sys.argv[1])
+    sleeping = asyncio.create_task(sleep(database))
+    asleep = text("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND query LIKE :sleep")
+    found = 0
+    while not found:
+        async with database.read() as connection:  # whose picture of who does what is that of its beginning
+            found = await connection.scalar(asleep, {"sleep": "SELECT pg_sleep%"})
+    sleeping.cancel()
+    await asyncio.wait([sleeping])
+    await database.close()
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_a_command_that_is_ended_amid_its_statements_has_the_driver_say_nothing(database_url: str) -> None:
+    run = subprocess.run((sys.executable, "-c", ENDED_AMID_A_PIPELINE, database_url), capture_output=True, check=True)
+    assert (run.stdout, run.stderr) == (b"", b"")
 
 
 async def test_an_instant_comes_back_as_the_same_moment_in_utc(database: databases.Database, now: datetime) -> None:

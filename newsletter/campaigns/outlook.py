@@ -40,7 +40,7 @@ async def read(connection: AsyncConnection, at: datetime) -> list[Prospect]:
         if state is not PlanState.PLANNED:
             people = sent.get(_carrier(mail, of), 0)
         else:
-            people = counted[_about(mail)] if of is None else await _readers(connection, of, at)
+            people = counted[_about(mail)] if of is None else await readers(connection, of, at)
         seen.append(Prospect(replace(mail, state=state), people, of))
     return seen
 
@@ -69,7 +69,8 @@ def _about(mail: DueMail) -> About:
     return planning.about(mail.slug, mail.event.kind, mail.kind, asks=mail.event.rsvp)
 
 
-async def _readers(connection: AsyncConnection, of: Campaign, at: datetime) -> int:
+async def readers(connection: AsyncConnection, of: Campaign, at: datetime) -> int:
+    """How many a campaign that has not started would go to at a moment; nobody, where its audience is wrong by now."""
     try:
         return await told.count(connection, await lifecycle.readers(connection, of, at))
     except CampaignError:

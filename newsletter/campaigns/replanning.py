@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import and_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from newsletter.campaigns import holding, lifecycle, store, told
+from newsletter.campaigns import holding, lifecycle, outlook, store, told
 from newsletter.campaigns.store import Campaign
 from newsletter.constellation import loading, planning, schedule
 from newsletter.constellation import store as constellations
@@ -167,27 +167,42 @@ async def _under_way(connection: AsyncConnection, event_id: int, *, is_off: bool
 
 
 async def _stop(connection: AsyncConnection, running: Campaign, event: Event, now: datetime) -> Stopped:
+    moment = None if event.cancelled else _afresh(event, running.kind, now)
+    if running.status == "scheduled":
+        people = await outlook.readers(connection, running, now)
+        if moment is None:
+            await lifecycle.cancel(connection, running, now)
+        else:
+            await lifecycle.schedule(connection, running, moment, forgiven=sorted(running.forgiven))
+        return Stopped(running.slug, people, moment)
     people = await lifecycle.cancel(connection, running, now)
-    again_at = await _again(connection, running, event, now) if people else None
-    return Stopped(running.slug, people, again_at)
+    if moment is not None and people:
+        await _again(connection, running, event, moment, now)
+    return Stopped(running.slug, people, moment if people else None)
 
 
-async def _again(connection: AsyncConnection, stopped: Campaign, event: Event, now: datetime) -> datetime | None:
-    """Have those who had not got a mail get it with the new date, when that falls due; None if it is of no use."""
-    mail = event.mail(stopped.kind)
-    if mail is None or event.cancelled:
+def _afresh(event: Event, kind: str, now: datetime) -> datetime | None:
+    """When who has not got a mail gets it with the new date; None if it is of no use by then, or there is none."""
+    mail = event.mail(kind)
+    if mail is None:
         return None
     due_at = planning.due(event, mail)
-    if now >= planning.useless_from(event, stopped.kind, due_at, schedule.GRACE):
+    if now >= planning.useless_from(event, kind, due_at, schedule.GRACE):
         return None
-    moment = now + _IN_FLIGHT if mail.local else max(due_at, now + _IN_FLIGHT)
+    return now + _IN_FLIGHT if mail.local else max(due_at, now + _IN_FLIGHT)
+
+
+async def _again(
+    connection: AsyncConnection, stopped: Campaign, event: Event, moment: datetime, now: datetime
+) -> None:
+    """Have those who had not got a mail get it with the new date, when that falls due."""
+    mail = event.mail(stopped.kind)
     missing = f'not received("{stopped.slug}")'
     only = f"({stopped.expression}) and {missing}" if stopped.expression else missing
     suffix = await _number(connection, event.slug, stopped.kind)
     draft = await store.draft(connection, event.slug, stopped.kind, now=now, suffix=suffix, expression=only)
-    await _prepare(connection, draft, is_planned=True, by_hours=mail.local)
+    await _prepare(connection, draft, is_planned=True, by_hours=mail is not None and mail.local)
     await lifecycle.schedule(connection, draft, moment)
-    return moment
 
 
 async def _prepare(connection: AsyncConnection, draft: Campaign, **document: object) -> None:

@@ -117,6 +117,18 @@ async def test_an_old_date_goes_to_nobody_more_and_who_had_not_got_it_gets_the_n
     assert b"February 10" in season.server.received[-1].data
 
 
+async def test_a_second_move_moves_what_waits_to_be_sent_anew(season: Season) -> None:
+    season.clock.forward(minutes=1)
+    await season.load(moved(season.constellation, WEEK))
+    changed = await season.load(moved(season.constellation, 2 * WEEK))
+    assert Stopped("opening/invitation-2", 1, INVITED + 2 * WEEK) in changed.stopped
+    season.server.answers = lambda verb, argument: None
+    await season.at(season.clock.forward(minutes=1))  # the notices
+    assert await season.at(INVITED + WEEK) == []
+    assert [name for name, _ in await season.at(INVITED + 2 * WEEK)] == ["p5"]
+    assert b"February 17" in season.server.received[-1].data
+
+
 async def test_every_mail_that_was_not_sent_is_planned_for_the_new_date(season: Season, database: Database) -> None:
     await season.load(moved(season.constellation, WEEK))
     async with database.read() as connection:

@@ -2,9 +2,9 @@
 told what is no more so are told, they and nobody else.
 
 Four things follow a change, in the transaction that makes it. The plan is written anew (constellation.schedule). What
-is being sent about an event that moved or was called off is stopped, so that no old date goes out. Who had not got such
-a mail gets it later with the new date, where that is of use. And a notice starts to everybody who had been told of the
-event, unless it is over.
+is being sent about an event that moved, was called off or left the file is stopped, so that no old date goes out. Who
+had not got such a mail gets it later with the new date, where that is of use; of an event that was off, once it is on
+again. And a notice starts to everybody who had been told of the event, unless it is over, or has only left the file.
 """
 
 from collections.abc import AsyncGenerator
@@ -21,6 +21,7 @@ from newsletter.constellation import loading, planning, schedule
 from newsletter.constellation import store as constellations
 from newsletter.constellation.loading import Loaded
 from newsletter.constellation.model import Constellation, Event
+from newsletter.constellation.store import Status, StoredEvent
 from newsletter.settings import Settings
 from newsletter.tables import campaign
 from subscribers import audience
@@ -52,12 +53,14 @@ class Stopped:
 class Changed:
     """What loading changed, or would change, and what follows for mails that have gone out or are under way.
 
+    `resumed` are campaigns that had been stopped when their event was called off or left the file, and go on now.
     `over` are events that changed when they were over: nobody is told.
     """
 
     loaded: Loaded
     notices: tuple[Notice, ...]
     stopped: tuple[Stopped, ...]
+    resumed: tuple[Stopped, ...]
     over: tuple[str, ...]
 
 
@@ -75,25 +78,36 @@ async def load(
 
     `note` is said in the notices besides. Raises store.OtherConstellation, and ContentError for a template of a notice.
     """
-    before = {stored.event.slug: stored for stored in await constellations.events(connection)}
+    before = {stored.event.slug: stored for stored in await constellations.events(connection, removed=True)}
     loaded = await loading.load(connection, constellation, now, actor=actor)
     afresh = (*loaded.plan.planned, *loaded.plan.skipped, *loaded.plan.withdrawn)
     await holding.release(connection, *(f"{mail.slug}/{mail.kind}" for mail in afresh))
     notices: list[Notice] = []
     stopped: list[Stopped] = []
+    resumed: list[Stopped] = []
     over: list[str] = []
     for event in constellation.events:
-        known = before.get(event.slug)
-        kind = None if known is None else _notice(known.event, event)
-        if known is None or kind is None:
+        known = before.pop(event.slug, None)
+        if known is None or _is_past(known, now):
             continue
-        under_way = await _under_way(connection, known.id, is_off=event.cancelled)
-        stopped += [await _stop(connection, one, event, now) for one in under_way]
+        kind = _notice(known.event, event)
+        if kind is not None:
+            under_way = await _under_way(connection, known.id, is_off=event.cancelled)
+            stopped += [await _stop(connection, one, event, now) for one in under_way]
+        if _comes_back(known, event):
+            resumed += await _take_up(connection, known.id, event, now)
+        if kind is None:
+            continue
         if _is_over(known.event, event, kind, now):
             over.append(event.slug)
         elif tell and (notice := await _tell(connection, settings, event, known.event, kind, note, now)) is not None:
             notices.append(notice)
-    return Changed(loaded, tuple(notices), tuple(stopped), tuple(over))
+    for known in before.values():
+        if known.status is not Status.REMOVED:
+            under_way = await _under_way(connection, known.id, is_off=True)
+            telling = [one for one in under_way if one.kind not in planning.NOTICES]
+            stopped += [await _stop(connection, one, None, now) for one in telling]
+    return Changed(loaded, tuple(notices), tuple(stopped), tuple(resumed), tuple(over))
 
 
 @asynccontextmanager
@@ -112,6 +126,15 @@ async def tried(
         yield await load(connection, settings, constellation, now, actor="preview", tell=tell, note=note)
     finally:
         await savepoint.rollback()
+
+
+def _is_past(known: StoredEvent, now: datetime) -> bool:
+    """Whether an event that comes back to the file was over when it left: nobody waits for it any more."""
+    return known.status is Status.REMOVED and known.event.ends <= now
+
+
+def _comes_back(known: StoredEvent, event: Event) -> bool:
+    return known.status is not Status.SCHEDULED and not event.cancelled
 
 
 def _notice(before: Event, after: Event) -> str | None:
@@ -141,7 +164,7 @@ async def _tell(
         return None
     number = await _number(connection, event.slug, kind)
     draft = await store.draft(connection, event.slug, kind, now=now, note=note, suffix=number)
-    await _prepare(connection, draft, previous=before.to_document())
+    await _note(connection, draft, previous=before.to_document())
     started = await lifecycle.start(connection, settings, draft, now=now)
     return Notice(event.slug, kind, started, draft.slug)
 
@@ -166,19 +189,40 @@ async def _under_way(connection: AsyncConnection, event_id: int, *, is_off: bool
     ]
 
 
-async def _stop(connection: AsyncConnection, running: Campaign, event: Event, now: datetime) -> Stopped:
-    moment = None if event.cancelled else _afresh(event, running.kind, now)
-    if running.status == "scheduled":
+async def _stop(connection: AsyncConnection, running: Campaign, event: Event | None, now: datetime) -> Stopped:
+    """Stop it; `event` is as it is now, None where it has left the file."""
+    is_off = event is None or event.cancelled
+    moment = None if event is None or is_off else _afresh(event, running.kind, now)
+    if running.status != "scheduled":
+        people = await lifecycle.cancel(connection, running, now)
+        if event is not None and moment is not None and people:
+            await _again(connection, running, event, moment, now)
+    else:
         people = await outlook.readers(connection, running, now)
         if moment is None:
             await lifecycle.cancel(connection, running, now)
         else:
             await lifecycle.schedule(connection, running, moment, forgiven=sorted(running.forgiven))
-        return Stopped(running.slug, people, moment)
-    people = await lifecycle.cancel(connection, running, now)
-    if moment is not None and people:
-        await _again(connection, running, event, moment, now)
+    if is_off and people:
+        await _note(connection, running, called_off=True)
     return Stopped(running.slug, people, moment if people else None)
+
+
+async def _take_up(connection: AsyncConnection, event_id: int, event: Event, now: datetime) -> list[Stopped]:
+    """Have those who had not got a mail when its event was called off get it, now that it takes place after all."""
+    statement = select(campaign.c.slug, campaign.c.document).where(
+        campaign.c.event_id == event_id, campaign.c.status == "cancelled"
+    )
+    resumed: list[Stopped] = []
+    for slug, document in (await connection.execute(statement.order_by(campaign.c.id))).all():
+        if not document.get("called_off"):
+            continue
+        one = await store.find(connection, slug)
+        await _note(connection, one, called_off=False)
+        if (moment := _afresh(event, one.kind, now)) is not None:
+            again = await _again(connection, one, event, moment, now)
+            resumed.append(Stopped(slug, await outlook.readers(connection, again, now), moment))
+    return resumed
 
 
 def _afresh(event: Event, kind: str, now: datetime) -> datetime | None:
@@ -194,19 +238,21 @@ def _afresh(event: Event, kind: str, now: datetime) -> datetime | None:
 
 async def _again(
     connection: AsyncConnection, stopped: Campaign, event: Event, moment: datetime, now: datetime
-) -> None:
+) -> Campaign:
     """Have those who had not got a mail get it with the new date, when that falls due."""
     mail = event.mail(stopped.kind)
     missing = f'not received("{stopped.slug}")'
     only = f"({stopped.expression}) and {missing}" if stopped.expression else missing
     suffix = await _number(connection, event.slug, stopped.kind)
     draft = await store.draft(connection, event.slug, stopped.kind, now=now, suffix=suffix, expression=only)
-    await _prepare(connection, draft, is_planned=True, by_hours=mail is not None and mail.local)
+    await _note(connection, draft, is_planned=True, by_hours=mail is not None and mail.local)
     await lifecycle.schedule(connection, draft, moment)
+    return draft
 
 
-async def _prepare(connection: AsyncConnection, draft: Campaign, **document: object) -> None:
-    await connection.execute(update(campaign).where(campaign.c.id == draft.id).values(document=document))
+async def _note(connection: AsyncConnection, of: Campaign, **document: object) -> None:
+    kept = await connection.scalar(select(campaign.c.document).where(campaign.c.id == of.id)) or {}
+    await connection.execute(update(campaign).where(campaign.c.id == of.id).values(document={**kept, **document}))
 
 
 async def _number(connection: AsyncConnection, event: str, kind: str) -> str:

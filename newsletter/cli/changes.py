@@ -187,6 +187,9 @@ def _mail_lines(changed: Changed) -> Iterator[str]:
     for stopped in changed.stopped:
         yield f"stop       {stopped.campaign}: {_people(stopped.people)} not got it"
         yield f"           {_anew(stopped)}"
+    for again in changed.resumed:
+        yield f"send       {again.campaign}: {_people(again.people)} not got it"
+        yield f"           {_anew(again)}"
     for notice in changed.notices:
         yield f"tell       {notice.kind}, at once: {_people(notice.people)} been told of {notice.event}"
     for slug in changed.over:
@@ -220,6 +223,7 @@ def _plain(changed: Changed, checks: Sequence[Preflight], *, is_loaded: bool) ->
         "notices": changed.notices,
         "checks": checks,
         "stopped": changed.stopped,
+        "resumed": changed.resumed,
         "over": changed.over,
     }
 

@@ -158,6 +158,44 @@ async def test_who_was_told_hears_that_it_is_off_and_what_is_still_to_come_and_t
     assert {subject.partition(":")[0] for _, subject in told} == {"Back on, Feb 3"}
 
 
+async def test_what_was_stopped_when_an_event_was_called_off_goes_on_once_it_is_not(season: Season) -> None:
+    """Each person gets it once, however often the event is off and on again."""
+    for _ in range(2):
+        season.clock.forward(minutes=1)
+        await season.load(moved(season.constellation, timedelta(), cancelled=True))
+        changed = await season.load(season.constellation)
+        again_at = season.clock() + timedelta(minutes=1)
+        assert [(one.people, one.again_at) for one in changed.resumed] == [(1, again_at)]
+    season.server.answers = lambda verb, argument: None
+    season.clock.forward(minutes=1)
+    late = await season.at(season.clock.forward(minutes=1)) + await season.at(season.clock.forward(hours=1))
+    assert [name for name, subject in late if "invited" in subject] == ["p5"]
+
+
+async def test_who_was_told_of_an_event_that_left_the_file_is_told_what_became_of_it_when_it_comes_back(
+    season: Season, database: Database
+) -> None:
+    season.clock.forward(minutes=1)
+    without = replace(season.constellation, events=tuple(e for e in season.constellation.events if e.slug != "opening"))
+    gone = await season.load(without)
+    assert (gone.notices, gone.stopped) == ((), (Stopped("opening/invitation", 1, None),))
+    async with database.begin() as connection:
+        for again, kind in ((timedelta(), None), (WEEK, "changed")):
+            settings, later = season.engine.settings, moved(season.constellation, again)
+            async with replanning.tried(connection, settings, later, season.clock()) as seen:
+                assert [one.kind for one in seen.notices] == ([] if kind is None else [kind])
+                assert [one.campaign for one in seen.resumed] == ["opening/invitation"]
+    off = await season.load(moved(season.constellation, timedelta(), cancelled=True))
+    assert off.notices == (Notice("opening", "cancelled", 4, "opening/cancelled"),)
+
+
+async def test_an_event_that_was_over_when_it_left_the_file_is_another_one_when_it_comes_back(season: Season) -> None:
+    without = replace(season.constellation, events=tuple(e for e in season.constellation.events if e.slug != "opening"))
+    season.clock.now = INVITED + 10 * WEEK
+    await season.load(without)
+    assert (await season.load(moved(season.constellation, 52 * WEEK))).notices == ()
+
+
 @pytest.mark.parametrize(
     ("changes", "expected"),
     [

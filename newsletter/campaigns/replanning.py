@@ -247,7 +247,7 @@ async def _again(
     draft = await store.draft(connection, event.slug, stopped.kind, now=now, suffix=suffix, expression=only)
     await _note(connection, draft, is_planned=True, by_hours=mail is not None and mail.local)
     await lifecycle.schedule(connection, draft, moment)
-    return draft
+    return await store.find(connection, draft.slug)
 
 
 async def _note(connection: AsyncConnection, of: Campaign, **document: object) -> None:

@@ -159,7 +159,11 @@ async def test_who_was_told_hears_that_it_is_off_and_what_is_still_to_come_and_t
 
 
 async def test_what_was_stopped_when_an_event_was_called_off_goes_on_once_it_is_not(season: Season) -> None:
-    """Each person gets it once, however often the event is off and on again."""
+    """Each person gets it once, however often the event is off and on again, and who has a digest finds it there."""
+    async with season.engine.database.begin() as connection:
+        await connection.execute(update(choice).where(choice.c.topic == "closing").values(topic="opening"))
+        p0 = subscriber.c.address == "p0@example.org"
+        await connection.execute(update(subscriber).where(p0).values(rhythm="weekly"))
     for _ in range(2):
         season.clock.forward(minutes=1)
         await season.load(moved(season.constellation, timedelta(), cancelled=True))

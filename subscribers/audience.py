@@ -60,6 +60,15 @@ def reachable() -> ColumnElement[bool]:
     )
 
 
+def follows_everything() -> ColumnElement[bool]:
+    """The condition on `subscriber` that a person follows the whole constellation, but for what they have muted."""
+    return (
+        exists()
+        .where(choice.c.subscriber_id == subscriber.c.id, choice.c.topic == EVERYTHING, choice.c.stance == "follow")
+        .correlate(subscriber)
+    )
+
+
 def following(topic: str | None, kind: str = "") -> ColumnElement[bool]:
     """The condition on `subscriber` that a person wants to hear of an event of a kind (None: of anything).
 
@@ -71,7 +80,7 @@ def following(topic: str | None, kind: str = "") -> ColumnElement[bool]:
     silent = [topic, kind_topic(kind)] if kind else [topic]
     return or_(
         and_(
-            exists().where(chosen, choice.c.topic == EVERYTHING, choice.c.stance == "follow").correlate(subscriber),
+            follows_everything(),
             ~exists().where(chosen, choice.c.topic.in_(silent), choice.c.stance == "mute").correlate(subscriber),
         ),
         exists().where(chosen, choice.c.topic == topic, choice.c.stance == "follow").correlate(subscriber),

@@ -109,6 +109,15 @@ async def has_agreed_to_a_text(connection: AsyncConnection, subscriber_id: int) 
     return request is not None and bool(request.text_shown)
 
 
+async def requested(connection: AsyncConnection, subscriber_id: int) -> choices.Choices | None:
+    """What somebody's last request was for; None where there is none since they left, or it did not say.
+
+    Of one who left, that is not what they follow: their choices stay as they are until they confirm.
+    """
+    request = await _last_request(connection, subscriber_id)
+    return choices.of_document(request.detail) if request is not None and "everything" in request.detail else None
+
+
 async def confirm(
     connection: AsyncConnection, subscriber_id: int, *, ip: str, shown: tuple[str, str] = ("", ""), now: datetime
 ) -> bool:

@@ -101,12 +101,12 @@ def hours(event: Event, where: Locale, zone: str = "") -> str:
 
 
 def hours_for_reader(event: Event, where: Locale, zone: str) -> str:
-    """The hours by the reader's clock; "" where it shows the same as the event's, all along."""
+    """The hours by the reader's clock; "" where that is not known (no `zone`), or shows the same as the event's."""
     return "" if _same_clock(event, zone) else hours(event, where, zone)
 
 
 def start_for_reader(event: Event, where: Locale, zone: str) -> str:
-    """`9:00 PM Central European Time`; "" where the reader's clock shows the same as the event's."""
+    """`9:00 PM Central European Time`; "" where the reader's clock is not known, or shows the same as the event's."""
     return "" if _same_clock(event, zone) else clock(event.starts.astimezone(ZoneInfo(zone)), where)
 
 
@@ -130,7 +130,7 @@ _UNIVERSAL = {"UTC", "Etc/UTC", "Etc/UCT", "Etc/Universal", "Etc/Zulu", "UCT", "
 
 
 def _same_clock(event: Event, zone: str) -> bool:
-    if event.all_day:  # a day has the same name wherever somebody is
+    if not zone or event.all_day:  # a day has the same name wherever somebody is
         return True
     there = ZoneInfo(zone)
     return all(moment.astimezone(there).utcoffset() == moment.utcoffset() for moment in (event.starts, event.ends))

@@ -125,7 +125,7 @@ def _in_locale(function: Callable[..., str]) -> Callable[..., str]:
 def _by_reader(function: Callable[[Event, Locale, str], str]) -> Callable[..., str]:
     @jinja2.pass_context
     def filtered(context: Context, event: Event) -> str:
-        return function(event, context["locale"], context["timezone"])
+        return function(event, context["locale"], context["person"].timezone)
 
     return filtered
 

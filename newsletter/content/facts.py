@@ -103,7 +103,8 @@ class Facets(NamedTuple):
     `locale` and `timezone` are as the subscriber has them ("en-GB", "Europe/Berlin"; "" = the constellation's, as is
     a language that we do not speak); `named` says whether there is a first name to greet with. `items` are those of a
     digest that the reader gets, a bit for each; all of them, unless somebody is known. `confirmed` says whether they
-    pressed our button; else they came with proof from another list.
+    pressed our button; else they came with proof from another list. `is_gone` says whether they have left, `is_choosy`
+    whether they follow what they chose and not everything: both are asked for mails to one person only.
     """
 
     locale: str = "en"
@@ -111,3 +112,5 @@ class Facets(NamedTuple):
     named: bool = False
     items: int = -1
     confirmed: bool = True
+    is_gone: bool = False
+    is_choosy: bool = False

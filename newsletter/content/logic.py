@@ -31,7 +31,7 @@ NAMES: Names = {
     "event": members(Event),
     "previous": members(Event),
     "brand": members(Palette),
-    "person": frozenset({"named", "confirmed", *IN_TEMPLATES["person"]}),
+    "person": frozenset({"named", "confirmed", "timezone", "is_gone", "is_choosy", *IN_TEMPLATES["person"]}),
     "links": frozenset({"join", "events", "calendar", "archive", *IN_TEMPLATES["links"]}),
     "letter": members(Letter),
     **dict.fromkeys(

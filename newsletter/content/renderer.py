@@ -139,7 +139,14 @@ def _context(facts: Facts, facets: Facets, slot: Callable[[str], Any], voice: ca
         "locale": voice.locale,
         "language": voice.language,
         "timezone": _zone(facets.timezone, facts.constellation.timezone),
-        "person": SimpleNamespace(named=facets.named, confirmed=facets.confirmed, **groups["person"]),
+        "person": SimpleNamespace(
+            named=facets.named,
+            confirmed=facets.confirmed,
+            timezone=_zone(facets.timezone, ""),
+            is_gone=facets.is_gone,
+            is_choosy=facets.is_choosy,
+            **groups["person"],
+        ),
         "links": SimpleNamespace(**groups["links"], **_shared_links(facts)),
     }
 

@@ -183,7 +183,8 @@ def transactional_item(stationery: Stationery, renderings: compiler.Renderings, 
     envelope = Envelope.of(
         facts.constellation, date=waiting.created_at, bounce=stationery.bounce_address, providers=stationery.providers
     )
-    skeleton = renderings.compile(waiting.kind, facts, facets_of(waiting), envelope=envelope)
+    facets = facets_of(waiting)._replace(is_gone=waiting.is_gone, is_choosy=waiting.is_choosy)
+    skeleton = renderings.compile(waiting.kind, facts, facets, envelope=envelope)
     return Item(
         key=waiting.id,
         mail_from=stationery.return_path(token, facts.constellation.sender.email),

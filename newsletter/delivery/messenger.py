@@ -124,7 +124,10 @@ class Messenger:
             confirm_hours=joining.confirm_within // timedelta(hours=1) if rest else 0,
             reminds=joining.reminds,
         )
-        about = {one.id: replace(facts, upcoming=coming.get(one.id, ())) for one in waiting}
+        about = {
+            one.id: replace(facts, upcoming=coming.get(one.id, ()), reminds=joining.reminds and one.to_be_reminded)
+            for one in waiting
+        }
         outcomes = await self._offer(session, stop, waiting, about, held)
         doubt = self._relays.hear(member, _offered(waiting, outcomes))
         if session.lost and not outcomes:

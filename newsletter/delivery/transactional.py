@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from sqlalchemy import ColumnElement, bindparam, exists, func, insert, select, update
+from sqlalchemy import ColumnElement, and_, bindparam, exists, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from newsletter.delivery import asked
@@ -44,7 +44,10 @@ _ASKED_FOR = tuple(kind for kind in Kind if kind not in _UNASKED)
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """A transactional mail to send now, and whom it is for; `hash` is of the address that it goes to."""
+    """A transactional mail to send now, and whom it is for; `hash` is of the address that it goes to.
+
+    Whether they have left, follow what they chose and not everything, and would be reminded without a yes of theirs.
+    """
 
     id: int
     kind: Kind
@@ -59,6 +62,9 @@ class Waiting:
     timezone: str
     confirmed: bool
     topic: str | None
+    is_gone: bool
+    is_choosy: bool
+    to_be_reminded: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,6 +223,8 @@ async def claim(connection: AsyncConnection, *, limit: int, now: datetime) -> li
         .where(transactional.c.id.in_(claimed))
         .values(state=State.SENDING, attempts=transactional.c.attempts + 1, at=now)
     )
+    earlier = transactional.alias()
+    reminded = exists().where(earlier.c.subscriber_id == subscriber.c.id, earlier.c.kind == Kind.REMIND)
     rows = await connection.execute(
         select(
             transactional.c.id,
@@ -232,6 +240,9 @@ async def claim(connection: AsyncConnection, *, limit: int, now: datetime) -> li
             subscriber.c.timezone,
             consent.has_confirmed().label("confirmed"),
             transactional.c.topic,
+            (subscriber.c.status == "left").label("is_gone"),
+            (~audience.follows_everything()).label("is_choosy"),
+            and_(subscriber.c.status == "pending", ~reminded).label("to_be_reminded"),
         )
         .join(subscriber, subscriber.c.id == transactional.c.subscriber_id)
         .where(transactional.c.id.in_(claimed))
@@ -253,6 +264,9 @@ async def claim(connection: AsyncConnection, *, limit: int, now: datetime) -> li
             timezone=row.timezone,
             confirmed=row.confirmed,
             topic=row.topic,
+            is_gone=row.is_gone,
+            is_choosy=row.is_choosy,
+            to_be_reminded=row.to_be_reminded,
         )
         for row in rows
     ]

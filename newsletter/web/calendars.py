@@ -17,7 +17,7 @@ from newsletter.constellation.model import Event
 from newsletter.constellation.store import Status
 from newsletter.web import choosing
 from newsletter.web.look import Look
-from newsletter.web.site import Site, holder
+from newsletter.web.site import Site, holder, voice_of
 from subscribers import attending
 from subscribers.attending import Answer
 from subscribers.links import Purpose
@@ -55,7 +55,7 @@ async def own(site: Site, request: Request) -> Response:
     async with site.read() as (connection, look):
         person = await holder(connection, opened.subscriber_id)
         if person.status != "active":
-            raise HTTPException(410)
+            return site.show("calendar-ended", look, voice_of(person, look), status=410)
         held = await store.events(connection)
         answers = await attending.of(connection, person.subscriber_id)
     entries = [

@@ -75,12 +75,13 @@ async def _renew(site: Site, request: Request, expired: LinkExpired) -> Response
     """Ask again as the same person would by the form, for the same events."""
     async with site.read() as (connection, look):
         person = await holder(connection, expired.subscriber_id)
+        asked = await signup.requested(connection, expired.subscriber_id) or person
     joining, voice = site.settings.joining, voice_of(person, look)
     wanted = signup.Request(
         address=parse(person.address),
         source="renewal",
         locale=person.locale,
-        topics=() if person.everything else tuple(sorted(person.followed)),
+        topics=() if asked.everything else tuple(sorted(asked.followed)),
         ip=visitor(request),
         text_version=joining.consent_version,
         text_shown=agreement.text(joining, voice),

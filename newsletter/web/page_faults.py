@@ -15,9 +15,6 @@ from newsletter.web.look import Look
 
 _EVERYWHERE: logic.Names = {**dict.fromkeys(pages.WORDS), "look": logic.members(Look)}
 
-_BESIDES = {"rsvp.html": {"person"}}
-"""What pages are given that ours do not use."""
-
 
 def check(own: Path) -> list[Checked]:
     """Each page in `own`/pages by its file's name, with its faults as `FILE:LINE:COLUMN: what`."""
@@ -40,7 +37,7 @@ def _checked(file: Path, environment: jinja2.Environment) -> Checked:
 def _given(ours: Path, environment: jinja2.Environment) -> set[str]:
     """What a page is given: the names that ours of that name uses without making them itself."""
     tree = environment.parse(ours.read_text(encoding="utf-8"))
-    return (meta.find_undeclared_variables(tree) - logic.made(tree)) | _BESIDES.get(ours.name, set())
+    return meta.find_undeclared_variables(tree) - logic.made(tree)
 
 
 def _missing(source: str, environment: jinja2.Environment) -> Iterator[str]:

@@ -94,6 +94,7 @@ def _words(look: Look, voice: Voice, now: datetime) -> dict[str, Any]:
 _WRITERS: dict[str, Callable[..., str]] = {
     "days": dates.days,
     "hours": dates.hours,
+    "hours_for_reader": dates.hours_for_reader,
     "clock": dates.clock,
     "full_day": dates.full_day,
     "short_days": dates.short_days,

@@ -146,6 +146,16 @@ def test_a_reader_in_another_zone_is_told_both_clocks() -> None:
     assert "10:00–12:00 Pacific Time where you are" in away.text(samples.VALUES)
 
 
+def test_a_reader_whose_zone_is_not_known_is_told_the_events_clock_and_nothing_of_where_they_are() -> None:
+    elsewhere = replace(samples.CONSTELLATION, timezone="America/New_York")
+    envelope = content.Envelope.of(elsewhere, date=datetime(2031, 9, 1, tzinfo=UTC), campaign="sample")
+    for kind in ("invitation", "starting-soon"):
+        facts = replace(samples.facts(kind)[0], constellation=elsewhere)
+        said = content.compile(kind, facts, content.Facets(), envelope=envelope).text(samples.VALUES)
+        assert "United Kingdom Time" in said
+        assert "where you are" not in said
+
+
 def test_people_are_greeted_by_name_only_where_there_is_one() -> None:
     named, nameless = skeletons("invitation")[:2]
     assert "\nHello Zoë,\n" in named.text(samples.VALUES)
@@ -315,3 +325,19 @@ def test_a_mail_about_an_event_is_in_the_readers_language_else_in_the_series_own
     skeleton = content.compile("invitation", facts, content.Facets(reader, "", True), envelope=envelope)
     assert skeleton.subject(samples.VALUES) == f"{subject}{facts.event.title}"
     assert day in skeleton.text(samples.VALUES)
+
+
+def test_who_follows_one_event_is_not_welcomed_to_mails_about_each() -> None:
+    envelope = content.Envelope.of(samples.CONSTELLATION, date=datetime(2031, 9, 1, tzinfo=UTC), campaign="")
+    facts = samples.facts("welcome")[0]
+    for is_choosy, said in ((False, "before each event"), (True, "about what you chose")):
+        skeleton = content.compile("welcome", facts, content.Facets(is_choosy=is_choosy), envelope=envelope)
+        assert said in " ".join(skeleton.text(samples.VALUES).split())
+        assert said in " ".join(skeleton.html(samples.VALUES).split())
+
+
+def test_whoever_an_import_has_asked_is_not_told_that_they_may_have_asked() -> None:
+    for skeleton in skeletons("ask"):
+        for said in (skeleton.text(samples.VALUES), skeleton.html(samples.VALUES)):
+            assert not re.search("It was not you|Sie waren es nicht", said)
+            assert "you never want mail from us" in said.lower() or "Sie möchten nie Mails von uns" in said

@@ -23,7 +23,7 @@ from newsletter.settings import Settings
 from newsletter.tables import arrival, slowed
 from newsletter.tables import asked as places
 from newsletter.tables import transactional as mails
-from subscribers import consent, importing, preferences, refusing, signup, suppression
+from subscribers import choices, consent, importing, preferences, refusing, signup, suppression
 from subscribers.addresses import parse
 from subscribers.suppression import Reason
 from subscribers.tables import choice, subscriber
@@ -71,6 +71,11 @@ async def engine(database: Database, settings: Settings, smtp_server: Any, clock
             @property
             def recipients(self) -> list[str]:
                 return [one.rcpt_to for one in server.received]
+
+            @property
+            def texts(self) -> list[str]:
+                parsed = [email.message_from_bytes(one.data, policy=email.policy.default) for one in server.received]
+                return [" ".join(one.get_body(("plain",)).get_content().split()) for one in parsed]
 
             @property
             def text(self) -> str:
@@ -156,6 +161,38 @@ async def test_whoever_asks_again_is_reminded_two_days_after_that(engine, ask, c
     clock.forward(days=1)
     await engine.tick()
     assert len(engine.subjects) == 3
+
+
+async def test_whoever_asks_again_after_our_reminder_is_promised_no_other(engine, ask, clock) -> None:
+    await ask()
+    await engine.tick()
+    assert "we remind you once" in engine.text
+    clock.forward(days=2)
+    await engine.tick()
+    await ask()
+    await engine.tick()
+    assert engine.subjects[2].startswith("Please confirm")
+    assert "remind" not in engine.text
+    assert "without your yes we send nothing more" in " ".join(engine.text.split())
+
+
+async def test_the_mails_to_one_person_say_what_is_true_of_them(engine, database, ask, clock) -> None:
+    ana = await ask()
+    async with database.begin() as connection:
+        await choices.replace(connection, ana, choices.of_topics(["opening"]))
+        await signup.confirm(connection, ana, ip="", now=clock())
+        await transactional.enqueue(connection, ana, transactional.Kind.WELCOME, now=clock(), most_a_day=3)
+        await transactional.enqueue(connection, ana, transactional.Kind.LINK, now=clock(), most_a_day=3)
+    await engine.tick()
+    assert "about what you chose" in engine.texts[1]
+    assert "take a pause, or leave" in engine.texts[2]
+    async with database.begin() as connection:
+        await preferences.leave(connection, ana, source="page", now=clock())
+        await transactional.enqueue(connection, ana, transactional.Kind.LINK, now=clock(), most_a_day=3)
+    await engine.tick()
+    assert "take a pause" not in engine.texts[-1]
+    assert "You have left" in engine.texts[-1]
+    assert re.search(r"https://news\.example\.org/account/\S+", engine.texts[-1])
 
 
 async def test_whoever_was_imported_is_not_reminded_of_what_they_never_asked_for(engine, database, ask, clock) -> None:
@@ -300,7 +337,10 @@ async def test_a_mail_promises_what_is_set_a_reminder_that_comes_and_hours_that_
     said = " ".join(
         email.message_from_bytes(mail.data, policy=email.policy.default).get_body(("plain",)).get_content().split()
     )
-    assert "The link works for 12 hours. We ask once. Without your yes, this is the only mail." in said
+    assert (
+        "The link works for 12 hours. If you would rather not, do nothing: without your yes we send nothing more."
+        in said
+    )
 
 
 async def test_both_can_be_set(database, settings, smtp_server, ask, clock) -> None:

@@ -75,9 +75,12 @@ async def test_a_link_for_something_else_opens_no_calendar(client, desk, member,
     assert (await client.get(f"/preferences/{own}")).status_code == 404
 
 
-async def test_who_has_left_has_no_calendar_any_more(client, desk, member) -> None:
+async def test_who_has_left_has_no_calendar_any_more_and_is_told(client, desk, member, text) -> None:
     ana = await member()
     link = f"/calendar/{desk.link(Purpose.CALENDAR, ana.id)}/events.ics"
     assert (await client.get(link)).status_code == 200
     await client.post(f"/one-click/{ana.unsubscribe}", data={"List-Unsubscribe": "One-Click"})
-    assert (await client.get(link)).status_code == 410
+    ended = await client.get(link)
+    assert ended.status_code == 410
+    assert "This calendar has ended" in text(ended)
+    assert ana.address not in ended.text

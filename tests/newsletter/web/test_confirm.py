@@ -93,6 +93,20 @@ async def test_an_old_link_says_so_and_offers_a_new_one_that_works(client, desk,
     assert (await desk.person(ana.address)).followed == {"closing"}
 
 
+async def test_an_old_link_of_somebody_who_had_left_is_renewed_for_what_they_asked_for_since(
+    client, desk, member, pending, clock
+) -> None:
+    ana = await member()
+    await client.post(f"/unsubscribe/{ana.unsubscribe}")
+    clock.forward(timedelta(hours=1))
+    ana = await pending(topics="closing")
+    clock.forward(timedelta(days=8))
+    assert (await client.post(f"/confirm/{ana.confirm}", data={"renew": "yes"})).status_code == 303
+    await client.post(f"/confirm/{desk.link(Purpose.CONFIRM, ana.id)}")
+    back = await desk.person(ana.address)
+    assert (back.status, back.everything, back.followed) == ("active", False, {"closing"})
+
+
 async def test_an_old_link_cannot_be_used_to_flood_its_owner(client, desk, pending, clock) -> None:
     ana = await pending()
     clock.forward(timedelta(days=8))

@@ -48,6 +48,15 @@ async def test_a_mails_button_only_says_which_answer_is_meant(client, member, li
     assert await answers(ana) == {}
 
 
+async def test_the_hours_are_told_by_the_readers_clock_too_where_it_is_another(client, member, link, text) -> None:
+    ana = await member(timezone="Europe/Berlin")
+    page = text(await client.get(await link(ana)))
+    assert "11:00 AM – 1:00 PM Eastern Time" in page
+    assert "5:00 – 7:00 PM Central European Time where you are" in page
+    for other in (await member("bo@example.org", timezone="America/Toronto"), await member("cy@example.org")):
+        assert "where you are" not in text(await client.get(await link(other)))
+
+
 async def test_one_press_answers_and_the_page_says_so(client, desk, member, link, answers, text) -> None:
     ana = await member()
     path = await link(ana)

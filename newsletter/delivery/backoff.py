@@ -22,18 +22,25 @@ _random = random.SystemRandom()
 def later(
     attempts: int, first_at: datetime, now: datetime, settings: Delivery, reply: str = ""
 ) -> tuple[State, datetime | None]:
-    """`deferred` until its next attempt, or `expired` when it has been tried for `give_up_after` since `first_at`.
+    """`deferred` until its next attempt, or `expired` when it has been tried for `give_up_after`.
+
+    `first_at` is the earliest moment at which it can have been offered. One that waited for its turn after that, as
+    long as a relay was warmed up, has been tried for as long as the pauses between its attempts at most.
 
     Exponential from `retry_first` to `retry_longest`, no sooner than the reply calls for, and each ±20 % so that what
     failed together does not return together.
     """
-    if now - first_at >= settings.give_up_after:
+    soonest = SOONEST.get(classification.classify("", reply).reason, timedelta()) if reply else timedelta()
+    pauses = [_pause(number, settings, soonest) for number in range(1, max(attempts, 1) + 1)]
+    tried_for = min(now - first_at, sum(pauses[:-1], timedelta()) * (1 + _JITTER))
+    if tried_for >= settings.give_up_after:
         return State.EXPIRED, None
-    doublings = min(max(attempts, 1) - 1, 20)
-    wait = min(settings.retry_first * float(2**doublings), settings.retry_longest)
-    if reply:
-        wait = max(wait, SOONEST.get(classification.classify("", reply).reason, wait))
-    return State.DEFERRED, now + wait * _random.uniform(1 - _JITTER, 1 + _JITTER)
+    return State.DEFERRED, now + pauses[-1] * _random.uniform(1 - _JITTER, 1 + _JITTER)
+
+
+def _pause(attempt: int, settings: Delivery, soonest: timedelta) -> timedelta:
+    doublings = min(attempt - 1, 20)
+    return max(min(settings.retry_first * float(2**doublings), settings.retry_longest), soonest)
 
 
 def reconnect_after(failures: int) -> timedelta:

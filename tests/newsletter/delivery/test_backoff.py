@@ -25,7 +25,18 @@ def test_what_failed_together_does_not_return_together(now: datetime) -> None:
 
 
 def test_after_its_time_a_message_is_given_up(now: datetime) -> None:
-    assert backoff.later(9, now - timedelta(days=1), now, POLICY) == (State.EXPIRED, None)
+    assert backoff.later(40, now - timedelta(days=1), now, POLICY) == (State.EXPIRED, None)
+
+
+@pytest.mark.parametrize("reply", ["450 4.2.0 not now", "452 4.2.2 The email account is over quota"])
+def test_a_message_whose_turn_came_late_is_tried_for_as_long_as_any_other(now: datetime, reply: str) -> None:
+    """As when a relay is warmed up for days, or a campaign was paused over a weekend."""
+    began, offered, attempts, state = now - timedelta(days=4), now, 0, State.DEFERRED
+    while state is State.DEFERRED:
+        attempts, last = attempts + 1, now
+        state, due_at = backoff.later(attempts, began, now, POLICY, reply)
+        now = due_at or now
+    assert timedelta(days=1) * 2 / 3 <= last - offered <= timedelta(days=1) * 3 / 2
 
 
 @pytest.mark.parametrize(

@@ -173,6 +173,30 @@ async def test_every_mail_is_signed_where_the_senders_domain_has_a_key(
         assert dkim.verify(one.data, dnsfunc=lambda name, timeout=5: record)
 
 
+@pytest.mark.parametrize("reply", ["451 4.7.1 greylisted", "421 4.3.0 closing"])
+async def test_who_is_put_off_at_the_first_offer_days_after_the_start_is_offered_again(
+    reply: str, database: Database, settings: Settings, clock: Any, smtp_server: Any, start: Any
+) -> None:
+    answered: list[str] = []
+
+    def answers(verb: str, argument: str) -> str | None:
+        if verb == "RCPT" and len(answered) < 3:
+            answered.append(argument)
+            return reply
+        return None
+
+    async with smtp_server(answers=answers) as server:
+        settings = over(settings, server)
+        campaign = await start(settings, clock, 3)
+        clock.forward(days=3)  # paused over a weekend, or a relay that is warmed up
+        async with embedded.opened(settings, database, clock) as engine:
+            for _ in range(8):
+                await engine.dispatcher.deliver(engine.stop)
+                clock.forward(minutes=7)
+        async with database.read() as connection:
+            assert await ledger.counts(connection, campaign.id) == {State.SENT: 3}
+
+
 async def test_deferred_mails_wait_and_are_sent_later_with_the_same_message_id(
     database: Database, settings: Settings, clock: Any, smtp_server: Any, start: Any
 ) -> None:

@@ -110,6 +110,11 @@ async def has_anybody(connection: AsyncConnection, field: str, text: str) -> boo
     return bool(await connection.scalar(select(exists().where(held))))
 
 
+async def locales(connection: AsyncConnection) -> frozenset[str]:
+    """The languages in which anybody at all is written to, with their regions."""
+    return frozenset(await connection.scalars(select(subscriber.c.locale).distinct()))
+
+
 async def suppress(connection: AsyncConnection, address: Address, *, hash_key: str, note: str, now: datetime) -> bool:
     """Never write to an address, by decision of staff; False if it was suppressed before.
 

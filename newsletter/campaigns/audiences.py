@@ -3,17 +3,19 @@
 import re
 from dataclasses import dataclass
 from datetime import datetime
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, available_timezones
 
+from babel import Locale
 from sqlalchemy import ColumnElement, delete, exists, insert, or_, select, true
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from newsletter import catalogues
 from newsletter.constellation import store as constellations
 from newsletter.constellation.model import MailKind
 from newsletter.constellation.store import NoConstellation
 from newsletter.delivery.state import State
 from newsletter.errors import NewsletterError
-from newsletter.suggest import hint
+from newsletter.suggest import hint, nearest
 from newsletter.tables import audience as table
 from newsletter.tables import campaign, delivery
 from subscribers import directory, expressions
@@ -21,6 +23,7 @@ from subscribers.expressions import ExpressionError, Vocabulary
 from subscribers.tables import subscriber
 
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,39}")
+_TAG = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*")
 _CAME_BACK = ("soft", "block", "hard")
 
 
@@ -95,17 +98,47 @@ async def remove(connection: AsyncConnection, name: str) -> bool:
 async def _check(connection: AsyncConnection, expression: str) -> None:
     """Raise ExpressionError for what staff cannot mean, now that they write it.
 
-    Where the form offers roles, that is any other that nobody has. A campaign that starts later is not held to it: the
-    form may have changed, and the last who had the role may have left.
+    That is a time zone or a language that there is not, and where the form offers roles, any other that nobody has.
+    A campaign that starts later is not held to it: the form may have changed, and the last who had the role be gone.
     """
     node = expressions.parse(expression)
     await condition(connection, expression)
+    for zone in expressions.texts(node, "timezone"):
+        if zone.text not in available_timezones():
+            raise ExpressionError(
+                expression, zone.column, f"there is no time zone “{zone.text}”{_near_zone(zone.text)}"
+            )
+    await _check_languages(connection, expression, node)
     offered = await _offered_roles(connection)
     for role in expressions.texts(node, "role") if offered else ():
         if role.text in {"", *offered} or await directory.has_anybody(connection, "role", role.text):
             continue
         reason = f"the form offers no role {role.text}, and nobody has it{hint(role.text, offered)}"
         raise ExpressionError(expression, role.column, reason)
+
+
+async def _check_languages(connection: AsyncConnection, expression: str, node: expressions.Node) -> None:
+    for tag in expressions.texts(node, "language"):
+        if _is_language(tag.text):
+            continue
+        spoken = {*catalogues.LANGUAGES, *await directory.locales(connection)}
+        if tag.text not in spoken:
+            dashed = tag.text.replace("_", "-")
+            better = f"; did you mean {dashed}?" if _is_language(dashed) else hint(tag.text, spoken)
+            raise ExpressionError(expression, tag.column, f"there is no language “{tag.text}”{better}")
+
+
+def _near_zone(wrong: str) -> str:
+    """The zone that is meant, as near as can be told; its place alone is as good, in whatever letters."""
+    places = {zone.rpartition("/")[2].lower(): zone for zone in sorted(available_timezones(), reverse=True)}
+    place = nearest(wrong.rpartition("/")[2].lower().replace(" ", "_"), places)
+    best = nearest(wrong, available_timezones()) or (places[place] if place else None)
+    return f"; did you mean {best}?" if best else "; write one such as Europe/Berlin"
+
+
+def _is_language(tag: str) -> bool:
+    """Whether it begins with the code of a language, and is built as a tag is (RFC 5646, section 2.1)."""
+    return _TAG.fullmatch(tag) is not None and tag.partition("-")[0].lower() in Locale("en").languages
 
 
 async def _offered_roles(connection: AsyncConnection) -> frozenset[str]:

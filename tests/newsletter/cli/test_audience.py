@@ -134,6 +134,28 @@ def test_a_wrong_expression_is_pointed_at_and_nothing_is_written(desk, newslette
 
 
 @pytest.mark.parametrize(
+    ("field", "wrong", "said"),
+    [
+        ("timezone", "Europe/Berln", "there is no time zone “Europe/Berln”; did you mean Europe/Berlin?"),
+        ("timezone", "europe/berlin", "there is no time zone “europe/berlin”; did you mean Europe/Berlin?"),
+        ("timezone", "New York", "there is no time zone “New York”; did you mean America/New_York?"),
+        ("timezone", "", "there is no time zone “”; write one such as Europe/Berlin"),
+        ("language", "fr-", "there is no language “fr-”; did you mean fr?"),
+        ("language", "en_GB", "there is no language “en_GB”; did you mean en-GB?"),
+        ("language", "german", "there is no language “german”; known: de, en, es, fr"),
+    ],
+)
+def test_a_zone_or_a_language_that_there_is_not_is_a_slip(desk, newsletter, field, wrong, said):
+    slip = f'tags has "vip" and {field} in ("UTC", "{wrong}")'.replace("UTC", "UTC" if field == "timezone" else "de-AT")
+    ended = newsletter("audience", "count", slip)
+    before = slip.index(f'"{wrong}")')
+    assert (ended.code, ended.out) == (1, "")
+    assert ended.err.splitlines()[-1] == f"newsletter: column {before + 1}: {said}"
+    for right in ('timezone = "US/Eastern"', 'language in ("pt", "zh-Hant-TW")'):
+        assert newsletter("audience", "count", right).code == 0
+
+
+@pytest.mark.parametrize(
     "command",
     [
         ("audience", "count"),

@@ -28,6 +28,7 @@ from newsletter.cli import (
     campaign_steps,
     edge,
     grouping,
+    moments,
     reported,
     stacked,
 )
@@ -371,8 +372,9 @@ def report_(slug: Slug, as_json: AsJson = False) -> None:
             return await sending.standing(connection, await store.find(connection, slug), edge.now())
 
     result, paused = edge.run(work()), edge.run(reported.paused_now(settings.database))
+    limited = edge.run(moments.limited_now(settings))
     if as_json:
-        edge.emit_json({**edge.plain(result), "paused_domains": paused})
+        edge.emit_json({**edge.plain(result), "paused_domains": paused, "limited_relays": limited})
         return
     seen = result.report
     if seen.expression:
@@ -381,4 +383,5 @@ def report_(slug: Slug, as_json: AsJson = False) -> None:
     rows += [(f"then: {kind}", count) for kind, count in sorted(seen.feedback.items())]
     edge.table([seen.slug, "people"], [(name, f"{count:,}") for name, count in rows], numbers=["people"])
     reported.tell_pauses(paused if seen.waiting else [])
+    moments.tell_limited(limited if seen.waiting else [])
     campaign_sending.say_result(result, edge.sender(settings))

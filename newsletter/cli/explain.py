@@ -6,7 +6,8 @@ import typer
 
 from newsletter.campaigns import explaining, foretelling
 from newsletter.campaigns.explaining import Explanation
-from newsletter.cli import edge, grouping
+from newsletter.cli import edge, grouping, moments
+from newsletter.delivery.state import State
 from newsletter.settings import Settings
 from subscribers import addresses
 from subscribers.addresses import Address
@@ -28,10 +29,12 @@ def explain(
     """
     settings = edge.settings()
     found = edge.run(_explain(settings, addresses.parse(email), campaign))
+    limited = edge.run(moments.limited_now(settings)) if found.verdict == State.QUEUED else []
     if as_json:
-        edge.emit_json(found)
+        edge.emit_json({**edge.plain(found), "limited_relays": limited})
         return
     edge.prose(found.sentence)
+    moments.tell_limited(limited)
     if found.evidence:
         edge.table(["at (UTC)", "evidence"], [(edge.moment(fact.at), fact.what) for fact in found.evidence])
 

@@ -8,7 +8,9 @@ from newsletter.cli import edge
 from newsletter.delivery.pauses import Pause
 from newsletter.delivery.slowing import Slowed
 from newsletter.delivery.state import State
+from newsletter.engine import status
 from newsletter.engine.status import Relay
+from newsletter.settings import Settings
 
 _TOLD = (State.SENT, State.DEFERRED, State.REFUSED)
 
@@ -33,6 +35,18 @@ def tables(
         less = [(one.to, f"{one.per_second:g} a second", one.reply) for one in slowed]
         nothing = [(one.domain, f"nothing until {edge.moment(one.until)}", one.why) for one in paused]
         yield edge.grid(["receiver", "is sent", "because"], [*nothing, *less])
+
+
+async def limited_now(settings: Settings) -> list[Relay]:
+    """The relays that have had their fill just now, or are given less because they asked for that."""
+    async with edge.opened(settings.database) as database, database.read() as connection:
+        return await status.limited(connection, settings, edge.now())
+
+
+def tell_limited(relays: Sequence[Relay]) -> None:
+    """Say which relays have had their fill just now: whoever waits may wait for them."""
+    for one in relays:
+        edge.prose(f"The relay {one.name} {one.limit.rstrip('.')}.")
 
 
 def _told(states: Mapping[State, int]) -> list[int]:

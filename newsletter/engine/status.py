@@ -236,6 +236,13 @@ def relays(seen: Iterable[Pulse], limits: Restraints) -> list[Relay]:
     return [merged[name] for name in sorted(merged)]
 
 
+async def limited(connection: AsyncConnection, settings: Settings, now: datetime) -> list[Relay]:
+    """The relays that have had their fill just now, or are given less because they asked for that."""
+    alive = await pulses(connection, settings.engine.lease, now)
+    limits = await restraints(connection, settings.delivery, now)
+    return [one for one in relays(alive, limits) if one.limit]
+
+
 def outages(seen: Iterable[Pulse]) -> list[Outage]:
     """When one of these processes found no relay that takes mail, since when nobody has; the longest first."""
     merged: dict[frozenset[str], Outage] = {}

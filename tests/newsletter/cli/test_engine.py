@@ -1,6 +1,7 @@
 """`newsletter engine status`: what an operator reads of it at 80 columns."""
 
 import asyncio
+import json
 import shutil
 from collections.abc import Callable
 from datetime import timedelta
@@ -16,7 +17,9 @@ from newsletter.cli import stacked
 from newsletter.clock import wall_clock
 from newsletter.constellation import file
 from newsletter.constellation import store as constellations
-from newsletter.tables import campaign, worker
+from newsletter.tables import campaign, delivery, shard, worker
+from subscribers import suppression
+from subscribers.tables import subscriber
 
 WIDTH = 80
 Told = Callable[..., None]
@@ -70,6 +73,19 @@ def test_it_says_since_when_no_relay_has_taken_mail(newsletter: Any, told: Told)
     assert max(map(len, shown.splitlines())) <= WIDTH
 
 
+def test_the_report_and_the_explanation_say_that_a_relay_has_had_its_share(
+    newsletter: Any, told: Told, database_url: str
+) -> None:
+    share = "has had its share of the 50 mails of this day of its warm-up (UTC)"
+    told(relays=[{"name": "smtp", "busy": 0, "trouble": "", "limit": share}])
+    asyncio.run(send_to_ana(database_url, "opening/invitation"))
+    for command in (("campaign", "report"), ("explain", "ana@example.org")):
+        ended = newsletter(*command, "opening/invitation")
+        assert f"The relay smtp {share}." in " ".join(ended.out.split()), ended.err
+        (relay,) = json.loads(newsletter(*command, "opening/invitation", "--json").out)["limited_relays"]
+        assert relay["limit"] == share
+
+
 def test_it_says_since_when_returned_mail_is_held_up_and_why(newsletter: Any, told: Told) -> None:
     since = wall_clock() - timedelta(hours=2)
     why = "/var/mail/bounces: this is no Maildir that can be read: Permission denied"
@@ -116,4 +132,23 @@ async def send_to_nobody(url: str, slug: str) -> None:
     async with database.begin() as connection:
         await constellations.load(connection, file.read(assets.TEMPLATES / "init" / "constellation.toml"), now)
         await connection.execute(insert(campaign).values(**row, started_at=now))
+    await database.close()
+
+
+async def send_to_ana(url: str, slug: str) -> None:
+    database = databases.connect(url)
+    now = wall_clock()
+    person = {"address": "ana@example.org", "normal": "ana@example.org", "status": "active"}
+    person["hash"] = suppression.address_hash("ana@example.org", "h" * 40)
+    async with database.begin() as connection:
+        await constellations.load(connection, file.read(assets.TEMPLATES / "init" / "constellation.toml"), now)
+        row = {"slug": slug, "kind": "invitation", "status": "sending", "document": {}, "created_at": now}
+        made = await connection.scalar(insert(campaign).values(**row, started_at=now).returning(campaign.c.id))
+        ana = await connection.scalar(
+            insert(subscriber).values(**person, joined_at=now, confirmed_at=now).returning(subscriber.c.id)
+        )
+        await connection.execute(
+            insert(shard).values(campaign_id=made, number=1, first_id=ana, last_id=ana, due_at=now)
+        )
+        await connection.execute(insert(delivery).values(campaign_id=made, subscriber_id=ana))
     await database.close()

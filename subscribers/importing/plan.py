@@ -42,7 +42,8 @@ class Plan:
     """People to add (by the number of their row), pending ones to make active (id and row), addresses to suppress.
 
     `pending` are those to add who are not proven; `waiting` the ids of those who were pending before and still are;
-    `firmer` are stops of addresses that are suppressed already, by less.
+    `firmer` are stops of addresses that are suppressed already, by less; `raised` those of people here who are
+    suppressed for another reason by it.
     """
 
     new: list[int] = field(default_factory=list)
@@ -51,6 +52,7 @@ class Plan:
     waiting: list[int] = field(default_factory=list)
     stopped: dict[str, tuple[int | None, Stop]] = field(default_factory=dict)
     firmer: list[Stop] = field(default_factory=list)
+    raised: dict[int, Stop] = field(default_factory=dict)
     counts: Counts = field(default_factory=Counts)
 
 
@@ -86,6 +88,8 @@ def _stop(plan: Plan, stop: Stop, known: Known, asked_us: Collection[int]) -> No
         plan.counts.kept_out[reason] += 1
         if subscriber_id not in asked_us and suppression.adds_to(stop.reason, reason):
             plan.firmer.append(stop)
+            if subscriber_id is not None and suppression.is_stronger(stop.reason, reason):
+                plan.raised[subscriber_id] = stop
     elif subscriber_id in asked_us:
         plan.counts.known += 1  # they came to us by themselves: what they left elsewhere is not what they joined here
     else:

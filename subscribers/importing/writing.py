@@ -239,7 +239,7 @@ class Writer:
                 _SOURCE,
                 json.dumps({"file": self.file, "row": stop.row}, ensure_ascii=False),
             )
-            for number, stop in plan.stopped.values()
+            for number, stop in [*plan.stopped.values(), *plan.raised.items()]
             if number is not None
         ]
         await store.append(

@@ -379,6 +379,22 @@ async def test_who_left_elsewhere_stays_away_when_staff_release_what_had_stopped
     assert await people.mailable() == set()
 
 
+@pytest.mark.parametrize(("held", "steps"), [(Reason.SOFT_BOUNCE, 1), (Reason.COMPLAINT, 0)])
+async def test_what_a_file_makes_firmer_stands_in_the_persons_evidence_once(desk, people, held, steps):
+    await desk.take("email,consented_at\nana@example.org,2020-12-03\n")
+    await people.suppress(ANA, held)
+    for _ in range(2):
+        await desk.take("email,status,unsubscribed_at\nana@example.org,unsubscribed,2021-01-03\n")
+    async with people.database.read() as connection:
+        ana = await connection.scalar(select(subscriber.c.id).where(subscriber.c.address == ANA))
+        told = [
+            one.detail
+            for one in await consent.evidence(connection, ana)
+            if one.action == consent.Action.SUPPRESSED and one.source == "import"
+        ]
+    assert told == [{"file": "people.csv", "row": 2}] * steps
+
+
 async def test_a_file_changes_nothing_of_someone_who_is_in(desk, people):
     person = await people.active(ANA, topics=("opening",), first_name="Ana")
     before = await people.preferences(person)

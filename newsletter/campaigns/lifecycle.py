@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
-from sqlalchemy import ColumnElement, and_, not_, select, update
+from sqlalchemy import ColumnElement, Label, and_, not_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from newsletter.campaigns import audiences, holding, hours, store, told, visibility
@@ -76,8 +77,12 @@ async def start(
     check(stated, draft, now, settings.bounces.address, settings.templates)
     await begin(connection, draft, {**document, "facts": stated.to_document(), "by_hours": by_hours}, now)
     whom = await readers(connection, draft, now)
-    due_at = [await hours.due_at(connection, stated.event, draft.kind, whom)] if by_hours and stated.event else []
-    people = select(subscriber.c.id, *due_at).where(whom)
+    later: Sequence[Label[Any]] = ()
+    if draft.kind in planning.NOTICES:
+        later = told.after_a_pause(now)
+    elif by_hours and stated.event:
+        later = [await hours.due_at(connection, stated.event, draft.kind, whom)]
+    people = select(subscriber.c.id, *later).where(whom)
     added = await ledger.enrol(connection, draft.id, people, shard_size=settings.delivery.shard, now=now)
     if not added:
         await ledger.finish(connection, now, draft.id)
@@ -102,7 +107,7 @@ async def begin(
 async def readers(connection: AsyncConnection, draft: Campaign, now: datetime) -> ColumnElement[bool]:
     """The condition on `subscriber` of everybody whom a campaign is for. Raises CampaignError.
 
-    A notice that something changed, or is called off, is for those who had been told of it.
+    A notice that something changed, or is called off, is for those who had been told of it, after their pause too.
     """
     try:
         only = await audiences.condition(connection, draft.expression)
@@ -111,6 +116,8 @@ async def readers(connection: AsyncConnection, draft: Campaign, now: datetime) -
     conditions = [audience.mailable(now), audience.wanting(draft.about), only]
     if draft.event_id is not None and draft.topic is not None:
         if draft.kind in planning.NOTICES:
+            event = (await constellations.find(connection, draft.topic)).event
+            conditions[0] = told.in_time(now, event.ends)
             conditions.append(await told.of_event(connection, draft.event_id, draft.topic))
         elif draft.about.can_wait:  # who has changed from a digest to each mail has been told by the digest
             conditions.append(not_(await told.by_digest(connection, draft.topic, draft.kind)))

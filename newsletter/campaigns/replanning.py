@@ -158,7 +158,7 @@ async def _tell(
     stored = await constellations.find(connection, event.slug)
     about = planning.about(event.slug, event.kind, kind, asks=event.rsvp)
     people = and_(
-        audience.mailable(now), audience.wanting(about), await told.of_event(connection, stored.id, event.slug)
+        told.in_time(now, event.ends), audience.wanting(about), await told.of_event(connection, stored.id, event.slug)
     )
     if not await told.count(connection, people):
         return None

@@ -1,14 +1,17 @@
 """Who has been told of an event, as the ledger knows: only they need to hear that it is not so any more."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
 
-from sqlalchemy import ColumnElement, exists, false, func, or_, select
+from sqlalchemy import ColumnElement, Label, and_, case, exists, false, func, null, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from newsletter.campaigns.store import Campaign
 from newsletter.constellation import planning
 from newsletter.delivery.state import State
 from newsletter.tables import campaign, delivery
+from subscribers import audience
 from subscribers.attending import Answer
 from subscribers.tables import rsvp, subscriber
 
@@ -28,6 +31,20 @@ async def of_event(connection: AsyncConnection, event_id: int, slug: str) -> Col
     )
     by = await by_digest(connection, slug)
     return or_(mailed.correlate(subscriber), comes.correlate(subscriber), by)
+
+
+def in_time(now: datetime, ends: datetime) -> ColumnElement[bool]:
+    """The condition on `subscriber` that a notice about an event can reach them before it is over: now, or as soon as
+    their pause has ended."""
+    last = max(now, ends.astimezone(UTC))
+    return and_(audience.reachable(), or_(audience.mailable(now), subscriber.c.paused_until < last))
+
+
+def after_a_pause(now: datetime) -> tuple[Label[Any], Label[Any]]:
+    """The columns of a delivery that say until when a notice waits for somebody's pause to end, and that it does."""
+    is_pausing = subscriber.c.paused_until > now
+    due_at = case((is_pausing, subscriber.c.paused_until), else_=null()).label("due_at")
+    return due_at, case((is_pausing, "they were taking a pause"), else_="").label("reply")
 
 
 def by_mail(slug: str, kind: str) -> ColumnElement[bool]:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select, update
 
-from newsletter.campaigns import replanning, store
+from newsletter.campaigns import explaining, replanning, store
 from newsletter.campaigns.replanning import Changed, Notice, Stopped
 from newsletter.constellation import schedule
 from newsletter.constellation.model import Constellation, Place
@@ -19,6 +19,7 @@ from newsletter.engine import embedded
 from newsletter.engine.embedded import Engine
 from newsletter.settings import Settings
 from newsletter.tables import audit, campaign
+from subscribers import addresses
 from subscribers.tables import choice, subscriber
 
 BEGIN = datetime(2021, 1, 19, 12, tzinfo=UTC)
@@ -102,6 +103,24 @@ async def test_who_was_told_is_told_of_a_move_and_nobody_else(season: Season, da
     assert "Before: Wednesday, February 3, 2021" in mail.get_body(("plain",)).get_content()
     assert (await season.load(later)).notices == ()
     assert await season.at(season.clock.forward(minutes=1)) == []
+
+
+async def test_who_pauses_is_told_when_the_pause_is_over_unless_the_event_is_too(season: Season) -> None:
+    now = season.clock.forward(minutes=1)
+    back = now + timedelta(days=5)
+    async with season.engine.database.begin() as connection:
+        for name, until in (("p1", back), ("p2", now + 30 * timedelta(days=1))):
+            whom = subscriber.c.address == f"{name}@example.org"
+            await connection.execute(update(subscriber).where(whom).values(paused_until=until))
+    changed = await season.load(moved(season.constellation, timedelta(), cancelled=True))
+    assert changed.notices == (Notice("opening", "cancelled", 3, "opening/cancelled"),)
+    assert [name for name, _ in await season.at(season.clock.forward(minutes=1))] == ["p3", "p4"]
+    async with season.engine.database.read() as connection:
+        of, key = await store.find(connection, "opening/cancelled"), season.engine.settings.secrets.hash_key
+        p1 = addresses.parse("p1@example.org")
+        told = await explaining.explain(connection, p1, of, hash_key=key.get_secret_value(), now=season.clock())
+    assert "has not got opening/cancelled yet: they were taking a pause; its turn comes on 2021-01-25" in told.sentence
+    assert [name for name, _ in await season.at(back + timedelta(seconds=1))] == ["p1"]
 
 
 async def test_an_old_date_goes_to_nobody_more_and_who_had_not_got_it_gets_the_new_one(season: Season) -> None:

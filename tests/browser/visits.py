@@ -33,6 +33,7 @@ PAGES = {
     "refused": "refused",
     "forgotten": "confirm-forgotten",
     "void": "confirm-void",
+    "ended": "calendar-ended",
     "cut-off": "message",
     "nothing-here": "message",
 }
@@ -88,15 +89,18 @@ def _open_as_member(page: Page, site: Any, name: str) -> None:
     if name == "erase":
         page.get_by_role("link", name="Erase everything").click()
         _arrived(page, "Erase everything about you?")
-    if name in ("unsubscribe", "left", "void"):
+    if name in ("unsubscribe", "left", "void", "ended"):
         page.goto(site.link(Purpose.UNSUBSCRIBE))
-    if name in ("left", "void"):
+    if name in ("left", "void", "ended"):
         page.get_by_role("button", name="Leave", exact=True).click()
         _arrived(page, "You have left. All the best!")
     if name == "void":
         page.goto(site.link(Purpose.CONFIRM))
         page.get_by_role("button").click()
         _arrived(page, "This link is no longer good")
+    if name == "ended":
+        page.goto(f"{site.link(Purpose.CALENDAR)}/events.ics")
+        _arrived(page, "This calendar has ended")
 
 
 def _fill_in(page: Page, site: Any, address: str) -> None:

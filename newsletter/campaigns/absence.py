@@ -1,7 +1,7 @@
 """Why somebody is not in a mail's audience: a word for programs and a sentence for people, of then or of now."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import NamedTuple
 
 from newsletter.campaigns.store import Campaign
@@ -83,4 +83,4 @@ def _by_rhythm(stood: standing.Standing, of: Campaign, tense: _Tense) -> tuple[s
 
 def day(moment: datetime) -> str:
     """`2021-02-03 at 20:00 UTC`, as the evidence beside it has it."""
-    return f"{moment:%Y-%m-%d at %H:%M} UTC"
+    return f"{moment.astimezone(UTC):%Y-%m-%d at %H:%M} UTC"

@@ -284,6 +284,17 @@ async def test_a_pause_that_an_import_brought_along_is_known_too(database: Datab
     assert (await ask("ana@example.org")).verdict == "paused"
 
 
+async def test_the_end_of_a_pause_is_told_in_utc_whatever_clock_it_was_chosen_by(
+    database: Database, join: Any, start: Any, ask: Ask
+) -> None:
+    person = await join("ana@example.org")
+    async with database.begin() as connection:
+        until = datetime(2021, 3, 1, tzinfo=ZoneInfo("Pacific/Auckland"))
+        await preferences.pause(connection, person, until=until, now=BEFORE)
+    await start()
+    assert "taking a pause until 2021-02-28 at 11:00 UTC" in (await ask("ana@example.org")).sentence
+
+
 @pytest.mark.parametrize(
     ("state", "words"),
     [

@@ -244,7 +244,8 @@ async def _again(
     missing = f'not received("{stopped.slug}")'
     only = f"({stopped.expression}) and {missing}" if stopped.expression else missing
     suffix = await _number(connection, event.slug, stopped.kind)
-    draft = await store.draft(connection, event.slug, stopped.kind, now=now, suffix=suffix, expression=only)
+    note = await connection.scalar(select(campaign.c.note).where(campaign.c.id == stopped.id)) or ""
+    draft = await store.draft(connection, event.slug, stopped.kind, now=now, note=note, suffix=suffix, expression=only)
     await _note(connection, draft, is_planned=True, by_hours=mail is not None and mail.local)
     await lifecycle.schedule(connection, draft, moment)
     return await store.find(connection, draft.slug)

@@ -125,6 +125,9 @@ async def test_who_pauses_is_told_when_the_pause_is_over_unless_the_event_is_too
 
 async def test_an_old_date_goes_to_nobody_more_and_who_had_not_got_it_gets_the_new_one(season: Season) -> None:
     season.clock.forward(minutes=1)
+    async with season.engine.database.begin() as connection:
+        noted = update(campaign).where(campaign.c.slug == "opening/invitation").values(note="Bring a friend.")
+        await connection.execute(noted)
     changed = await season.load(moved(season.constellation, WEEK))
     again_at = INVITED + WEEK
     assert changed.stopped == (Stopped("opening/invitation", 1, again_at),)
@@ -134,6 +137,7 @@ async def test_an_old_date_goes_to_nobody_more_and_who_had_not_got_it_gets_the_n
     due = await season.at(again_at)
     assert due == [("p5", "You are invited: Opening: what is assessment for, after a year like this?")]
     assert b"February 10" in season.server.received[-1].data
+    assert b"Bring a friend." in season.server.received[-1].data
 
 
 async def test_a_second_move_moves_what_waits_to_be_sent_anew(season: Season) -> None:

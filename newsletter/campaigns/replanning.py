@@ -22,6 +22,8 @@ from newsletter.constellation import store as constellations
 from newsletter.constellation.loading import Loaded
 from newsletter.constellation.model import Constellation, Event
 from newsletter.constellation.store import Status, StoredEvent
+from newsletter.delivery import ledger
+from newsletter.delivery.state import State
 from newsletter.settings import Settings
 from newsletter.tables import campaign
 from subscribers import audience
@@ -194,16 +196,19 @@ async def _stop(connection: AsyncConnection, running: Campaign, event: Event | N
     is_off = event is None or event.cancelled
     moment = None if event is None or is_off else _afresh(event, running.kind, now)
     if running.status != "scheduled":
+        in_flight = (await ledger.counts(connection, running.id)).get(
+            State.SENDING, 0
+        )  # not all of it is still offered
         people = await lifecycle.cancel(connection, running, now)
-        if event is not None and moment is not None and people:
+        if event is not None and moment is not None and (people or in_flight):
             await _again(connection, running, event, moment, now)
     else:
-        people = await outlook.readers(connection, running, now)
+        in_flight, people = 0, await outlook.readers(connection, running, now)
         if moment is None:
             await lifecycle.cancel(connection, running, now)
         else:
             await lifecycle.schedule(connection, running, moment, forgiven=sorted(running.forgiven))
-    if is_off and people:
+    if is_off and (people or in_flight):
         await _note(connection, running, called_off=True)
     return Stopped(running.slug, people, moment if people else None)
 

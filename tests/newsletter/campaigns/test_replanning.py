@@ -18,7 +18,7 @@ from newsletter.database import Database
 from newsletter.engine import embedded
 from newsletter.engine.embedded import Engine
 from newsletter.settings import Settings
-from newsletter.tables import audit, campaign
+from newsletter.tables import audit, campaign, delivery
 from subscribers import addresses
 from subscribers.tables import choice, subscriber
 
@@ -138,6 +138,23 @@ async def test_an_old_date_goes_to_nobody_more_and_who_had_not_got_it_gets_the_n
     assert due == [("p5", "You are invited: Opening: what is assessment for, after a year like this?")]
     assert b"February 10" in season.server.received[-1].data
     assert b"Bring a friend." in season.server.received[-1].data
+
+
+async def test_who_was_in_a_window_that_was_stopped_before_their_turn_gets_the_new_date_too(season: Season) -> None:
+    season.clock.forward(minutes=1)
+    p5 = delivery.c.state == "deferred"
+    async with season.engine.database.begin() as connection:
+        numbers = list(await connection.scalars(select(delivery.c.subscriber_id).where(p5)))
+        await connection.execute(update(delivery).where(p5).values(state="sending", due_at=None))
+    await season.load(moved(season.constellation, WEEK))
+    season.server.answers = lambda verb, argument: None
+    async with season.engine.database.begin() as connection:
+        theirs = delivery.c.subscriber_id.in_(numbers)
+        await connection.execute(
+            update(delivery).where(theirs, delivery.c.state == "sending").values(state="cancelled")
+        )
+    await season.at(season.clock.forward(minutes=1))  # the notices
+    assert [name for name, _ in await season.at(INVITED + WEEK)] == ["p5"]
 
 
 async def test_a_second_move_moves_what_waits_to_be_sent_anew(season: Season) -> None:

@@ -238,7 +238,7 @@ def _afresh(event: Event, kind: str, now: datetime) -> datetime | None:
     due_at = planning.due(event, mail)
     if now >= planning.useless_from(event, kind, due_at, schedule.GRACE):
         return None
-    return now + _IN_FLIGHT if mail.local else max(due_at, now + _IN_FLIGHT)
+    return max(planning.span(event, mail)[0], now + _IN_FLIGHT)  # no sooner: who joins until then gets it too
 
 
 async def _again(

@@ -140,6 +140,20 @@ async def test_an_old_date_goes_to_nobody_more_and_who_had_not_got_it_gets_the_n
     assert b"Bring a friend." in season.server.received[-1].data
 
 
+async def test_what_goes_by_readers_own_clocks_waits_for_the_first_of_them_so_that_who_joins_gets_it_too(
+    season: Season,
+) -> None:
+    season.clock.forward(minutes=1)
+    later = moved(season.constellation, WEEK)
+    opening = later.event("opening")
+    mails = tuple(replace(mail, local=mail.kind == "invitation") for mail in opening.mails)
+    events = (replace(one, mails=mails) if one.slug == "opening" else one for one in later.events)
+    changed = await season.load(replace(later, events=tuple(events)))
+    (stopped,) = changed.stopped
+    assert stopped.again_at is not None
+    assert timedelta() <= INVITED + WEEK - stopped.again_at <= timedelta(days=1)
+
+
 async def test_who_was_in_a_window_that_was_stopped_before_their_turn_gets_the_new_date_too(season: Season) -> None:
     season.clock.forward(minutes=1)
     p5 = delivery.c.state == "deferred"

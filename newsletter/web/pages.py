@@ -51,7 +51,7 @@ class Pages:
     @classmethod
     def open(cls, own: Path | None, *, base: str = "") -> Self:
         """The project's templates; those in `own`/pages go before them."""
-        ours = {language: _environment(FileSystemLoader(FOLDER), base, language) for language in catalogues.LANGUAGES}
+        ours = {language: _ours(base, language) for language in catalogues.LANGUAGES}
         if own is None:
             return cls(ours, {}, base)
         return cls(ours, {language: environment(own, base, language) for language in catalogues.LANGUAGES}, base)
@@ -155,6 +155,13 @@ def _written(macro: Macro, *values: object) -> Markup:
 def environment(own: Path, base: str = "", language: str = catalogues.SOURCE) -> Environment:
     """The environment of the staff's pages, and of ours where they have none."""
     return _environment(_OwnBeforeOurs([own / "pages", FOLDER], encoding="utf-8-sig"), base, language)
+
+
+@lru_cache(maxsize=4 * len(catalogues.LANGUAGES))
+def _ours(base: str, language: str) -> Environment:
+    """The environment of our own pages, kept with the templates that are compiled already: that takes a tenth of a
+    second for a page, and a process may open a site again and again, as tests do."""
+    return _environment(FileSystemLoader(FOLDER), base, language)
 
 
 class _Environment(Environment):

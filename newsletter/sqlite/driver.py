@@ -7,6 +7,7 @@ greenlets; a page of ours took twenty. This waits only where there is something 
   and done in the thread, from its beginning;
 - writing happens in the thread, except in a transaction that was announced to stay here, since it is brief or nothing
   else is waiting; what any other transaction reads besides, it reads like one that only reads, but for less long;
+- between two statements of one that stays, all others have their turn, unless it is urgent;
 - a transaction that finds the file locked waits for it without a thread, and says meanwhile that it waits, so that
   whoever writes for long can stop;
 - one that had it locked for long leaves it alone for a moment, so that another process gets its turn.
@@ -78,7 +79,7 @@ class Connection:
         self._is_to_begin = not self._connection.in_transaction
 
     def stay(self, *, is_urgent: bool) -> None:
-        """Do everything until the end of this transaction right here; one that `is_urgent` lets no other go first."""
+        """Do each statement of this transaction right here; one that `is_urgent` lets nothing go before it."""
         self._stays, self._is_urgent = True, is_urgent
 
     def is_reading(self, sql: str) -> bool:
@@ -101,7 +102,10 @@ class Connection:
         if self._is_to_begin:
             await self._start()
         if self._stays:
-            return work(self._connection)
+            done = work(self._connection)
+            if not self._is_urgent:
+                await asyncio.sleep(0)  # whoever has got an answer meanwhile hears it now, not after the transaction
+            return done
         if reads:  # to break off what writes would undo the whole transaction
             self._deadline = time.monotonic() + (_NOTICEABLE if self.only_reads else _BETWEEN_WRITES)
             self._connection.set_progress_handler(self._is_late, _STEPS)

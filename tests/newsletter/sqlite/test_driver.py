@@ -178,6 +178,17 @@ async def test_what_stays_here_asks_no_thread_and_the_next_transaction_does_agai
     assert len(asked) == 2, "the statement and its commit"
 
 
+@pytest.mark.parametrize("kind", ["briefly", "here"])
+async def test_others_have_their_turn_between_two_statements_unless_these_are_urgent(opened, kind):
+    turns = []
+    async with getattr(opened, kind)() as connection:
+        await connection.execute(text("INSERT INTO thing (name) VALUES ('a')"))  # a connection opens in a thread
+        asyncio.get_running_loop().call_soon(turns.append, "another's")
+        await connection.execute(text("INSERT INTO thing (name) VALUES ('b')"))
+        turns.append("the second")
+    assert turns == (["the second"] if kind == "briefly" else ["another's", "the second"])
+
+
 @pytest.mark.parametrize("kind", ["begin", "briefly", "here"])
 async def test_who_finds_the_file_locked_waits_and_lets_others_work_meanwhile(opened, tmp_path, kind):
     other = sqlite3.connect(tmp_path / "a.sqlite3", isolation_level=None)

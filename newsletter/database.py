@@ -86,8 +86,8 @@ class Database:
     def here(self) -> AbstractAsyncContextManager[AsyncConnection]:
         """A transaction that SQLite runs without a thread: others wait a third as long for their turn to write.
 
-        Nothing else runs in this process during a statement. So it is for some hundred rows, or where nothing else is to
-        run.
+        Nothing else runs in this process during a statement. So it is for some hundred rows, or where nothing else is
+        to run.
         """
         return _here(self.writer, is_urgent=False)
 

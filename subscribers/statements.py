@@ -10,15 +10,20 @@ from sqlalchemy import (
     ColumnClause,
     ColumnElement,
     FromClause,
+    Row,
+    Select,
     Table,
     TableValuedAlias,
     Text,
+    bindparam,
     cast,
     exists,
     func,
     literal,
+    literal_column,
     or_,
     select,
+    true,
     type_coerce,
 )
 from sqlalchemy.dialects import postgresql, sqlite
@@ -34,27 +39,26 @@ def insert(connection: AsyncConnection, table: Table) -> postgresql.Insert:
     return take_as("postgresql.Insert", sqlite.insert(table))
 
 
-def among(connection: AsyncConnection, column: ColumnElement[str], values: Collection[str]) -> ColumnElement[bool]:
-    """The column is one of these values, however many: they travel as one parameter (IN would make one of each)."""
-    return among_packed(connection, column, literal(packed(connection, values), Text))
+async def looked_up(
+    connection: AsyncConnection, found: Select[*tuple[Any, ...]], by: ColumnElement[str], values: Collection[str]
+) -> Sequence[Row[Any]]:
+    """The rows of `found` whose `by`, a column that an index finds, has one of these values, however many.
 
-
-def among_packed(
-    connection: AsyncConnection, column: ColumnElement[str], values: ColumnElement[str]
-) -> ColumnElement[bool]:
-    """The same of values that are given when the statement is run, `packed`, as a parameter of it.
-
-    For thousands of them: what is in a statement stays in memory until Python looks for cycles.
+    They travel as one parameter (IN would make one of each), and not in the statement, where they would stay in memory
+    until Python looks for cycles. PostgreSQL is made to look up each by itself: for some thousands it would read the
+    whole table, each time, which for a large one takes many times as long.
     """
+    packed = bindparam("packed", type_=Text)
     if connection.dialect.name == "postgresql":
-        return column.in_(select(func.unnest(cast(values, postgresql.ARRAY(Text)))))
-    listed = func.json_each(values).table_valued("value")
-    return column.in_(select(listed.c.value))
-
-
-def packed(connection: AsyncConnection, values: Collection[str]) -> str:
-    """Values as the one parameter that they travel as."""
-    return _array(values) if connection.dialect.name == "postgresql" else json.dumps(list(values))
+        wanted = func.unnest(cast(packed, postgresql.ARRAY(Text))).table_valued("value", name="wanted").render_derived()
+        each = (
+            found.where(by == wanted.c.value).offset(literal_column("0")).lateral("found")
+        )  # a query of its own still
+        statement = select(each).select_from(wanted.join(each, true()))
+        return (await connection.execute(statement, {"packed": _array(values)})).all()
+    listed = func.json_each(packed).table_valued("value")
+    statement = found.where(by.in_(select(listed.c.value)))
+    return (await connection.execute(statement, {"packed": json.dumps(list(values))})).all()
 
 
 def _array(values: Collection[str]) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import ColumnElement, Text, bindparam, case, delete, func, literal, select, update
+from sqlalchemy import ColumnElement, case, delete, func, literal, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from subscribers import addresses, statements
@@ -174,11 +174,8 @@ def _weaker(reason: Reason) -> list[Reason]:
 
 async def reasons(connection: AsyncConnection, hashes: Collection[str]) -> dict[str, Reason]:
     """Why these addresses are suppressed, those that are."""
-    among = statements.among_packed(connection, suppression.c.hash, bindparam("hashes", type_=Text))
-    rows = await connection.execute(
-        select(suppression.c.hash, suppression.c.reason).where(among),
-        {"hashes": statements.packed(connection, hashes)},
-    )
+    theirs = select(suppression.c.hash, suppression.c.reason)
+    rows = await statements.looked_up(connection, theirs, suppression.c.hash, hashes)
     return {row.hash: Reason(row.reason) for row in rows}
 
 

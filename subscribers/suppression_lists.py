@@ -236,21 +236,17 @@ async def _decide(connection: AsyncConnection, findings: list[Finding], report: 
 
 async def _confirmed(connection: AsyncConnection, hashes: set[str]) -> dict[str, datetime]:
     """When those of them who are active here have confirmed."""
-    rows = await connection.execute(
-        select(subscriber.c.hash, subscriber.c.confirmed_at).where(
-            statements.among(connection, subscriber.c.hash, hashes),
-            subscriber.c.status == "active",
-            subscriber.c.confirmed_at.is_not(None),
-        )
+    theirs = select(subscriber.c.hash, subscriber.c.confirmed_at).where(
+        subscriber.c.status == "active", subscriber.c.confirmed_at.is_not(None)
     )
+    rows = await statements.looked_up(connection, theirs, subscriber.c.hash, hashes)
     return {row.hash: row.confirmed_at for row in rows if row.confirmed_at is not None}
 
 
 async def _write(connection: AsyncConnection, new: list[Finding], file: str, now: datetime) -> None:
     added = await suppression.suppress_all(connection, new)
     reasons = {one.address: one.reason.value for one in new}
-    people = await connection.execute(
-        select(subscriber.c.id, subscriber.c.hash).where(statements.among(connection, subscriber.c.hash, added))
-    )
+    theirs = select(subscriber.c.id, subscriber.c.hash)
+    people = await statements.looked_up(connection, theirs, subscriber.c.hash, added)
     steps = [(row.id, _SOURCE, {"reason": reasons[row.hash], "file": file}) for row in people]
     await consent.record_suppressions(connection, steps, actor=consent.Actor.STAFF, now=now)

@@ -6,7 +6,7 @@ else have everybody asked whom the month before forgot. Their own joining, and a
 
 from collections.abc import Collection, Sequence
 
-from sqlalchemy import Text, bindparam, func, select
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from newsletter.delivery.state import State
@@ -35,8 +35,5 @@ async def keep(connection: AsyncConnection, subscriber_ids: Sequence[int]) -> No
 
 async def among(connection: AsyncConnection, hashes: Collection[str]) -> set[str]:
     """Those of these addresses, by their hash, that were asked and are not to be asked again."""
-    held = statements.among_packed(connection, unanswered.c.hash, bindparam("hashes", type_=Text))
-    found = await connection.scalars(
-        select(unanswered.c.hash).where(held), {"hashes": statements.packed(connection, hashes)}
-    )
-    return set(found)
+    found = await statements.looked_up(connection, select(unanswered.c.hash), unanswered.c.hash, hashes)
+    return {row.hash for row in found}

@@ -114,13 +114,9 @@ async def known(connection: AsyncConnection, events: Sequence[Event]) -> set[str
     """The ids of those events, all of one provider, that are in the inbox already."""
     if not events:
         return set()
-    rows = await connection.scalars(
-        select(inbox.c.event_id).where(
-            inbox.c.provider == events[0].provider,
-            statements.among(connection, inbox.c.event_id, [event.id for event in events]),
-        )
-    )
-    return set(rows)
+    theirs = select(inbox.c.event_id).where(inbox.c.provider == events[0].provider)
+    rows = await statements.looked_up(connection, theirs, inbox.c.event_id, [event.id for event in events])
+    return {row.event_id for row in rows}
 
 
 async def reporters(connection: AsyncConnection, subscriber_id: int) -> set[str]:

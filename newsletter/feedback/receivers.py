@@ -52,11 +52,8 @@ async def named(connection: AsyncConnection, events: Iterable[Event]) -> dict[st
     normals = {event.address: normal for event in events if (normal := _normal(event.address))}
     if not normals:
         return {}
-    rows = await connection.execute(
-        select(subscriber.c.id, subscriber.c.normal, subscriber.c.hash, subscriber.c.confirmed_at).where(
-            statements.among(connection, subscriber.c.normal, set(normals.values()))
-        )
-    )
+    theirs = select(subscriber.c.id, subscriber.c.normal, subscriber.c.hash, subscriber.c.confirmed_at)
+    rows = await statements.looked_up(connection, theirs, subscriber.c.normal, set(normals.values()))
     people = {row.normal: row for row in rows}
     released = await consent.released_by_staff(connection, [row.id for row in people.values()])
     return {

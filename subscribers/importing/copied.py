@@ -106,7 +106,7 @@ def _subscriber_line(number: int, values: Values) -> str:
 
 
 def _choice_lines(number: int, values: Values) -> str:
-    return "".join([f"{number}{line}" for line in _choices(*values[14:16])])
+    return _choices(values[14], values[15]).replace(_NUMBER, str(number))
 
 
 def _evidence_line(number: int, values: Values, head: str) -> str:
@@ -120,8 +120,12 @@ def _json(text: str) -> str:
 _escaped = lru_cache(maxsize=16384)(store.escaped)
 
 
+_NUMBER = "\0"
+"""Stands for somebody's number: no text of theirs could hold it, since PostgreSQL keeps no zero."""
+
+
 @lru_cache(maxsize=4096)
-def _choices(follows: str, mutes: str) -> list[str]:
-    """The lines of somebody's choices, without the number that they begin with."""
+def _choices(follows: str, mutes: str) -> str:
+    """The lines of somebody's choices, with _NUMBER where theirs is to be."""
     topics = [(topic, "follow") for topic in json.loads(follows)] + [(topic, "mute") for topic in json.loads(mutes)]
-    return [f"\t{store.escaped(topic)}\t{stance}\n" for topic, stance in topics]
+    return "".join([f"{_NUMBER}\t{store.escaped(topic)}\t{stance}\n" for topic, stance in topics])

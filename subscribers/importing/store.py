@@ -7,7 +7,7 @@ text, in the columns' own form.
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Table, Text, bindparam, select
+from sqlalchemy import Table, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from subscribers import statements, suppression
@@ -33,13 +33,10 @@ class Known:
     suppressed: dict[str, Reason]
 
 
-async def known(connection: AsyncConnection, hashes: Collection[str]) -> Known:
-    """What is known of these addresses."""
-    among = statements.among_packed(connection, subscriber.c.hash, bindparam("hashes", type_=Text))
-    people = await connection.execute(
-        select(subscriber.c.hash, subscriber.c.id, subscriber.c.status).where(among),
-        {"hashes": statements.packed(connection, hashes)},
-    )
+async def known(connection: AsyncConnection, hashes: Collection[str], *, are_new: bool = False) -> Known:
+    """What is known of these addresses; no subscriber is looked for where they `are_new`, as far as anybody knows."""
+    theirs = select(subscriber.c.hash, subscriber.c.id, subscriber.c.status)
+    people = [] if are_new else await statements.looked_up(connection, theirs, subscriber.c.hash, hashes)
     stopped = await suppression.reasons(connection, hashes)
     return Known({row.hash: (row.id, row.status) for row in people}, stopped)
 

@@ -237,6 +237,16 @@ async def test_who_is_named_twice_in_a_row_is_who_was_named_first_however_many_b
     assert {one.first_name for one in people} == {"First"}
 
 
+async def test_who_is_known_is_so_however_many_before_them_in_the_file_were_not(desk, people, batch_size):
+    await people.active("known@example.org")
+    await people.left("gone@example.org")
+    batch_size(2)
+    names = ["a", "b", "c", "d", "e", "known", "f", "g", "gone", "h"]
+    report = await desk.take("email\n" + "".join(f"{name}@example.org\n" for name in names))
+    assert (report.counts.pending, report.counts.known, report.counts.kept_out) == (8, 1, Counter({"left": 1}))
+    assert (await desk.entry("gone@example.org")).status == "left"
+
+
 async def test_whoever_names_no_language_is_spoken_to_in_that_of_the_series(desk):
     report = await desk.take(
         "email,locale\nana@example.org,\nben@example.org,Deutsch\ncem@example.org,fr\ndan@example.org,DE_at\n"

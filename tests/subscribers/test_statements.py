@@ -10,11 +10,11 @@ ODD = ["plain", "", 'a "quoted" word', "back\\slash", "{braces},commas", "NULL",
 
 
 @pytest.mark.parametrize("wanted", [ODD, ODD[:1], []])
-async def test_a_column_is_among_the_values_however_they_are_written(people, wanted: list[str]) -> None:
+async def test_values_are_looked_up_however_they_are_written(people, wanted: list[str]) -> None:
     every = union_all(*(select(literal(value).label("word")) for value in [*ODD, "another"])).subquery()
     async with people.database.read() as connection:
-        found = await connection.scalars(select(every.c.word).where(statements.among(connection, every.c.word, wanted)))
-        assert sorted(found) == sorted(wanted)
+        found = await statements.looked_up(connection, select(every.c.word), every.c.word, wanted)
+        assert sorted(row.word for row in found) == sorted(wanted)
 
 
 async def test_a_tally_counts_the_values_that_are_there_of_the_rows_that_are_meant(people) -> None:

@@ -45,16 +45,16 @@ class AtWork:
     policy: Delivery
     compiling: asyncio.Lock
 
-    async def prepare(self, people: Sequence[Due]) -> list[Skeleton | None]:
-        """The variant that each of them gets, compiled while everything else goes on; None where it cannot be."""
-        made = self.mailing.made(people)
+    async def prepare(self, people: Sequence[Due], now: datetime) -> list[Skeleton | None]:
+        """The variant that each of them gets now, compiled while everything else goes on; None where it cannot be."""
+        made = self.mailing.made(people, now)
         if None not in made:
             return made
         async with self.compiling:
-            missing = [one for one, known in zip(people, self.mailing.made(people), strict=True) if known is None]
+            missing = [one for one, known in zip(people, self.mailing.made(people, now), strict=True) if known is None]
             if missing:  # who waited for the lock finds nothing left to do, and each thread costs a megabyte
-                await asyncio.to_thread(self.mailing.make, missing)
-        return self.mailing.made(people)
+                await asyncio.to_thread(self.mailing.make, missing, now)
+        return self.mailing.made(people, now)
 
     async def give_up(self, connection: AsyncConnection, hold: Hold, now: datetime) -> None:
         """Expire what waits in a shard and would come too late."""
@@ -65,7 +65,7 @@ class AtWork:
 
     def later(self, due: Due, now: datetime, reply: str) -> tuple[State, datetime | None]:
         """When to offer a mail again after this reply, or that it is given up."""
-        state, due_at = backoff.later(due.attempts + 1, self.mailing.dated(due), now, self.policy, reply)
+        state, due_at = backoff.later(due.attempts + 1, self.mailing.due(due), now, self.policy, reply)
         too_late = due_at is not None and self.over_at is not None and due_at >= self.over_at
         return (State.EXPIRED, None) if too_late else (state, due_at)
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Protocol
 
@@ -43,6 +43,23 @@ class Receiver(Reader, Protocol):
 
     @property
     def items(self) -> int: ...
+
+
+_AGES = timedelta(hours=2)
+"""How old a mail's Date gets before it is moved on: filters distrust three hours, and a mail program sorts by it."""
+
+_DATES = 48
+"""For as many of a campaign's dates its mails are kept compiled: an hour for each time zone, and more."""
+
+
+def dated(since: datetime, now: datetime | None) -> datetime:
+    """What the Date of a mail that was due `since` says when it leaves `now` (RFC 5322, section 3.6.1).
+
+    It is moved on by steps, so that what is sent twice within two hours is the same message twice.
+    """
+    if now is None or now - since < _AGES:
+        return since
+    return since + (now - since) // _AGES * _AGES
 
 
 _TO_CHOOSE_AND_TO_LEAVE = (Purpose.PREFERENCES, Purpose.UNSUBSCRIBE)
@@ -98,10 +115,7 @@ class Mailing:
         *,
         by_hours: bool = False,
     ) -> None:
-        """`started_at` dates the campaign's mails, or if it goes `by_hours`, the hour that each reader is due theirs.
-
-        So what is sent twice is the same message twice.
-        """
+        """The mails are due at `started_at`, or if they go `by_hours`, at the hour that each reader is due theirs."""
         self._stationery = stationery
         self._campaign_id = campaign_id
         self._slug, self._kind, self._facts = slug, kind, facts
@@ -109,14 +123,16 @@ class Mailing:
         self._rule = facts.event.mail(kind) if by_hours and facts.event is not None else None
         self._variants: dict[datetime, compiler.Variants] = {}
 
-    def dated(self, reader: Reader) -> datetime:
-        """When this person's mail is from."""
+    def due(self, reader: Reader) -> datetime:
+        """Since when this person is due theirs."""
         if self._rule is None or self._facts.event is None:
             return self._started_at
         return max(self._started_at, planning.due(self._facts.event, self._rule, reader.timezone))
 
     def _dated(self, date: datetime) -> compiler.Variants:
         if date not in self._variants:
+            while len(self._variants) >= _DATES:
+                del self._variants[next(iter(self._variants))]
             paper = self._stationery
             envelope = Envelope.of(
                 self._facts.constellation,
@@ -139,19 +155,19 @@ class Mailing:
             reader, token, self._facts, campaign_id=self._campaign_id, issued_at=self._started_at
         )
 
-    def made(self, readers: Iterable[Receiver]) -> list[Skeleton | None]:
-        """The variant of the mail that each of them gets, where it has been compiled."""
-        return [self._dated(self.dated(one)).known(facets_of(one, one.items)) for one in readers]
+    def made(self, readers: Iterable[Receiver], now: datetime) -> list[Skeleton | None]:
+        """The variant of the mail that each of them gets now, where it has been compiled."""
+        return [self._dated(dated(self.due(one), now)).known(facets_of(one, one.items)) for one in readers]
 
-    def make(self, readers: Iterable[Receiver]) -> None:
+    def make(self, readers: Iterable[Receiver], now: datetime) -> None:
         """Compile their variants: for a thread, since each takes as long as hundreds of mails."""
         for one in readers:
             with suppress(ContentError):  # said when their mail is made
-                self.skeleton(one)
+                self.skeleton(one, now)
 
-    def skeleton(self, reader: Receiver) -> Skeleton:
-        """The variant of the mail that this person gets."""
-        return self._dated(self.dated(reader)).skeleton(facets_of(reader, reader.items))
+    def skeleton(self, reader: Receiver, now: datetime | None = None) -> Skeleton:
+        """The variant of the mail that this person gets now, or when they are due it."""
+        return self._dated(dated(self.due(reader), now)).skeleton(facets_of(reader, reader.items))
 
     def item(self, reader: Receiver, skeleton: Skeleton | None = None) -> Item:
         """One person's message and its envelope; `skeleton` is the variant that they get, if that is known.
@@ -167,8 +183,10 @@ class Mailing:
         )
 
 
-def transactional_item(stationery: Stationery, renderings: compiler.Renderings, waiting: Waiting, facts: Facts) -> Item:
-    """The message of one transactional mail. Raises ContentError for a value that no mail may carry."""
+def transactional_item(
+    stationery: Stationery, renderings: compiler.Renderings, waiting: Waiting, facts: Facts, now: datetime
+) -> Item:
+    """The message of one transactional mail that leaves now. Raises ContentError for a value that no mail may carry."""
     token = stationery.links.delivery_token(DeliveryRef("transactional", 0, waiting.id))
     values = stationery.values(waiting, token, facts, campaign_id=0, issued_at=waiting.created_at)
     sign, number, issued_at = stationery.links.token, waiting.subscriber_id, waiting.created_at
@@ -180,8 +198,9 @@ def transactional_item(stationery: Stationery, renderings: compiler.Renderings, 
         values["move_link"] = sign(Purpose.MOVE, number, issued_at=issued_at)
     if waiting.kind in (Kind.CONFIRM, Kind.REMIND, Kind.ASK, Kind.MOVE):
         values["refuse_link"] = stationery.links.refusal(waiting.hash)
+    date = dated(waiting.created_at, now)
     envelope = Envelope.of(
-        facts.constellation, date=waiting.created_at, bounce=stationery.bounce_address, providers=stationery.providers
+        facts.constellation, date=date, bounce=stationery.bounce_address, providers=stationery.providers
     )
     facets = facets_of(waiting)._replace(is_gone=waiting.is_gone, is_choosy=waiting.is_choosy)
     skeleton = renderings.compile(waiting.kind, facts, facets, envelope=envelope)

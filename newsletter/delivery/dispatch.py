@@ -152,7 +152,7 @@ class Dispatcher:
         window = await self._lasting(stop, begin)
         while True:
             failures: list[tuple[int, Outcome]] = []
-            variants = await campaign.prepare(window.due)
+            variants = await campaign.prepare(window.due, self._clock())
             items, signer = _items(campaign.mailing, window, variants, failures), self._stationery.signer
             outcomes = dict(await signed.send(session, items, signer, self._clock(), halts))
             answered = answered or not window.due or not all(map(answers.is_closing, outcomes.values()))

@@ -172,12 +172,13 @@ class Messenger:
     ) -> tuple[list[Item], dict[int, Outcome]]:
         """Their mails, and why there is none for some."""
         self._renderings.refresh()
+        now = self._clock()
         items: list[Item] = []
         outcomes: dict[int, Outcome] = {}
         for one in waiting:
             try:
                 own = _about(one, about[one.id], held)
-                items.append(composer.transactional_item(self._stationery, self._renderings, one, own))
+                items.append(composer.transactional_item(self._stationery, self._renderings, one, own, now))
             except ContentError as error:
                 outcomes[one.id] = Refused(str(error), Stage.LOCAL)
         return items, outcomes

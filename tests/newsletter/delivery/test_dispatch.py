@@ -105,6 +105,26 @@ async def test_readers_links_lead_to_where_the_pages_are_when_a_mail_is_sent(one
         assert "https://moved.example.org/unsubscribe/" in mail.get_body((part,)).get_content()
 
 
+@pytest.mark.parametrize(("late", "moved"), [(0, 0), (119, 0), (120, 120), (5 * 60, 4 * 60)])
+async def test_a_mail_that_leaves_late_is_not_dated_when_it_was_due(
+    database: Database, settings: Settings, clock: Any, smtp_server: Any, start: Any, late: int, moved: int
+) -> None:
+    async with smtp_server() as server:
+        settings = over(settings, server)
+        await start(settings, clock, 1)
+        async with database.begin() as connection:
+            person = await connection.scalar(select(subscriber.c.id)) or 0
+            await transactional.enqueue(connection, person, Kind.WELCOME, now=clock(), most_a_day=3)
+        due = clock()
+        clock.now = due + timedelta(minutes=late)
+        async with embedded.opened(settings, database, clock) as engine:
+            await engine.tick()
+            await engine.dispatcher.deliver(engine.stop)
+    mails = [email.message_from_bytes(one.data, policy=email.policy.default) for one in server.received]
+    dates = [mail["Date"].datetime for mail in mails]
+    assert dates == 2 * [due.replace(microsecond=0) + timedelta(minutes=moved)]
+
+
 async def test_who_came_with_proof_from_another_list_is_not_told_that_they_confirmed_here(
     database: Database, settings: Settings, clock: Any, smtp_server: Any, start: Any
 ) -> None:

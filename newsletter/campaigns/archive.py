@@ -64,6 +64,11 @@ class Shelf:
                 self._copies.popitem(last=False)
         return self._copies[row.id]
 
+    async def was_stopped(self, connection: AsyncConnection, slug: str) -> bool:
+        """Whether mails lead here that are out, of a campaign that was cancelled on its way."""
+        wanted = select(campaign.c.id).where(visibility.stopped(), campaign.c.slug == slug)
+        return await connection.scalar(wanted) is not None
+
     async def _read_subjects(self, connection: AsyncConnection, unknown: list[int]) -> None:
         if not unknown:
             return

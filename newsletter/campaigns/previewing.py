@@ -90,7 +90,7 @@ async def overview(
         subject=skeleton.subject(values),
         size=skeleton.size(values),
         people=people,
-        archive_url=f"{settings.public_url}{visibility.path(of.slug)}" if of.is_public else "",
+        archive_url=f"{settings.public_url}{visibility.path(of.slug)}" if of.is_in_archive else "",
         hour=await hours.told(connection, of, stated.event),
         timezone=stated.constellation.timezone,
         created_at=of.created_at,

@@ -58,6 +58,11 @@ class Campaign:
         """Whether it has the name, and so the place, of a mail of the plan: that one is not sent besides."""
         return self.topic is not None and self.slug == f"{self.topic}/{self.kind}"
 
+    @property
+    def is_in_archive(self) -> bool:
+        """Whether all may read it, once it is sent: what was cancelled nobody does, whatever staff choose."""
+        return self.is_public and self.status != "cancelled"
+
 
 def _select() -> Select[Any]:
     return select(

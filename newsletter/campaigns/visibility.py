@@ -26,6 +26,11 @@ def published() -> ColumnElement[bool]:
     return and_(public(), campaign.c.started_at.is_not(None), campaign.c.status.in_(_OUT))
 
 
+def stopped() -> ColumnElement[bool]:
+    """The condition on `campaign` that all could read it once, and that it was cancelled while it was being sent."""
+    return and_(public(), campaign.c.started_at.is_not(None), campaign.c.status == "cancelled")
+
+
 def path(slug: str) -> str:
     """Where a campaign is read, below the address of the pages."""
     return f"/archive/{quote(slug)}"

@@ -186,11 +186,15 @@ def _overview(seen: previewing.Overview) -> list[tuple[str, str]]:
         ("size", f"{seen.size / 1024:.0f} KB, as one reader gets it"),
         ("audience", edge.people(seen.people) + (f", of those who follow {seen.topic}" if seen.topic else "")),
         *([("of whom", seen.expression)] if seen.expression else []),
-        ("archive", seen.archive_url or "not for everybody"),
+        ("archive", seen.archive_url or _unread(seen)),
         *([("hour", _hour(seen))] if seen.hour else []),
         ("scheduled", _when(seen.scheduled_at, seen)),
         ("started", _when(seen.started_at, seen)),
     ]
+
+
+def _unread(seen: previewing.Overview) -> str:
+    return "not shown, as it was cancelled" if seen.status == "cancelled" else "not for everybody"
 
 
 def _when(at: datetime | None, seen: previewing.Overview) -> str:
@@ -226,14 +230,15 @@ def archive(
             found = await store.find(connection, slug)
             await visibility.choose(connection, found.id, is_public=is_public)
             await edge.audit(connection, "campaign.archived" if is_public else "campaign.hidden", slug)
-            return found
+            return await store.find(connection, slug)
 
     found = edge.run(work())
-    url = f"{settings.public_url}{visibility.path(found.slug)}" if is_public else ""
+    is_read = found.is_in_archive
+    url = f"{settings.public_url}{visibility.path(found.slug)}" if is_read else ""
     if as_json:
-        edge.emit_json({"campaign": found.slug, "public": is_public, "url": url})
-    elif not is_public:
-        edge.say(f"{found.slug} is read by nobody on the web.")
+        edge.emit_json({"campaign": found.slug, "public": is_read, "url": url})
+    elif not is_read:
+        edge.say(f"{found.slug} is read by nobody on the web{', as it was cancelled' if is_public else ''}.")
     else:
         edge.say(f"{found.slug} is read by everybody{'' if found.started_at else ', once it is sent'}: {url}")
 

@@ -11,6 +11,7 @@ from starlette.responses import HTMLResponse, Response
 from newsletter import calendars
 from newsletter.campaigns import visibility
 from newsletter.campaigns.archive import Issue
+from newsletter.catalogues import N_
 from newsletter.constellation.model import Constellation
 from newsletter.content import dates
 from newsletter.web import languages
@@ -25,6 +26,16 @@ _PUBLIC = "public, max-age=900"
 _MAIL_POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; img-src 'self' data:; base-uri 'none'; form-action 'none'; "
     "frame-ancestors 'none'"
+)
+
+
+_STOPPED = (
+    N_("This mail was stopped"),
+    N_("It was still on its way to others, and may say what is no longer so. What holds now is among all events."),
+)
+_GONE = (
+    N_("This mail is not to be read here"),
+    N_("It may have been taken back since it was sent, or the address was cut off on its way."),
 )
 
 
@@ -50,11 +61,15 @@ async def series(site: Site, request: Request) -> Response:
 
 
 async def mail(site: Site, request: Request) -> Response:
-    """A mail as it was sent, but to nobody in particular."""
-    async with site.read() as (connection, _):
-        copy = await site.shelf.copy(connection, request.path_params["slug"])
-    if copy is None:
-        raise HTTPException(404)
+    """A mail as it was sent, but to nobody in particular. Mails lead here, so that one which is gone says why."""
+    slug = request.path_params["slug"]
+    async with site.read() as (connection, look):
+        copy = await site.shelf.copy(connection, slug)
+        if copy is None:
+            is_stopped = await site.shelf.was_stopped(connection, slug)
+            voice = languages.voice(request, look)
+            title, text = map(voice.gettext, _STOPPED if is_stopped else _GONE)
+            return site.show("message", look, voice, status=410 if is_stopped else 404, title=title, text=text)
     return HTMLResponse(copy.html, headers={"Content-Security-Policy": _MAIL_POLICY, "Cache-Control": _PUBLIC})
 
 

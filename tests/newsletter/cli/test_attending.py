@@ -114,3 +114,14 @@ def test_what_staff_hide_is_read_by_nobody_and_the_campaign_says_so(newsletter, 
     assert hidden == {"campaign": "opening/invitation", "public": False, "url": ""}
     wrong = newsletter("campaign", "archive", "opening/invitatin")
     assert (wrong.code, "did you mean opening/invitation?" in wrong.err) == (1, True)
+
+
+def test_of_a_campaign_that_was_cancelled_staff_are_told_that_nobody_reads_it(newsletter, folder) -> None:
+    assert newsletter("campaign", "draft", "opening", "invitation").code == 0
+    assert newsletter("campaign", "cancel", "opening/invitation", "--yes").code == 0
+    assert "not shown, as it was cancelled" in newsletter("campaign", "show", "opening/invitation").out
+    assert json.loads(newsletter("campaign", "show", "opening/invitation", "--json").out)["archive_url"] == ""
+    said = newsletter("campaign", "archive", "opening/invitation", "--show").out
+    assert said == "opening/invitation is read by nobody on the web, as it was cancelled.\n"
+    shown = json.loads(newsletter("campaign", "archive", "opening/invitation", "--show", "--json").out)
+    assert shown == {"campaign": "opening/invitation", "public": False, "url": ""}

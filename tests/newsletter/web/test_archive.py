@@ -116,6 +116,35 @@ async def test_hidden_afterwards_it_is_gone_and_shown_again_it_is_back(client, d
         assert (await client.get(path)).status_code == status
 
 
+async def test_whoever_opens_a_mail_that_was_stopped_is_told_so_and_not_that_their_link_is_cut(
+    client, database, clock, member, send, text
+) -> None:
+    await member("ana@example.org")
+    path = await send("opening", "invitation")
+    async with database.begin() as connection:
+        await lifecycle.cancel(connection, await store.find(connection, "opening/invitation"), now=clock())
+    stopped = await client.get(path)
+    assert stopped.status_code == 410
+    assert "This mail was stopped" in text(stopped)
+    assert "may have been cut off" not in text(stopped)
+    assert 'href="/events"' in stopped.text, "where that stands which holds now"
+    assert "gestoppt" in text(await client.get(path, headers={"Accept-Language": "de"}))
+
+
+async def test_what_is_taken_back_is_told_like_what_never_was(client, database, clock, member, send, text) -> None:
+    await member("ana@example.org")
+    path = await send("opening", "invitation")
+    async with database.begin() as connection:
+        await lifecycle.cancel(connection, await store.find(connection, "opening/invitation"), now=clock())
+        await visibility.choose(connection, (await store.find(connection, "opening/invitation")).id, is_public=False)
+        await store.draft(connection, "closing", "invitation", now=clock())
+        await lifecycle.cancel(connection, await store.find(connection, "closing/invitation"), now=clock())
+    hidden, never_sent, unknown = [await client.get(one) for one in (path, "/archive/closing/invitation", "/archive/x")]
+    assert (hidden.status_code, never_sent.status_code, unknown.status_code) == (404, 404, 404)
+    assert text(hidden) == text(never_sent) == text(unknown)
+    assert "It may have been taken back" in text(hidden)
+
+
 async def test_the_archive_shows_what_was_said_then(client, database, loaded, clock, send) -> None:
     path = await send("opening", "invitation")
     renamed = [replace(one, title="Another name") if one.slug == "opening" else one for one in loaded.events]

@@ -95,15 +95,33 @@ def each(path: Path) -> Iterator[tuple[str, bytes]]:
     """
     try:
         if (path / "new").is_dir():
-            for folder in (path / "new", path / "cur"):
-                yield from ((str(file), _read(file)) for file in _files(folder))
+            yield from _in_maildir(path)
         elif path.is_dir():
             for file in _files(path):
                 yield from _file(file)
         else:
             yield from _file(path)
     except OSError as error:
-        raise MailboxError(f"{path}: this cannot be read: {error.strerror}") from error
+        raise MailboxError(f"{error.filename or path}: this cannot be read: {error.strerror}") from error
+
+
+def _in_maildir(path: Path) -> Iterator[tuple[str, bytes]]:
+    """Each mail once. One that has moved since it was listed, to cur/ or for a flag, is read where it is then."""
+    read: set[str] = set()
+    is_moved = True
+    while is_moved:
+        is_moved = False
+        for file in (*_files(path / "new"), *_files(path / "cur")):
+            key = file.name.partition(":")[0]
+            if key in read:
+                continue
+            try:
+                raw = _read(file)
+            except FileNotFoundError:
+                is_moved = True
+                continue
+            read.add(key)
+            yield str(file), raw
 
 
 def mbox(path: Path) -> Iterator[bytes]:

@@ -148,6 +148,19 @@ def test_in_a_folder_an_mbox_is_as_many_mails_as_it_is_by_itself(mbox, mail):
     assert len(found) == 4
 
 
+def test_a_mail_that_the_service_takes_meanwhile_is_read_where_it_is_then(maildir):
+    for key in ("1.a", "2.b", "3.c"):
+        (maildir.path / "new" / key).write_bytes(key.encode())
+    (maildir.path / "cur" / "0.z:2,S").write_bytes(b"0.z")
+    reading = mailbox.each(maildir.path)
+    found = [next(reading)[1]]
+    maildir.done("2.b")
+    found += [next(reading)[1], next(reading)[1]]
+    (maildir.path / "cur" / "2.b:2,S").rename(maildir.path / "cur" / "2.b:2,RS")
+    found += [raw for _, raw in reading]
+    assert sorted(found) == [b"0.z", b"1.a", b"2.b", b"3.c"]
+
+
 @pytest.mark.parametrize("name", ["missing", "missing/new"])
 def test_a_path_that_is_not_there_is_one_clear_line(name, tmp_path):
     with pytest.raises(MailboxError, match="cannot be read: No such file"):

@@ -38,7 +38,12 @@ async def receive(site: Site, request: Request) -> Response:
 
     A challenge is echoed and a subscription confirmed only once the events are stored.
     """
-    body = await request.body()
+    try:
+        body = await request.body()
+    except HTTPException as error:  # more than is read of any
+        if request.path_params["provider"] in site.providers:
+            _log_refusal(request, error.status_code, "the body is longer than we take")
+        raise
     now = site.clock()
     try:
         provider = _provider(site, request)
@@ -48,10 +53,14 @@ async def receive(site: Site, request: Request) -> Response:
         answer = await _work(provider, endpoint.answer, provider, body)
     except WebhookError as error:
         if not isinstance(error, UnknownProvider):  # who looks for holes asks for any name
-            name = request.path_params["provider"]
-            log.warning("report refused", provider=name, status=error.status, reason=" ".join(str(error).split())[:300])
+            _log_refusal(request, error.status, str(error))
         return JSONResponse({"error": str(error)}, error.status)
     return Response(answer, media_type="application/json" if answer else None)
+
+
+def _log_refusal(request: Request, status: int, reason: str) -> None:
+    name = request.path_params["provider"]
+    log.warning("report refused", provider=name, status=status, reason=" ".join(reason.split())[:300])
 
 
 async def _read(site: Site, provider: Provider, headers: Mapping[str, str], body: bytes, now: datetime) -> list[Event]:

@@ -120,10 +120,15 @@ async def test_what_is_truly_theirs_and_cannot_be_read_is_kept_for_people_and_no
         assert await kept.waiting(connection) == []
 
 
-async def test_a_report_of_more_than_five_megabytes_is_413(client, report) -> None:
+async def test_a_report_of_more_than_five_megabytes_is_413_and_stands_in_the_log(client, report) -> None:
     headers, _ = report("postmark")
-    response = await client.post("/webhooks/postmark", content=b" " * (5 * 1024 * 1024 + 1), headers=headers)
-    assert response.status_code == 413
+    with capture_logs() as lines:
+        for name in ("postmark", "nobody"):
+            response = await client.post(f"/webhooks/{name}", content=b" " * (5 * 1024 * 1024 + 1), headers=headers)
+            assert response.status_code == 413
+    assert [(line["event"], line["provider"], line["status"]) for line in lines] == [
+        ("report refused", "postmark", 413)
+    ]
 
 
 async def test_a_report_larger_than_a_page_may_be_is_read(client, report) -> None:

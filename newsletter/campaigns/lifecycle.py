@@ -21,7 +21,7 @@ from newsletter.constellation.model import Constellation, Event
 from newsletter.content import compiler
 from newsletter.content.facts import Facets, Facts
 from newsletter.content.headers import Envelope
-from newsletter.delivery import ledger
+from newsletter.delivery import after_pause, ledger
 from newsletter.settings import Settings
 from newsletter.tables import campaign
 from subscribers import audience
@@ -79,7 +79,7 @@ async def start(
     whom = await readers(connection, draft, now)
     later: Sequence[Label[Any]] = ()
     if draft.kind in planning.NOTICES:
-        later = told.after_a_pause(now)
+        later = after_pause.columns(now)
     elif by_hours and stated.event:
         later = [await hours.due_at(connection, stated.event, draft.kind, whom)]
     people = select(subscriber.c.id, *later).where(whom)

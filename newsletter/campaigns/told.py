@@ -2,9 +2,8 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import Any
 
-from sqlalchemy import ColumnElement, Label, and_, case, exists, false, func, null, or_, select
+from sqlalchemy import ColumnElement, and_, exists, false, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from newsletter.campaigns.store import Campaign
@@ -38,13 +37,6 @@ def in_time(now: datetime, ends: datetime) -> ColumnElement[bool]:
     their pause has ended."""
     last = max(now, ends.astimezone(UTC))
     return and_(audience.reachable(), or_(audience.mailable(now), subscriber.c.paused_until < last))
-
-
-def after_a_pause(now: datetime) -> tuple[Label[Any], Label[Any]]:
-    """The columns of a delivery that say until when a notice waits for somebody's pause to end, and that it does."""
-    is_pausing = subscriber.c.paused_until > now
-    due_at = case((is_pausing, subscriber.c.paused_until), else_=null()).label("due_at")
-    return due_at, case((is_pausing, "they were taking a pause"), else_="").label("reply")
 
 
 def by_mail(slug: str, kind: str) -> ColumnElement[bool]:

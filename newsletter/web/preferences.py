@@ -16,7 +16,7 @@ from starlette.responses import Response
 from newsletter import attendance, calendars, catalogues
 from newsletter.catalogues import Voice
 from newsletter.constellation import store
-from newsletter.delivery import transactional
+from newsletter.delivery import after_pause, transactional
 from newsletter.web import choosing, forms, rsvp, zones
 from newsletter.web import entry as entries
 from newsletter.web.choosing import NotSaved
@@ -217,9 +217,13 @@ async def _pause(change: _Change) -> None:
     until = today + PAUSES[length] if length in PAUSES else _day(change)
     if not today < until <= today + LONGEST_PAUSE:
         raise NotSaved("until", change.voice.gettext("Please choose a day from tomorrow on, and within a year."))
-    await preferences.pause(
-        change.connection, change.person.subscriber_id, until=pause_end(until, clock), ip=change.ip, now=change.now
-    )
+    await _change_pause(change, pause_end(until, clock))
+
+
+async def _change_pause(change: _Change, until: datetime | None) -> None:
+    connection, number = change.connection, change.person.subscriber_id
+    await preferences.pause(connection, number, until=until, ip=change.ip, now=change.now)
+    await after_pause.follow(connection, number, until, change.now)
 
 
 def _day(change: _Change) -> date:
@@ -230,7 +234,7 @@ def _day(change: _Change) -> date:
 
 
 async def _resume(change: _Change) -> None:
-    await preferences.pause(change.connection, change.person.subscriber_id, until=None, ip=change.ip, now=change.now)
+    await _change_pause(change, None)
 
 
 async def _send_link(change: _Change) -> None:

@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
 from newsletter.constellation.model import Event
-from newsletter.delivery import hearing
+from newsletter.delivery import after_pause, hearing
 from newsletter.tables import campaign, event
 from newsletter.web import forms
 from newsletter.web.look import Look
@@ -71,6 +71,7 @@ async def act(site: Site, request: Request) -> Response:
                 clock = zone(person, look)
                 until = pause_end((now + PAUSE).astimezone(clock).date(), clock)
                 await preferences.pause(connection, person.subscriber_id, until=until, ip=ip, now=now)
+                await after_pause.follow(connection, person.subscriber_id, until, now)
             case _:
                 raise HTTPException(400, "This form is not one of the page's own.")
     return site.redirect(f"/unsubscribe/{token}")

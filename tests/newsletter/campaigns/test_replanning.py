@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import httpx2
 import pytest
 from sqlalchemy import func, select, update
 
@@ -15,11 +16,13 @@ from newsletter.campaigns.replanning import Changed, Notice, Stopped
 from newsletter.constellation import schedule
 from newsletter.constellation.model import Constellation, Place
 from newsletter.database import Database
-from newsletter.engine import embedded
+from newsletter.engine import embedded, parts
 from newsletter.engine.embedded import Engine
 from newsletter.settings import Settings
 from newsletter.tables import audit, campaign, delivery
+from newsletter.web.app import create_app
 from subscribers import addresses
+from subscribers.links import Purpose
 from subscribers.tables import choice, subscriber
 
 BEGIN = datetime(2021, 1, 19, 12, tzinfo=UTC)
@@ -121,6 +124,36 @@ async def test_who_pauses_is_told_when_the_pause_is_over_unless_the_event_is_too
         told = await explaining.explain(connection, p1, of, hash_key=key.get_secret_value(), now=season.clock())
     assert "has not got opening/cancelled yet: they were taking a pause; its turn comes on 2021-01-25" in told.sentence
     assert [name for name, _ in await season.at(back + timedelta(seconds=1))] == ["p1"]
+
+
+async def test_who_ends_or_changes_their_pause_hears_of_what_waits_for_its_end_then(season: Season) -> None:
+    now = season.clock.forward(minutes=1)
+    engine = season.engine
+    async with engine.database.read() as connection:
+        found = await connection.execute(select(subscriber.c.address, subscriber.c.id))
+        numbers = {address.partition("@")[0]: number for address, number in found}
+    app = create_app(engine.settings, database=engine.database, clock=season.clock, run_engine=False)
+    links = parts.links(engine.settings)
+
+    async def save(name: str, **form: str) -> None:
+        token = links.token(Purpose.PREFERENCES, numbers[name], issued_at=now)
+        assert (await visitor.post(f"/preferences/{token}", data=form)).status_code == 303
+
+    async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="https://news.example.org") as visitor:
+        for name in ("p1", "p2", "p3"):
+            await save(name, part="pause", until="2021-01-25")
+        await season.load(moved(season.constellation, timedelta(), cancelled=True))
+        await save("p4", part="pause", until="2021-01-23")  # after it was to be sent, and before it was
+        assert await season.at(season.clock.forward(minutes=1)) == []
+        await save("p1", part="resume")
+        await save("p2", part="pause", until="2021-01-28")
+    assert [name for name, _ in await season.at(season.clock.forward(seconds=1))] == ["p1"]
+    days = {day: await season.at(datetime(2021, 1, day, 5, 1, tzinfo=UTC)) for day in range(21, 30)}
+    assert {day: [name for name, _ in told] for day, told in days.items() if told} == {
+        23: ["p4"],
+        25: ["p3"],
+        28: ["p2"],
+    }
 
 
 async def test_an_old_date_goes_to_nobody_more_and_who_had_not_got_it_gets_the_new_one(season: Season) -> None:

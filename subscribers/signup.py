@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import Row, delete, func, select, update
@@ -50,6 +51,22 @@ class LinkDue:
 @dataclass(frozen=True, slots=True)
 class NothingDue:
     """Nobody is to be written to: the address asked so, staff decided so, or nobody has it."""
+
+
+class Yes(StrEnum):
+    """What the press on the button behind a link to confirm comes to."""
+
+    COUNTS = "counts"
+    """It brings them in, or back."""
+
+    GIVEN = "given"
+    """They are in already, and may be written to."""
+
+    BEFORE = "before"
+    """It is from before they left, or mail to them was stopped: only a request made since then counts."""
+
+    REFUSED = "refused"
+    """Their address is refused, which no request undoes; or there is nobody."""
 
 
 _Request = Row[datetime, str, str, str, dict[str, Any]]
@@ -116,6 +133,22 @@ async def requested(connection: AsyncConnection, subscriber_id: int) -> choices.
     """
     request = await _last_request(connection, subscriber_id)
     return choices.of_document(request.detail) if request is not None and "everything" in request.detail else None
+
+
+async def yes(connection: AsyncConnection, subscriber_id: int) -> Yes:
+    """What a press on the button would come to now; nothing changes."""
+    rows = await connection.execute(
+        select(subscriber.c.status, subscriber.c.hash).where(subscriber.c.id == subscriber_id)
+    )
+    person = rows.one_or_none()
+    if person is None:
+        return Yes.REFUSED
+    request, stopped = await _last_request(connection, subscriber_id), await _stopped(connection, person.hash)
+    if _may_confirm(person.status, request, stopped):
+        return Yes.COUNTS
+    if stopped is None:
+        return Yes.GIVEN if person.status == "active" else Yes.BEFORE
+    return Yes.REFUSED if stopped.reason in suppression.FINAL else Yes.BEFORE
 
 
 async def confirm(

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -13,10 +14,14 @@ from subscribers import preferences, signup
 from subscribers.addresses import parse
 from subscribers.links import LinkExpired, Purpose
 from subscribers.preferences import Preferences
+from subscribers.signup import Yes
 
 
 async def show(site: Site, request: Request) -> Response:
-    """The button; for someone who is in already, the welcome; for a link that is too old, the offer of a new one."""
+    """The button; for someone who is in already, the welcome; for a link that is too old, the offer of a new one.
+
+    Whose mail was stopped is not in, whatever they were before: the button is what brings them back.
+    """
     token = request.path_params["token"]
     async with site.read() as (connection, look):
         try:
@@ -26,9 +31,11 @@ async def show(site: Site, request: Request) -> Response:
             if found is None:
                 voice = languages.voice(request, look)
                 return site.show("confirm-forgotten", look, voice, status=410, expired_at=expired.expired_at)
-            return _expired(site, look, found, token, expired.expired_at)
-        voice = voice_of(person, look)
-        if person.status == "active":
+            return await _expired(connection, site, look, found, token, expired.expired_at)
+        voice, yes = voice_of(person, look), await signup.yes(connection, person.subscriber_id)
+        if yes in (Yes.BEFORE, Yes.REFUSED):
+            return _void(site, look, person, yes)
+        if yes is Yes.GIVEN:
             own = site.token(Purpose.PREFERENCES, person.subscriber_id)
             coming = [event for event in look.upcoming(site.clock()) if choosing.comes(person, event)]
             return site.show("confirmed", look, voice, person=person, token=own, coming=coming)
@@ -54,10 +61,8 @@ async def confirm(site: Site, request: Request) -> Response:
             most_a_day = joining.confirmations_a_day
             welcome = transactional.Kind.WELCOME
             await transactional.enqueue(connection, subscriber_id, welcome, now=now, most_a_day=most_a_day)
-        person = await holder(connection, subscriber_id)
-    if person.status == "active":
-        return site.redirect(f"/confirm/{token}")
-    return site.show("confirm-void", look, voice_of(person, look), status=410)
+        yes = await signup.yes(connection, subscriber_id)
+    return site.redirect(f"/confirm/{token}") if yes is Yes.GIVEN else _void(site, look, person, yes)
 
 
 def _open(site: Site, token: str) -> int:
@@ -65,9 +70,18 @@ def _open(site: Site, token: str) -> int:
     return site.links.open(Purpose.CONFIRM, token, now=site.clock(), within=within).subscriber_id
 
 
-def _expired(site: Site, look: Look, person: Preferences, token: str, at: datetime) -> Response:
+def _void(site: Site, look: Look, person: Preferences, yes: Yes) -> Response:
+    return site.show("confirm-void", look, voice_of(person, look), status=410, is_refused=yes is Yes.REFUSED)
+
+
+async def _expired(
+    connection: AsyncConnection, site: Site, look: Look, person: Preferences, token: str, at: datetime
+) -> Response:
+    yes = await signup.yes(connection, person.subscriber_id)
+    if yes is Yes.REFUSED:
+        return _void(site, look, person, yes)
     text = agreement.text(site.settings.joining, voice_of(person, look))
-    values = {"person": person, "token": token, "expired_at": at, "text_shown": text}
+    values = {"person": person, "is_in": yes is Yes.GIVEN, "token": token, "expired_at": at, "text_shown": text}
     return site.show("confirm-expired", look, voice_of(person, look), status=410, **values)
 
 

@@ -7,8 +7,9 @@ import pytest
 from newsletter import catalogues
 from newsletter.delivery import unconfirmed
 from newsletter.web import agreement
-from subscribers import erasure, importing
+from subscribers import erasure, importing, suppression
 from subscribers.links import Purpose
+from subscribers.suppression import Reason
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
@@ -157,6 +158,69 @@ async def test_somebody_who_left_comes_back_by_joining_and_confirming(client, de
     assert (await desk.person(ana.address)).status == "left"
     await client.post(f"/confirm/{desk.link(Purpose.CONFIRM, ana.id)}")
     assert (await desk.person(ana.address)).status == "active"
+
+
+@pytest.fixture
+def stop(desk, settings, clock):
+    """Stops mail to an address."""
+
+    async def suppressed(address: str, reason: Reason) -> None:
+        hashed = suppression.address_hash(address, settings.secrets.hash_key.get_secret_value())
+        clock.forward(timedelta(hours=1))
+        async with desk.database.begin() as connection:
+            await suppression.suppress(connection, hashed, reason, at=clock())
+        clock.forward(timedelta(hours=1))
+
+    return suppressed
+
+
+@pytest.mark.parametrize("reason", [Reason.HARD_BOUNCE, Reason.SOFT_BOUNCE, Reason.COMPLAINT])
+async def test_somebody_to_whom_mail_was_stopped_finds_the_button_that_brings_them_back(
+    client, desk, member, stop, text, reason
+) -> None:
+    ana = await member()
+    await stop(ana.address, reason)
+    old = await client.get(f"/confirm/{ana.confirm}")
+    assert old.status_code == 410
+    assert "You are in" not in text(old)
+    assert "join anew" in text(old)
+    assert (await client.post(f"/confirm/{ana.confirm}")).status_code == 410
+
+    await client.post("/join", data={"email": ana.address})
+    link = f"/confirm/{desk.link(Purpose.CONFIRM, ana.id)}"
+    page = await client.get(link)
+    assert page.status_code == 200
+    assert "Yes, write to me" in text(page)
+    assert "You are in" not in text(page)
+    pressed = await client.post(link)
+    assert "You are in" in text(await client.get(pressed.headers["location"]))
+    async with desk.database.read() as connection:
+        assert await suppression.finding(connection, ana.id) is None
+
+
+async def test_an_old_link_of_somebody_to_whom_mail_was_stopped_is_renewed_and_does_not_say_that_they_are_in(
+    client, desk, member, stop, clock, text
+) -> None:
+    ana = await member()
+    await stop(ana.address, Reason.HARD_BOUNCE)
+    clock.forward(timedelta(days=8))
+    page = await client.get(f"/confirm/{ana.confirm}")
+    assert "you are in already" not in text(page)
+    assert "By asking for it you say once more" in text(page)
+    await client.post(f"/confirm/{ana.confirm}", data={"renew": "yes"})
+    assert [kind for _, kind in await desk.mails()] == ["confirm", "welcome", "confirm"]
+
+
+@pytest.mark.parametrize("age", [timedelta(hours=1), timedelta(days=8)])
+async def test_a_link_of_somebody_whom_joining_does_not_bring_back_says_that_it_is_no_longer_good(
+    client, pending, stop, clock, text, age
+) -> None:
+    ana = await pending()
+    await stop(ana.address, Reason.REFUSED)
+    clock.forward(age)
+    page = await client.get(f"/confirm/{ana.confirm}")
+    assert page.status_code == 410
+    assert "This link is no longer good" in text(page)
 
 
 @pytest.mark.parametrize("token", ["x", "x" * 71, "%00", "..%2f..%2fetc", "é", "a.b", "%F0%9F%98%80"])

@@ -144,7 +144,11 @@ def connect(url: str, *, pool: int = 8, for_import: bool = False) -> Database:
     parsed = parse(url)
     if parsed.get_backend_name() == "postgresql":
         engine = create_async_engine(
-            parsed.set(drivername="postgresql+psycopg"), pool_size=pool, max_overflow=pool, pool_pre_ping=True
+            parsed.set(drivername="postgresql+psycopg"),
+            pool_size=pool,
+            max_overflow=pool,
+            pool_pre_ping=True,
+            hide_parameters=True,  # they are people's names and addresses, and an error is written into the log
         )
         return Database(parsed, engine, engine, engine)
     path = Path(str(parsed.database))

@@ -1,16 +1,23 @@
 """Where what happens is written down: stderr, for people on a terminal, as JSON for machines elsewhere.
 
 It names people by number only. Relays repeat addresses in their answers, and databases values in their complaints, so
-whatever looks like an address is taken out of every line.
+whatever looks like an address is taken out of every line, and so is the row that a database refused.
 """
 
 import logging
+import re
 import sys
+import traceback
 from typing import Any
 
 import structlog
 
 from subscribers import addresses
+
+log = structlog.get_logger(__name__)
+
+_ROW = re.compile(r"(Failing row contains |Key \([^)]*\)=)\(.*\)")
+"""How PostgreSQL tells of what it refuses: with names, which nothing else would find."""
 
 
 def configure(level: int) -> None:
@@ -30,6 +37,32 @@ def configure(level: int) -> None:
     )
 
 
+def listen(library: str, level: int, *, event: str, briefly: tuple[type[BaseException], ...]) -> None:
+    """Have what a library finds wrong, from `level` up, stand in our log: Python would write it to stderr as it is.
+
+    Each is one line, with the words of its error if it has one. Where that is none of `briefly`, which are nobody's
+    mistake, the line also says where in the code it was.
+    """
+    logging.getLogger(library).addHandler(_Heard(level, event, briefly))
+
+
+class _Heard(logging.Handler):
+    def __init__(self, level: int, event: str, briefly: tuple[type[BaseException], ...]) -> None:
+        super().__init__(level)
+        self.event, self.briefly = event, briefly
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """One line."""
+        fault = record.exc_info[1] if record.exc_info else None
+        said: dict[str, str] = {"said": " ".join(record.getMessage().split())}
+        if fault is not None:
+            cause = fault.__cause__ or fault  # the driver's own words, without the statement
+            said["reason"] = " ".join(str(cause).split())[:300] or type(cause).__name__
+        if fault is not None and not isinstance(fault, self.briefly):
+            said["exception"] = "".join(traceback.format_exception(fault))
+        log.log(record.levelno, self.event, **said)
+
+
 def _name_nobody(_: object, __: str, line: structlog.typing.EventDict) -> structlog.typing.EventDict:
     return {key: _without_addresses(value) for key, value in line.items()}
 
@@ -37,7 +70,7 @@ def _name_nobody(_: object, __: str, line: structlog.typing.EventDict) -> struct
 def _without_addresses(value: Any) -> Any:
     match value:
         case str():
-            return addresses.hidden(value)
+            return addresses.hidden(_ROW.sub(r"\1(…)", value))
         case dict():
             return {_without_addresses(key): _without_addresses(one) for key, one in value.items()}
         case list() | tuple():

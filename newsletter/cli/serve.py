@@ -1,5 +1,6 @@
 """`newsletter serve`: the pages and webhooks, and unless it runs elsewhere the engine, in one process."""
 
+import logging
 import signal
 import sys
 from typing import Annotated
@@ -7,6 +8,7 @@ from typing import Annotated
 import typer
 import uvicorn
 
+from newsletter import database as databases
 from newsletter import logs
 from newsletter.cli import edge, emptiness, grouping, listening
 from newsletter.settings import Settings
@@ -48,9 +50,11 @@ async def _serve(settings: Settings, host: str, port: int, *, runs_engine: bool)
             edge.warn(warning)
         if not runs_engine:
             edge.say("The pages only: `newsletter worker` delivers.")
+        logs.listen("uvicorn", logging.WARNING, event="server", briefly=databases.UNUSABLE)
         config = uvicorn.Config(
             create_app(settings, run_engine=runs_engine),
             lifespan="on",
+            log_config=None,
             log_level="warning",
             access_log=False,  # paths hold people's tokens
             proxy_headers=False,  # newsletter.web.security believes configured proxies only

@@ -19,7 +19,7 @@ from procrastinate.exceptions import AlreadyEnqueued, ConnectorException
 from procrastinate.jobs import DeleteJobCondition, Status
 from sqlalchemy import URL, text
 
-from newsletter import engine_lock, queue_schema
+from newsletter import engine_lock, logs, queue_schema
 from newsletter.clock import Clock, wall_clock
 from newsletter.database import Database
 from newsletter.delivery import ledger
@@ -54,11 +54,9 @@ async def run(settings: Settings, database: Database, stop: asyncio.Event, clock
     Raises DatabaseBusy while an embedded engine runs. Ask `database.require_queue` first.
     """
     asyncio.get_running_loop().set_exception_handler(_unretrieved)
-    for library in (
-        "procrastinate",
-        "psycopg.pool",
-    ):  # without a handler, Python writes their words to stderr as they are
-        logging.getLogger(library).addHandler(_Logged(logging.ERROR))
+    for library in ("procrastinate", "psycopg.pool"):
+        # of a database that is away they warn, as we do ourselves
+        logs.listen(library, logging.ERROR, event="queue", briefly=(Exception,))
     async with engine_lock.held(database, shared=True) as lock:
         work = Work.assemble(settings, database, clock, lock)
         app = _app(work)
@@ -107,7 +105,7 @@ async def _hands(work: Work, app: procrastinate.App, queue: str, concurrency: in
             with suppress(asyncio.CancelledError):
                 await running
         except (ConnectorException, psycopg.Error) as error:
-            log.warning("queue away", queue=queue, reason=one_line(error))
+            log.warning("queue away", queue=queue, reason=one_line(error.__cause__ or error))
         with suppress(TimeoutError):
             await asyncio.wait_for(work.stop.wait(), _AGAIN_SECONDS)
 
@@ -188,18 +186,6 @@ async def _sweep(work: Work, app: procrastinate.App) -> None:
             await app.configure_task("shard", lock=name, queueing_lock=name).defer_async(
                 campaign_id=campaign_id, number=number
             )
-
-
-class _Logged(logging.Handler):
-    """What the libraries of the queue find wrong, as lines of our log.
-
-    Of each job that goes well they say much, and so they do of a database that is away, as we do ourselves: left out.
-    """
-
-    def emit(self, record: logging.LogRecord) -> None:
-        """One line, with its exception's words if it has one."""
-        fault = record.exc_info[1] if record.exc_info else None
-        log.error("queue", said=record.getMessage(), **({"reason": one_line(fault)} if fault else {}))
 
 
 def _conninfo(url: URL) -> str:

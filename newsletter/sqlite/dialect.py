@@ -31,7 +31,7 @@ def engine(path: Path, pragmas: Sequence[str], *, only_reads: bool, patience: fl
         return _Adapted(await_(driver.Connection.open(path, pragmas, only_reads=only_reads, patience=patience)))
 
     url = URL.create(f"sqlite+{Dialect.driver}", database=str(path))
-    made = create_async_engine(url, poolclass=NullPool, creator=opened)
+    made = create_async_engine(url, poolclass=NullPool, creator=opened, hide_parameters=True)
     event.listen(made.sync_engine, "begin", lambda connection: under(connection).begin())
     return made
 

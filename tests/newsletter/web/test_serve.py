@@ -6,14 +6,20 @@ import os
 import re
 import signal
 import socket
+import sqlite3
 import sys
+import urllib.error
+import urllib.parse
 import urllib.request
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import pytest
 
+from newsletter import assets
 from newsletter import database as databases
+from newsletter.clock import wall_clock
+from newsletter.constellation import file, store
 
 Serve = Callable[..., Awaitable[asyncio.subprocess.Process]]
 
@@ -114,3 +120,43 @@ async def test_an_address_that_cannot_be_is_one_line_or_usage(
     _, errors = await asyncio.wait_for(process.communicate(), 30)
     assert process.returncode in (1, 2)
     assert b"Traceback" not in errors
+
+
+def ask_to_join(url: str, **form: str) -> int:
+    request = urllib.request.Request(f"{url}/join", urllib.parse.urlencode(form).encode())
+    try:
+        with urllib.request.urlopen(request, timeout=30) as response:
+            return response.status
+    except urllib.error.HTTPError as refused:
+        return refused.code
+
+
+@pytest.mark.parametrize("answer", ["ABORT, 'the limits of a row'", "away"])
+async def test_a_request_that_fails_is_one_line_of_the_log_and_names_nobody(
+    serve: Serve, folder: Path, answer: str
+) -> None:
+    await migrate(folder)
+    with (folder / "newsletter.toml").open("a") as settings:
+        settings.write('\n[joining]\nproof_of_work = "off"\ncheck_domains = false\n')
+    database = databases.connect(f"sqlite:///{folder}/newsletter.sqlite3")
+    async with database.begin() as connection:
+        await store.load(connection, file.read(assets.TEMPLATES / "init" / "constellation.toml"), wall_clock())
+    await database.close()
+    with sqlite3.connect(folder / "newsletter.sqlite3") as refusing:
+        if answer == "away":
+            refusing.execute("ALTER TABLE arrival RENAME TO elsewhere")
+        else:
+            refusing.execute(f"CREATE TRIGGER refuse BEFORE INSERT ON arrival BEGIN SELECT RAISE({answer}); END")
+    refusing.close()
+    process = await serve("--port", "0", "--no-engine")
+    url = await address(process)
+    status = await asyncio.to_thread(ask_to_join, url, email="ana@example.org", first_name="Anastasia")
+    assert status == 500
+    process.send_signal(signal.SIGTERM)
+    _, errors = await asyncio.wait_for(process.communicate(), 30)
+    [line] = [json.loads(line) for line in errors.decode().splitlines()]
+    assert (line["event"], line["level"]) == ("server", "error")
+    assert "arrival" in str(line) if answer == "away" else "the limits of a row" in str(line)
+    assert ("reception.py" in line.get("exception", "")) is (answer != "away"), "a mistake of ours, where it was made"
+    assert "ana@example.org" not in str(line)
+    assert "Anastasia" not in str(line)

@@ -6,10 +6,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import ColumnElement, case, delete, func, literal, select, update
+from sqlalchemy import ColumnElement, bindparam, case, delete, func, literal, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from subscribers import addresses, statements
+from subscribers.prepared import Prepared
 from subscribers.tables import subscriber, suppression
 
 
@@ -195,6 +196,19 @@ async def find(connection: AsyncConnection, address: str) -> Reason | None:
     """Why the address with this hash is suppressed, or None."""
     reason = await connection.scalar(select(suppression.c.reason).where(suppression.c.hash == address))
     return None if reason is None else Reason(reason)
+
+
+_REASON_OF = Prepared(
+    select(suppression.c.reason)
+    .join(subscriber, subscriber.c.hash == suppression.c.hash)
+    .where(subscriber.c.id == bindparam("number"))
+)
+
+
+async def reason_of(connection: AsyncConnection, subscriber_id: int) -> Reason | None:
+    """Why a subscriber's address is suppressed, or None."""
+    rows = await _REASON_OF.rows(connection, {"number": subscriber_id})
+    return Reason(rows[0].reason) if rows else None
 
 
 async def finding(connection: AsyncConnection, subscriber_id: int) -> Finding | None:

@@ -23,7 +23,7 @@ from newsletter.web.choosing import NotSaved
 from newsletter.web.forms import Form
 from newsletter.web.look import Look
 from newsletter.web.site import Site, visitor, voice_of
-from subscribers import attending, names, preferences
+from subscribers import attending, names, preferences, suppression
 from subscribers.audience import Rhythm
 from subscribers.links import Purpose
 from subscribers.preferences import Preferences
@@ -92,6 +92,7 @@ async def _page(
     upcoming, today = look.upcoming(now), now.astimezone(zone(person, look))
     asking = [event for event in upcoming if event.rsvp]
     answers = await attending.of(connection, person.subscriber_id) if asking else {}
+    stopped = await suppression.reason_of(connection, person.subscriber_id)
     return site.show(
         "preferences",
         look,
@@ -101,6 +102,8 @@ async def _page(
         saved=saved,
         errors=errors or {},
         paused_until=pausing(person, look, now),
+        is_stopped=stopped is not None,
+        may_join=stopped not in suppression.FINAL,
         shown=shown,
         kinds=choosing.kinds(shown, look),
         offered=choosing.offered(shown, upcoming, voice),

@@ -32,6 +32,7 @@ async def show(site: Site, request: Request) -> Response:
         stored = await _asked(connection, opened)
         event, now = stored.event, site.clock()
         answer = (await attending.of(connection, person.subscriber_id)).get(event.slug)
+        turn = await attending.turn(connection, person.subscriber_id, event.slug, now)
         has_room = await attending.has_room(connection, event.slug, event.capacity, now)
         return site.show(
             "rsvp",
@@ -44,7 +45,8 @@ async def show(site: Site, request: Request) -> Response:
             wanted=meant if meant in WISHES else "",
             is_open=attendance.is_open(stored, now),
             is_full=not has_room and answer not in (Answer.GOING, Answer.WAITING),
-            turn=await attending.turn(connection, person.subscriber_id, event.slug, now),
+            turn=turn,
+            is_passed_over=answer is Answer.WAITING and turn is None,
             is_saved="saved" in request.query_params,
         )
 

@@ -19,9 +19,10 @@ from newsletter.database import Database
 from newsletter.settings import Settings
 from newsletter.tables import transactional
 from newsletter.web.app import create_app
-from subscribers import consent, preferences
+from subscribers import consent, preferences, suppression
 from subscribers.links import Links, Purpose
 from subscribers.preferences import Preferences
+from subscribers.suppression import Reason
 from subscribers.tables import subscriber
 
 NEW_YORK = "America/New_York"
@@ -209,6 +210,23 @@ def member(client: httpx2.AsyncClient, pending: Join) -> Join:
         return joined
 
     return join
+
+
+Stop = Callable[[str, Reason], Awaitable[None]]
+
+
+@pytest.fixture
+def stop(desk: Desk, settings: Settings, clock: Clock) -> Stop:
+    """Stops mail to an address; what comes before and after it is hours away."""
+
+    async def suppressed(address: str, reason: Reason) -> None:
+        hashed = suppression.address_hash(address, settings.secrets.hash_key.get_secret_value())
+        clock.forward(timedelta(hours=1))
+        async with desk.database.begin() as connection:
+            await suppression.suppress(connection, hashed, reason, at=clock())
+        clock.forward(timedelta(hours=1))
+
+    return suppressed
 
 
 @pytest.fixture

@@ -160,20 +160,6 @@ async def test_somebody_who_left_comes_back_by_joining_and_confirming(client, de
     assert (await desk.person(ana.address)).status == "active"
 
 
-@pytest.fixture
-def stop(desk, settings, clock):
-    """Stops mail to an address."""
-
-    async def suppressed(address: str, reason: Reason) -> None:
-        hashed = suppression.address_hash(address, settings.secrets.hash_key.get_secret_value())
-        clock.forward(timedelta(hours=1))
-        async with desk.database.begin() as connection:
-            await suppression.suppress(connection, hashed, reason, at=clock())
-        clock.forward(timedelta(hours=1))
-
-    return suppressed
-
-
 @pytest.mark.parametrize("reason", [Reason.HARD_BOUNCE, Reason.SOFT_BOUNCE, Reason.COMPLAINT])
 async def test_somebody_to_whom_mail_was_stopped_finds_the_button_that_brings_them_back(
     client, desk, member, stop, text, reason

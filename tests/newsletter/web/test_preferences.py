@@ -14,6 +14,7 @@ from newsletter.demo.browser import Browser
 from subscribers import choices, consent, directory, preferences
 from subscribers.audience import Rhythm
 from subscribers.links import Purpose
+from subscribers.suppression import Reason
 from subscribers.tables import subscriber
 from tests.newsletter.web.conftest import make_event
 
@@ -92,6 +93,19 @@ async def test_nothing_ticked_is_not_saved_and_less_is_offered(client, desk, mem
     assert page.status_code == 422
     assert "take a pause or leave below" in text(page)
     assert (await desk.person(ana.address)).everything
+
+
+async def test_somebody_to_whom_mail_was_stopped_reads_so_and_how_to_come_back(client, member, stop, text) -> None:
+    ana, bo, cy = await member(), await member("bo@example.org"), await member("cy@example.org")
+    await stop(bo.address, Reason.HARD_BOUNCE)
+    await stop(cy.address, Reason.STAFF)
+    fine, bounced, by_staff = [text(await client.get(f"/preferences/{one.preferences}")) for one in (ana, bo, cy)]
+    assert "No mail comes at present" not in fine
+    assert "No mail comes at present" in bounced
+    assert "join anew" in bounced
+    assert "No mail comes at present" in by_staff
+    assert "join anew" not in by_staff
+    assert "write to hello@lanterns.example.org" in by_staff
 
 
 async def test_every_change_leaves_evidence_and_no_change_leaves_none(client, desk, member) -> None:

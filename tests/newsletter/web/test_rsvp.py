@@ -8,6 +8,7 @@ import pytest
 from newsletter.constellation import store
 from subscribers import attending
 from subscribers.links import Purpose
+from subscribers.suppression import Reason
 
 
 @pytest.fixture
@@ -81,6 +82,25 @@ async def test_who_is_too_many_waits_and_moves_up_when_a_place_becomes_free(
     await client.post(await link(ana), data={"answer": "not"})
     assert await answers(bo) == {"closing": "going"}
     assert (bo.id, "place") in await desk.mails()
+
+
+@pytest.mark.parametrize("why", ["a pause", "a bounce"])
+async def test_who_waits_and_gets_no_mail_is_told_that_others_go_before_them(
+    client, desk, member, link, answers, stop, text, why
+) -> None:
+    ana, bo = await member(), await member("bo@example.org")
+    for one in (ana, bo):
+        await client.post(await link(one), data={"answer": "going"})
+    if why == "a pause":
+        await client.post(f"/preferences/{bo.preferences}", data={"part": "pause", "length": "month"})
+    else:
+        await stop(bo.address, Reason.HARD_BOUNCE)
+    page = text(await client.get(await link(bo)))
+    assert "There are still places" not in page
+    assert (
+        "No mail goes to you at present. As long as that is so, a place that becomes free is given to others." in page
+    )
+    assert await answers(bo) == {"closing": "waiting"}
 
 
 async def test_a_link_answers_for_its_own_event_alone(client, member, link, answers) -> None:

@@ -46,6 +46,10 @@ ACCOUNT_WITHIN = timedelta(hours=2)
 """For how long a link to a person's data works; the mail that brings it says so."""
 
 
+NOBODY = 0
+"""The number of the reader who does not exist: test mails and previews are to them."""
+
+
 class LinkInvalid(SubscribersError):
     """A link was cut off, altered, made for another purpose, or not made by us."""
 

@@ -18,11 +18,12 @@ from newsletter.delivery.offer import Item
 from newsletter.delivery.relays import Relays
 from newsletter.settings import Settings
 from subscribers import addresses
+from subscribers.links import NOBODY
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """A reader who does not exist: number 0, whose links open nobody's door."""
+    """A reader who does not exist, whose links open nobody's door."""
 
     address: str = "zoe@example.org"
     first_name: str = "Zoë"
@@ -30,7 +31,7 @@ class Sample:
     locale: str = "en"
     timezone: str = ""
     confirmed: bool = True
-    subscriber_id: int = 0
+    subscriber_id: int = NOBODY
     items: int = -1
 
 

@@ -47,7 +47,7 @@ from newsletter.web.look import Looks
 from newsletter.web.mail_domains import MailDomains
 from newsletter.web.pages import Pages, stylesheets
 from newsletter.web.proof import Proofs
-from newsletter.web.site import Site
+from newsletter.web.site import LinkOfATest, Site
 from subscribers.links import LinkExpired, LinkInvalid, Links
 from webhooks.rehearsals import Rehearsals
 
@@ -110,6 +110,7 @@ def create_app(
             HTTPException: partial(refusals.http, site),
             LinkExpired: partial(refusals.old_link, site),
             LinkInvalid: partial(refusals.dead_link, site),
+            LinkOfATest: partial(refusals.link_of_a_test, site),
             Exception: partial(refusals.failure, site),
         },
         lifespan=lifespan,

@@ -47,6 +47,10 @@ _DEAD_LINK_TEXT = N_(
     "Mail programs sometimes cut a link in two: please try to copy all of it. If it is whole, the address it was for "
     "may have been erased."
 )
+_OF_A_TEST = (
+    N_("This is a link of a test mail"),
+    N_("In the mail that goes to everybody, it opens a page of each reader's own. This one changes nothing."),
+)
 
 
 async def http(site: Site, request: Request, error: Exception) -> Response:
@@ -61,6 +65,11 @@ async def http(site: Site, request: Request, error: Exception) -> Response:
 async def dead_link(site: Site, request: Request, error: Exception) -> Response:  # noqa: ARG001 - a handler's shape
     """A link that was altered or cut off, or whose person is not there any more: 404."""
     return await _answer(site, request, 404, _DEAD_LINK, _DEAD_LINK_TEXT, detail=f"{_DEAD_LINK}.")
+
+
+async def link_of_a_test(site: Site, request: Request, error: Exception) -> Response:
+    """A link of a mail that staff sent to themselves: 404, and the reason."""
+    return await _answer(site, request, 404, *_OF_A_TEST, detail=str(error))
 
 
 async def old_link(site: Site, request: Request, error: Exception) -> Response:  # noqa: ARG001 - a handler's shape

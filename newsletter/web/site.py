@@ -21,11 +21,15 @@ from newsletter.web.mail_domains import MailDomains
 from newsletter.web.pages import Pages
 from newsletter.web.proof import Proofs
 from subscribers import preferences
-from subscribers.links import LinkInvalid, Links, Purpose
+from subscribers.links import NOBODY, LinkInvalid, Links, Purpose
 from subscribers.preferences import Preferences
 from subscribers.prepared import Prepared
 from webhooks.providers import Provider
 from webhooks.rehearsals import Rehearsals
+
+
+class LinkOfATest(LinkInvalid):
+    """A link of a mail that staff sent to try it out: it is ours, and nobody's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +67,7 @@ class Site:
         rows = await _HOLDER.rows(connection, {"number": subscriber_id})
         found = preferences.of(rows)
         if found is None:
-            raise LinkInvalid(_NOBODY)
+            raise _nobodys(subscriber_id)
         return found, await self.looks.of(connection, rows[0].loaded_at)
 
     def token(self, purpose: Purpose, subscriber_id: int) -> str:
@@ -77,7 +81,6 @@ class Site:
 
 
 _ALWAYS = datetime(1970, 1, 1, tzinfo=UTC)
-_NOBODY = "this link belongs to nobody any more"
 _HOLDER = Prepared(preferences.QUERY.add_columns(LOADED_AT.scalar_subquery().label("loaded_at")))
 
 
@@ -85,8 +88,14 @@ async def holder(connection: AsyncConnection, subscriber_id: int) -> Preferences
     """The subscriber whose link this is. Raises LinkInvalid when they have been erased since it was made."""
     found = await preferences.read(connection, subscriber_id)
     if found is None:
-        raise LinkInvalid(_NOBODY)
+        raise _nobodys(subscriber_id)
     return found
+
+
+def _nobodys(subscriber_id: int) -> LinkInvalid:
+    if subscriber_id == NOBODY:
+        return LinkOfATest("this link is of a test mail")
+    return LinkInvalid("this link belongs to nobody any more")
 
 
 def voice_of(person: Preferences, look: Look) -> Voice:

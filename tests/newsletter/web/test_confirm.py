@@ -8,7 +8,7 @@ from newsletter import catalogues
 from newsletter.delivery import unconfirmed
 from newsletter.web import agreement
 from subscribers import erasure, importing, suppression
-from subscribers.links import Purpose
+from subscribers.links import NOBODY, Purpose
 from subscribers.suppression import Reason
 
 
@@ -243,3 +243,12 @@ async def test_a_link_of_somebody_who_was_erased_leads_nowhere(client, desk, pen
     for path, token in (("confirm", ana.confirm), ("preferences", ana.preferences), ("unsubscribe", ana.unsubscribe)):
         assert (await client.get(f"/{path}/{token}")).status_code == 404
         assert (await client.post(f"/{path}/{token}", data={"part": "leave"})).status_code == 404
+
+
+@pytest.mark.parametrize("purpose", [Purpose.PREFERENCES, Purpose.UNSUBSCRIBE, Purpose.RSVP])
+async def test_a_link_in_a_test_mail_says_that_and_not_that_it_is_cut(client, desk, text, purpose) -> None:
+    path = f"/{purpose}/{desk.link(purpose, NOBODY, 1)}"
+    for page in (await client.get(path), await client.post(path, data={"answer": "going", "part": "resume"})):
+        assert page.status_code == 404
+        assert "This is a link of a test mail" in text(page)
+        assert "Mail programs sometimes cut a link" not in text(page)

@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from newsletter.campaigns import absence, foretelling
 from newsletter.campaigns.store import Campaign
-from newsletter.delivery import cap
+from newsletter.delivery import cap, hearing
 from newsletter.delivery.state import State
 from newsletter.tables import delivery
 from subscribers import consent, directory, suppression
@@ -105,6 +105,8 @@ def _fate(mail: _Mail, entry: Entry, steps: list[consent.Evidence], of: Campaign
     when = "" if mail.at is None else f" on {absence.day(mail.at)}"
     match State(mail.state):
         case State.SENT:
+            if mail.reply == hearing.REPORTED:
+                return f"was sent {of.slug}{when}: {mail.reply} ({mail.feedback})."
             heard = f"; since then it was reported: {mail.feedback}" if mail.feedback else ""
             return f"was sent {of.slug}{when}: the mail server took it{_answer(mail)}{heard}."
         case State.QUEUED | State.SENDING | State.DEFERRED:

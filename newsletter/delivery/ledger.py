@@ -10,6 +10,7 @@
     queued | deferred ──claim, not their turn or hour──▶ queued, until it is
     queued | deferred ──claim, enough for today──▶ deferred, until the next day; or expired, if of no use by then
     expired | refused for a passing reason ──staff: retry──▶ queued
+    queued | deferred | uncertain | expired ──reported to have arrived──▶ sent
 
 A queued delivery with a `due_at` is not claimed before then: it is by its reader's own clock.
 
@@ -38,7 +39,7 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from newsletter.delivery import cap as caps
-from newsletter.delivery import pauses, statements
+from newsletter.delivery import hearing, pauses, statements
 from newsletter.delivery.cap import Cap
 from newsletter.delivery.gate import Gate
 from newsletter.delivery.slowing import Slowed
@@ -196,7 +197,7 @@ async def take(
     """Become the owner of the shard that has waited longest, or None when nothing is due.
 
     Deliveries its last owner left in `sending` are in doubt: they are queued again (`resend`) or kept for a
-    person (`hold`).
+    person (`hold`), unless they have been reported to have arrived.
     """
     if campaign_id is None:
         found = await statements.OLDEST.rows(connection, {"now": now})
@@ -444,6 +445,21 @@ async def believe_sent(connection: AsyncConnection, campaign_id: int, now: datet
         .values(state=State.SENT, at=now)
     )
     return settled.rowcount
+
+
+async def arrived(connection: AsyncConnection, campaign_id: int, people: Sequence[int], now: datetime) -> None:
+    """Settle as sent what these people are reported to have got: it is in doubt, or waits to be sent once more.
+
+    What is being sent at this moment is settled by its owner, or by whoever takes the shard over.
+    """
+    unknown = (*WAITING, State.UNCERTAIN, State.EXPIRED)
+    await connection.execute(
+        update(delivery)
+        .where(
+            delivery.c.campaign_id == campaign_id, delivery.c.subscriber_id.in_(people), delivery.c.state.in_(unknown)
+        )
+        .values(state=State.SENT, at=now, due_at=None, reply=hearing.REPORTED)
+    )
 
 
 async def next_due(connection: AsyncConnection, campaign_id: int | None = None) -> datetime | None:

@@ -28,6 +28,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from newsletter.delivery import hearing
 from newsletter.delivery.pauses import Pause
 from newsletter.delivery.state import State
 from newsletter.tables import campaign, delivery, shard
@@ -80,12 +81,17 @@ _OF_THE_SHARD = and_(
     delivery.c.campaign_id == bindparam("of_campaign"),
     delivery.c.subscriber_id.between(bindparam("first_id"), bindparam("last_id")),
 )
+_HAS_ARRIVED = delivery.c.feedback.in_(hearing.ARRIVED)
 LEFT_IN_DOUBT = Prepared(
     update(delivery)
     .where(_OF_THE_SHARD, delivery.c.state == State.SENDING)
-    .values(state=bindparam("becomes"), at=_NOW, reply=bindparam("why"))
+    .values(
+        state=case((_HAS_ARRIVED, State.SENT.value), else_=bindparam("becomes")),
+        at=_NOW,
+        reply=case((_HAS_ARRIVED, hearing.REPORTED), else_=bindparam("why")),
+    )
 )
-"""Settle what a shard's last owner left in `sending`."""
+"""Settle what a shard's last owner left in `sending`; who is known to have it is not sent it again."""
 
 CALL_OFF = Prepared(
     update(delivery)

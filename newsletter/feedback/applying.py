@@ -12,7 +12,7 @@ import structlog
 from sqlalchemy import Integer, Text, bindparam, column, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from newsletter.delivery import hearing, pauses, transactional
+from newsletter.delivery import hearing, ledger, pauses, transactional
 from newsletter.delivery.pauses import Cause
 from newsletter.feedback import breaker, counting, proof, receivers
 from newsletter.feedback.proof import Proven
@@ -101,7 +101,7 @@ class Applier:
         return self.links.read_delivery_token(event.token) if event.token else None
 
     async def _obey(self, connection: AsyncConnection, proven: Sequence[Proven], now: datetime) -> None:
-        await _note(connection, proven)
+        await _note(connection, proven, now)
         paused = await pauses.current(connection, now)
         for one in proven:
             pause = paused.get(one.receiver.domain)
@@ -120,14 +120,16 @@ class Applier:
         await counting.soft(connection, [one for one in proven if one.heard == "soft"], arrived, self.policy, now)
 
 
-async def _note(connection: AsyncConnection, proven: Sequence[Proven]) -> None:
-    """Write into the ledger what was heard of each delivery."""
+async def _note(connection: AsyncConnection, proven: Sequence[Proven], now: datetime) -> None:
+    """Write into the ledger what was heard of each delivery; who has the mail is not sent it again."""
     noted: dict[tuple[int, str], list[int]] = {}
     for one in proven:
         if one.ref is not None and one.ref.kind == "campaign":
             noted.setdefault((one.ref.campaign_id, one.heard), []).append(one.ref.number)
     for (campaign_id, heard), numbers in sorted(noted.items()):
         await hearing.note(connection, campaign_id, numbers, heard)
+        if heard in hearing.ARRIVED:
+            await ledger.arrived(connection, campaign_id, numbers, now)
 
 
 async def _suppress(connection: AsyncConnection, proven: Sequence[Proven], now: datetime) -> None:

@@ -76,6 +76,32 @@ async def reason(database: Database, which: int = 0) -> Reason | None:
         return await suppression.find(connection, hashes.of_number(which))
 
 
+@pytest.mark.parametrize(
+    ("stands", "kind", "becomes"),
+    [
+        ("queued", Kind.DELIVERED, "sent"),
+        ("deferred", Kind.DELIVERED, "sent"),
+        ("uncertain", Kind.DELIVERED, "sent"),
+        ("expired", Kind.COMPLAINED, "sent"),
+        ("sending", Kind.DELIVERED, "sending"),
+        ("refused", Kind.DELIVERED, "refused"),
+        ("deferred", Kind.BOUNCED, "deferred"),
+        ("uncertain", Kind.BOUNCED, "uncertain"),
+    ],
+)
+async def test_a_mail_that_is_reported_to_have_arrived_is_not_sent_again(
+    database: Database, report: Any, heard: Heard, people: list[int], stands: str, kind: Kind, becomes: str
+) -> None:
+    its = (delivery.c.campaign_id == 1, delivery.c.subscriber_id == people[0])
+    async with database.begin() as connection:
+        await connection.execute(update(delivery).where(*its).values(state=stands, reply="the connection was lost"))
+    await heard(report(kind))
+    async with database.read() as connection:
+        found = (await connection.execute(select(delivery.c.state, delivery.c.reply).where(*its))).one()
+    told = "it was reported to have arrived" if becomes == "sent" else "the connection was lost"
+    assert tuple(found) == (becomes, told)
+
+
 async def test_a_proven_hard_bounce_suppresses_at_once_and_leaves_evidence(
     database: Database, report: Any, heard: Heard, people: list[int]
 ) -> None:

@@ -17,7 +17,7 @@ from newsletter.campaigns.store import CampaignError
 from newsletter.constellation import loading, schedule
 from newsletter.constellation.model import Constellation
 from newsletter.database import Database
-from newsletter.delivery import ledger
+from newsletter.delivery import hearing, ledger
 from newsletter.settings import Settings
 from newsletter.tables import delivery
 from subscribers import addresses, directory, erasure, importing, preferences, signup
@@ -316,6 +316,20 @@ async def test_each_state_of_the_ledger_is_told_with_the_servers_answer(
     told = await ask("ana@example.org")
     assert told.verdict == state
     assert words in told.sentence
+
+
+async def test_a_mail_that_only_a_report_tells_of_is_told_without_words_of_the_server(
+    database: Database, join: Any, start: Any, ask: Ask
+) -> None:
+    person = await join("ana@example.org")
+    await start()
+    async with database.begin() as connection:
+        campaign_id = (await store.find(connection, SLUG)).id
+        await connection.execute(delivery.update().values(state="uncertain", reply="the sender died", at=START))
+        await hearing.note(connection, campaign_id, [person], "delivered")
+        await ledger.arrived(connection, campaign_id, [person], START)
+    words = "was sent opening/invitation on 2021-01-20 at 09:00 UTC: it was reported to have arrived (delivered)."
+    assert words in (await ask("ana@example.org")).sentence
 
 
 async def test_someone_who_left_while_the_campaign_ran_is_told_apart_from_one_who_was_never_meant(

@@ -1,7 +1,7 @@
 """A campaign's life in the ledger: owners that crash, freeze and wake, staff who pause and mend, people who leave."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -18,7 +18,7 @@ from sqlalchemy import bindparam, insert, select
 
 from newsletter import database as databases
 from newsletter.campaigns import lifecycle, store
-from newsletter.delivery import ledger, pauses
+from newsletter.delivery import hearing, ledger, pauses
 from newsletter.delivery.cap import Cap
 from newsletter.delivery.gate import Gate
 from newsletter.delivery.ledger import Due, Hold, Settlement, State
@@ -45,7 +45,7 @@ STANDING = (
 )
 WORKERS = st.integers(0, 2)
 MEANWHILE = st.sampled_from(
-    ["wait", "wait", "wait", "a day passes", "leave", "leave alone", "pause", "take over", "give up"]
+    ["wait", "wait", "wait", "a day passes", "leave", "leave alone", "pause", "take over", "give up", "hear"]
 )
 OTHERS = st.integers(1, 2)
 LIMITS = st.sampled_from(["", "", "", "gate", "cap", "last day"])
@@ -360,6 +360,8 @@ class Life(RuleBasedStateMachine):
                 self.take_over(n % len(self.workers), n % (PEOPLE // SHARD + 1))
             case "give up":
                 self.give_up(n, is_all=n == 0)
+            case "hear":
+                self.hear([number for number, times in self.arrived.items() if times])
 
     def leave(self, who: int) -> None:
         there = self.waiting()
@@ -371,6 +373,17 @@ class Life(RuleBasedStateMachine):
         """Who may still get it; who is to be tried again comes first."""
         waits = [(state is not State.DEFERRED, n) for n, state in self.states.items() if state in ledger.WAITING]
         return [n for _, n in sorted(waits)]
+
+    def hear(self, numbers: Sequence[int] = ()) -> None:
+        """Mails are reported to have arrived, of everybody whom none is named: then they have, whatever we know."""
+        told = numbers or self.people
+        self.believed.update(told)
+
+        async def work(c: Any) -> None:
+            await hearing.note(c, self.id, told, "delivered")
+            await ledger.arrived(c, self.id, told, self.now)
+
+        self.do(work)
 
     def leave_alone(self) -> None:
         """The domain of all of them is left alone for some minutes."""

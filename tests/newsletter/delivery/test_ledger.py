@@ -225,6 +225,23 @@ async def test_what_a_dead_owner_left_in_flight_is_resent_or_held(
         assert {(await states(connection))[number] for number in in_flight} == {state}
 
 
+@pytest.mark.parametrize("policy", ["resend", "hold"])
+async def test_what_a_dead_owner_left_in_flight_is_not_sent_to_who_is_known_to_have_it(
+    database: Database, now: datetime, add_people: Any, policy: str
+) -> None:
+    async with database.begin() as connection:
+        await add_people(connection, 4, now)
+        await running(connection, now)
+        await claimed(connection, await taken(connection, now), now)
+        numbers = sorted(await states(connection))
+        for number, heard in zip(numbers, ("delivered", "complaint", "hard"), strict=False):
+            await hearing.note(connection, 1, [number], heard)
+        await ledger.adopt_orphans(connection, now)
+        await taken(connection, now, on_uncertain=policy)
+        doubtful = "queued" if policy == "resend" else "uncertain"
+        assert [(await states(connection))[number] for number in numbers] == ["sent", "sent", doubtful, doubtful]
+
+
 async def test_an_owner_that_was_replaced_settles_and_claims_nothing(
     database: Database, now: datetime, add_people: Any
 ) -> None:

@@ -99,9 +99,11 @@ OF_WAITING: dict[State, Callable[[Life], None]] = {
     State.QUEUED: lambda one: one.claim(0, WINDOW, "gate"),
     State.EXPIRED: lambda one: one.give_up(0, is_all=True),
     State.CANCELLED: Life.cancel,
+    State.SENT: Life.hear,
 }
 OF_STAFF: dict[Arrow, Callable[[Life], None]] = {
     (State.UNCERTAIN, State.SENT): Life.believe,
+    (State.EXPIRED, State.SENT): Life.hear,
     (State.UNCERTAIN, State.QUEUED): Life.resend,
     (State.EXPIRED, State.QUEUED): lambda one: one.mend(0),
     (State.REFUSED, State.QUEUED): lambda one: one.mend(0),

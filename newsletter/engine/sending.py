@@ -131,14 +131,16 @@ async def _work(engine: Engine, slug: str, stop: asyncio.Event, on_progress: OnP
     applying = asyncio.create_task(_apply(engine, over))
     try:
         async with presence.shown(engine, "embedded"):
+            is_away = False
             while not engine.stop.is_set():
                 try:
                     await engine.deliver_campaigns(campaign.id)
                     is_vain = engine.relays.refuse_us(_sender(campaign))
                     wait = None if is_vain else await _seconds_to_next(engine, campaign.id)
+                    is_away = False
                 except AWAY as error:
-                    log.warning("database away, asked again", reason=one_line(error))
-                    wait = _LOOK_SECONDS
+                    _say_away(error, is_known=is_away)
+                    is_away, wait = True, _LOOK_SECONDS
                 if wait is None or wait > _PATIENCE_SECONDS:
                     break
                 await _sleep(engine.stop, wait)
@@ -184,15 +186,23 @@ async def _watch(
     settings: Settings, database: Database, slug: str, stop: asyncio.Event, on_progress: OnProgress
 ) -> None:
     relays = parts.relays(settings)
+    is_away = False
     while not stop.is_set():
         try:
             is_over = await _look(settings, database, relays, slug, on_progress)
+            is_away = False
         except AWAY as error:  # those who work on it ask again too
-            log.warning("database away, asked again", reason=one_line(error))
-            is_over = False
+            _say_away(error, is_known=is_away)
+            is_over, is_away = False, True
         if is_over:
             return
         await _sleep(stop, _LOOK_SECONDS)
+
+
+def _say_away(error: BaseException, *, is_known: bool) -> None:
+    """Say that the database is away, and asked again until it is back: once, and not twice a second."""
+    if not is_known:
+        log.warning("database away, asked again", reason=one_line(error))
 
 
 async def _look(settings: Settings, database: Database, relays: Relays, slug: str, on_progress: OnProgress) -> bool:

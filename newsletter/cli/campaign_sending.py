@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from newsletter import clock
 from newsletter.campaigns import audiences, digests, lifecycle, previewing, store
-from newsletter.campaigns.store import Campaign
+from newsletter.campaigns.store import Campaign, CampaignError
 from newsletter.cli import campaign_checking, clock_time, edge, progress
 from newsletter.constellation import planning
 from newsletter.constellation import store as constellations
@@ -78,6 +78,13 @@ async def send(settings: Settings, slug: str, wanted: str | None, *, agreed: boo
             return await sending.send(settings, database, slug, stop, on_progress=on_progress, on_watch=edge.warn)
 
 
+_WAYS_ON = {
+    "paused": "go on with: newsletter campaign resume {}",
+    "finished": "what failed for a passing reason is tried again by: newsletter campaign retry {}",
+}
+"""What somebody may want who sends a campaign that cannot be started."""
+
+
 async def _start_if_draft(settings: Settings, database: Database, slug: str, *, agreed: bool, force: str) -> None:
     async with database.read() as connection:
         found = await store.find(connection, slug)
@@ -85,6 +92,8 @@ async def _start_if_draft(settings: Settings, database: Database, slug: str, *, 
         seen = await previewing.overview(connection, settings, paper, found, edge.now())
     if found.status == "sending":
         return
+    if found.status in _WAYS_ON:
+        raise CampaignError(f"{slug} is {found.status}; {_WAYS_ON[found.status].format(slug)}")
     waits = found.status in ("draft", "scheduled")
     passed = campaign_checking.Passed()
     if waits:
@@ -93,10 +102,17 @@ async def _start_if_draft(settings: Settings, database: Database, slug: str, *, 
     if waits and not agreed and not edge.confirm(question):
         edge.warn("Nothing was sent. Without a terminal, say --yes.")
         raise typer.Exit(1)
-    async with database.begin() as connection:
-        start = digests.start if found.kind == planning.DIGEST else lifecycle.start
-        people = await start(connection, settings, found, now=edge.now())
-        await edge.audit(connection, "campaign.started", slug, people=people, **passed.kept)
+    try:
+        async with database.begin() as connection:
+            start = digests.start if found.kind == planning.DIGEST else lifecycle.start
+            people = await start(connection, settings, found, now=edge.now())
+            await edge.audit(connection, "campaign.started", slug, people=people, **passed.kept)
+    except CampaignError:
+        async with database.read() as connection:
+            stands = (await store.find(connection, slug)).status
+        if stands != "sending":
+            raise
+        edge.warn(f"somebody else has started {slug} meanwhile")
 
 
 async def _addressed(connection: AsyncConnection, slug: str, wanted: str | None) -> Campaign:

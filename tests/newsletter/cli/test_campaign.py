@@ -116,6 +116,8 @@ async def test_pause_resume_and_cancel_by_hand(smtp_server: Any, prepare: Any, r
             1,
             f"newsletter: {slug} is paused; only a campaign that is sending can become paused\n",
         )
+        said = (await run("campaign", "send", slug, "--yes"))[1]
+        assert said == f"newsletter: {slug} is paused; go on with: newsletter campaign resume {slug}\n"
         assert (await run("campaign", "resume", slug))[0] == 0
         status, said = await run("campaign", "cancel", slug, "--yes")
         assert (status, said) == (0, f"{slug} is cancelled; 4 people will not get it.\n")
@@ -123,6 +125,29 @@ async def test_pause_resume_and_cancel_by_hand(smtp_server: Any, prepare: Any, r
         status, said = await run("campaign", "cancel", "closing/invitation", "--yes")
         assert (status, said) == (0, "closing/invitation is cancelled; it goes to nobody.\n")
     assert server.received == []
+
+
+async def test_of_two_who_send_it_at_once_one_starts_it_and_both_follow_it_to_its_end(
+    smtp_server: Any, prepare: Any, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    async with smtp_server() as server:
+        slug = await prepare(server.port, 4)
+        settings = settings_file.read(tmp_path / "newsletter.toml")
+        database = databases.connect(settings.database)
+        required = campaign_sending.campaign_checking.required
+
+        async def checked_while_another_sends(*arguments: Any, **options: Any) -> Any:
+            passed = await required(*arguments, **options)
+            async with database.begin() as connection:
+                await lifecycle.start(connection, settings, await store.find(connection, slug), now=wall_clock())
+            return passed
+
+        monkeypatch.setattr(campaign_sending.campaign_checking, "required", checked_while_another_sends)
+        result = await campaign_sending.send(settings, slug, None, agreed=True, force="")
+        await database.close()
+    assert (result.report.status, result.report.states) == ("finished", {State.SENT: 4})
+    assert f"somebody else has started {slug} meanwhile" in capsys.readouterr().err
+    assert len(server.received) == 4
 
 
 async def test_what_failed_is_tried_again_and_what_is_in_doubt_is_listed_sent_again_or_believed(

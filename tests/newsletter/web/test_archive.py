@@ -1,13 +1,16 @@
 """What everybody may read: the series' page, each mail to nobody in particular, and the feed; and what nobody may."""
 
 import re
+import shutil
 from dataclasses import replace
 from datetime import timedelta
 from xml.etree import ElementTree as Xml
 from zoneinfo import ZoneInfo
 
 import pytest
+from structlog.testing import capture_logs
 
+from newsletter import assets
 from newsletter.campaigns import lifecycle, store, visibility
 from newsletter.constellation import store as constellations
 
@@ -171,3 +174,42 @@ async def test_nobody_is_asked_by_the_copy_whether_they_come_nor_told_the_hour_w
     assert "Japan Time" in copy.text
     assert "where you are" not in copy.text
     assert "Are you coming?" not in copy.text
+
+
+@pytest.mark.parametrize("slip", ["{{ evnt.title }}", "{% if %}"])
+async def test_a_slip_in_a_template_of_staffs_own_costs_nobody_the_page_of_the_series(
+    serve, settings, loaded, send, text, tmp_path, slip
+) -> None:
+    own = tmp_path / "templates" / "mail" / "invitation"
+    shutil.copytree(assets.TEMPLATES / "mail" / "invitation", own)
+    visitor = await serve(settings.model_copy(update={"templates": own.parent.parent}))
+    path = await send("opening", "invitation")
+    right = (own / "subject.txt").read_text()
+    (own / "subject.txt").write_text(slip)
+    with capture_logs() as lines:
+        for page in ("/events", "/feed.atom", path):
+            response = await visitor.get(page)
+            assert response.status_code == 200
+            assert "You are invited" in response.text
+    assert {line["event"] for line in lines} == {"mail in the archive is shown by our template"}
+    (own / "subject.txt").write_text(f"Ours: {right}")
+    assert "Ours: You are invited: Opening" in text(await visitor.get("/events"))
+
+
+async def test_a_mail_of_a_kind_whose_template_was_taken_away_is_not_shown_and_the_others_are(
+    serve, settings, loaded, database, clock, send, text, tmp_path
+) -> None:
+    own = tmp_path / "templates" / "mail" / "open-day"
+    shutil.copytree(assets.TEMPLATES / "mail" / "invitation", own)
+    with_own = settings.model_copy(update={"templates": own.parent.parent})
+    async with database.begin() as connection:
+        draft = await store.draft(connection, "opening", "open-day", now=clock())
+        await lifecycle.start(connection, with_own, draft, now=clock())
+    await send("opening", "invitation")
+    shutil.rmtree(own)
+    visitor = await serve(with_own)
+    page = await visitor.get("/events")
+    assert "You are invited: Opening" in text(page)
+    assert "/archive/opening/open-day" not in page.text
+    assert (await visitor.get("/feed.atom")).status_code == 200
+    assert (await visitor.get("/archive/opening/open-day")).status_code == 404

@@ -18,6 +18,11 @@ class ContentError(NewsletterError):
         self.is_placed = is_placed
 
 
+class Unfit(ContentError):
+    """What makes one person's mail impossible, whatever becomes of its template: a value that no mail may carry, or an
+    event that is no more."""
+
+
 def shown(path: str) -> str:
     """A file's name as a person at this terminal would type it."""
     try:

@@ -13,7 +13,7 @@ from enum import StrEnum
 from typing import Any, NoReturn
 
 from newsletter.content import pointing, quoting
-from newsletter.content.errors import ContentError, shown
+from newsletter.content.errors import ContentError, Unfit, shown
 
 
 class Sort(StrEnum):
@@ -186,21 +186,21 @@ def checker(name: str) -> Callable[[str], str]:
 def address(text: str) -> str:
     """A bare address, with nothing in it that could end a header or an SMTP command."""
     if len(text) > 320 or not _ADDRESS.fullmatch(text):
-        raise ContentError(f"{text[:80]!r} is no address to write to; it should look like zoe@example.org")
+        raise Unfit(f"{text[:80]!r} is no address to write to; it should look like zoe@example.org")
     return text
 
 
 def token(text: str) -> str:
     """A delivery token."""
     if not _TOKEN.fullmatch(text):
-        raise ContentError(f"{text[:80]!r} is no delivery token; it has up to 64 of a-z, 0-9, '.', '_' and '-'")
+        raise Unfit(f"{text[:80]!r} is no delivery token; it has up to 64 of a-z, 0-9, '.', '_' and '-'")
     return text
 
 
 def link(text: str) -> str:
     """What is signed in a link, and stands behind the page that it leads to."""
     if not _LINK.fullmatch(text):
-        raise ContentError(f"{text[:80]!r} is no end of a link; it has up to 200 of A-Z, a-z, 0-9, '.', '_' and '-'")
+        raise Unfit(f"{text[:80]!r} is no end of a link; it has up to 200 of A-Z, a-z, 0-9, '.', '_' and '-'")
     return text
 
 
@@ -210,7 +210,7 @@ def url(text: str) -> str:
     Short enough that List-Unsubscribe stays one line (RFC 5322 2.1.1), whatever is signed in it.
     """
     if len(text) > 600 or not _URL.fullmatch(text):
-        raise ContentError(f"{text[:80]!r} is no link for a mail; it should look like https://news.example.org/…")
+        raise Unfit(f"{text[:80]!r} is no link for a mail; it should look like https://news.example.org/…")
     return text
 
 

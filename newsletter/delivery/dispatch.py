@@ -12,7 +12,7 @@ from typing import TypeVar
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from newsletter.content.errors import ContentError
+from newsletter.content.errors import ContentError, Unfit
 from newsletter.content.skeleton import Skeleton
 from newsletter.database import AWAY, Database
 from newsletter.delivery import allowance, answers, ledger, patience, refusing_relays, signed, slowing
@@ -24,7 +24,7 @@ from newsletter.delivery.crew import Crew
 from newsletter.delivery.ledger import Hold, Window
 from newsletter.delivery.offer import Item
 from newsletter.delivery.operators import Operators
-from newsletter.delivery.outcome import Outcome, Refused, Stage
+from newsletter.delivery.outcome import Deferred, Refused, Stage
 from newsletter.delivery.refusal import OnRefused
 from newsletter.delivery.relays import AllBusy, Member, Relays
 from newsletter.delivery.session import Session
@@ -151,12 +151,14 @@ class Dispatcher:
 
         window = await self._lasting(stop, begin)
         while True:
-            failures: list[tuple[int, Outcome]] = []
+            failures: list[tuple[int, Deferred | Refused]] = []
             variants = await campaign.prepare(window.due, self._clock())
             items, signer = _items(campaign.mailing, window, variants, failures), self._stationery.signer
             outcomes = dict(await signed.send(session, items, signer, self._clock(), halts))
             answered = answered or not window.due or not all(map(answers.is_closing, outcomes.values()))
             outcomes.update(failures)
+            if slips := [one.reply for _, one in failures if isinstance(one, Deferred)]:
+                log.error("mails not made", campaign=hold.campaign_id, mails=len(slips), reason=slips[0][:500])
             doubt = self.relays.hear(member, answers.offered(window.due, outcomes))
             done = answers.read(campaign, window.due, outcomes, doubt, self._clock())
             following = await self._lasting(stop, self._settling(campaign, member, hold, window, done, is_last))
@@ -251,11 +253,16 @@ class Dispatcher:
 
 
 def _items(
-    mailing: Mailing, window: Window, variants: Sequence[Skeleton | None], failures: list[tuple[int, Outcome]]
+    mailing: Mailing,
+    window: Window,
+    variants: Sequence[Skeleton | None],
+    failures: list[tuple[int, Deferred | Refused]],
 ) -> Iterator[Item]:
     """Make each message when its turn comes, so that a window holds one at a time."""
     for due, skeleton in zip(window.due, variants, strict=True):
         try:
             yield mailing.item(due, skeleton)
-        except ContentError as error:
+        except Unfit as error:
             failures.append((due.subscriber_id, Refused(str(error), Stage.LOCAL)))
+        except ContentError as error:  # a slip in the template, until somebody puts it right
+            failures.append((due.subscriber_id, Deferred(str(error), Stage.LOCAL)))

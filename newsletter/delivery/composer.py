@@ -45,7 +45,7 @@ class Receiver(Reader, Protocol):
     def items(self) -> int: ...
 
 
-_AGES = timedelta(hours=2)
+_FRESH_FOR = timedelta(hours=2)
 """How old a mail's Date gets before it is moved on: filters distrust three hours, and a mail program sorts by it."""
 
 _DATES = 48
@@ -57,9 +57,9 @@ def dated(since: datetime, now: datetime | None) -> datetime:
 
     It is moved on by steps, so that what is sent twice within two hours is the same message twice.
     """
-    if now is None or now - since < _AGES:
+    if now is None or now - since < _FRESH_FOR:
         return since
-    return since + (now - since) // _AGES * _AGES
+    return since + (now - since) // _FRESH_FOR * _FRESH_FOR
 
 
 _TO_CHOOSE_AND_TO_LEAVE = (Purpose.PREFERENCES, Purpose.UNSUBSCRIBE)

@@ -220,13 +220,9 @@ async def _pause(change: _Change) -> None:
     until = today + PAUSES[length] if length in PAUSES else _day(change)
     if not today < until <= today + LONGEST_PAUSE:
         raise NotSaved("until", change.voice.gettext("Please choose a day from tomorrow on, and within a year."))
-    await _change_pause(change, pause_end(until, clock))
-
-
-async def _change_pause(change: _Change, until: datetime | None) -> None:
-    connection, number = change.connection, change.person.subscriber_id
-    await preferences.pause(connection, number, until=until, ip=change.ip, now=change.now)
-    await after_pause.follow(connection, number, until, change.now)
+    await after_pause.change(
+        change.connection, change.person.subscriber_id, until=pause_end(until, clock), ip=change.ip, now=change.now
+    )
 
 
 def _day(change: _Change) -> date:
@@ -237,7 +233,7 @@ def _day(change: _Change) -> date:
 
 
 async def _resume(change: _Change) -> None:
-    await _change_pause(change, None)
+    await after_pause.change(change.connection, change.person.subscriber_id, until=None, ip=change.ip, now=change.now)
 
 
 async def _send_link(change: _Change) -> None:

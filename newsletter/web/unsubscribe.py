@@ -70,8 +70,7 @@ async def act(site: Site, request: Request) -> Response:
             case "pause":
                 clock = zone(person, look)
                 until = pause_end((now + PAUSE).astimezone(clock).date(), clock)
-                await preferences.pause(connection, person.subscriber_id, until=until, ip=ip, now=now)
-                await after_pause.follow(connection, person.subscriber_id, until, now)
+                await after_pause.change(connection, person.subscriber_id, until=until, ip=ip, now=now)
             case _:
                 raise HTTPException(400, "This form is not one of the page's own.")
     return site.redirect(f"/unsubscribe/{token}")

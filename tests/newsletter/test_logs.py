@@ -36,15 +36,15 @@ async def test_a_row_that_the_database_refuses_is_told_of_without_what_is_in_it(
 
 
 def test_what_a_library_finds_wrong_is_one_line_with_the_cause_of_its_error(capsys) -> None:
-    logs.listen("a.library", logging.ERROR, event="queue", briefly=(OSError,))
+    logs.listen("another.module", logging.ERROR, event="queue", briefly=(OSError,))
     try:
         try:
             raise OSError("it failed") from ValueError("the server\nsays no")
         except OSError:
-            logging.getLogger("a.library").exception("Stopped:\n  it failed.\n")
-        logging.getLogger("a.library").warning("that is not worth a line")
+            logging.getLogger("another.module").exception("Stopped:\n  it failed.\n")
+        logging.getLogger("another.module").warning("that is not worth a line")
     finally:
-        logging.getLogger("a.library").handlers.clear()
+        logging.getLogger("another.module").handlers.clear()
     [line] = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
     del line["timestamp"]
     assert line == {"event": "queue", "level": "error", "said": "Stopped: it failed.", "reason": "the server says no"}

@@ -210,7 +210,7 @@ def url(text: str) -> str:
     Short enough that List-Unsubscribe stays one line (RFC 5322 2.1.1), whatever is signed in it.
     """
     if len(text) > 600 or not _URL.fullmatch(text):
-        raise Unfit(f"{text[:80]!r} is no link for a mail; it should look like https://news.example.org/…")
+        raise ContentError(f"{text[:80]!r} is no link for a mail; it should look like https://news.example.org/…")
     return text
 
 

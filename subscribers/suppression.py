@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import ColumnElement, bindparam, case, delete, func, literal, select, update
+from sqlalchemy import ColumnElement, bindparam, case, delete, exists, func, literal, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from subscribers import addresses, statements
@@ -174,7 +174,9 @@ def _weaker(reason: Reason) -> list[Reason]:
 
 
 async def reasons(connection: AsyncConnection, hashes: Collection[str]) -> dict[str, Reason]:
-    """Why these addresses are suppressed, those that are."""
+    """Why these addresses are suppressed, those that are. None is looked up while nobody is, as in a new database."""
+    if not await connection.scalar(select(exists().select_from(suppression))):
+        return {}
     theirs = select(suppression.c.hash, suppression.c.reason)
     rows = await statements.looked_up(connection, theirs, suppression.c.hash, hashes)
     return {row.hash: Reason(row.reason) for row in rows}

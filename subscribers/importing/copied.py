@@ -4,7 +4,8 @@ import json
 from collections.abc import Sequence
 from datetime import datetime
 from functools import lru_cache
-from itertools import groupby, starmap
+from itertools import groupby
+from typing import NamedTuple
 
 from sqlalchemy import text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -27,15 +28,28 @@ _EVIDENCE = "consent (subscriber_id, at, action, actor, source, ip, detail)"
 _NULL = "\\N"
 
 
+class _Lines(NamedTuple):
+    """What COPY is to read of a person, without what is known only once they are written.
+
+    `subscriber` lacks the number in front, `evidence` all in front of the address that consent came from; `choices`
+    has _NUMBER for the number.
+    """
+
+    subscriber: str
+    choices: str
+    evidence: str
+    confirmed_at: str
+
+
 class Copying:
     """Where people are put as they are read, and taken from once a batch is complete."""
 
     def __init__(self) -> None:
-        self._people: dict[int, Values] = {}
+        self._people: dict[int, _Lines] = {}
 
     def put(self, people: Sequence[Person]) -> None:
-        """Keep some people."""
-        self._people.update([(one.row, one.values) for one in people])
+        """Keep some people. Their lines are made now, while what they are made of is in the processor's cache."""
+        self._people.update([(one.row, _lines(one.values)) for one in people])
 
     def batch(self) -> "Copied":
         """All that were put since the last batch."""
@@ -49,7 +63,7 @@ class Copying:
 class Copied:
     """The people of a batch, by their row."""
 
-    def __init__(self, people: dict[int, Values]) -> None:
+    def __init__(self, people: dict[int, _Lines]) -> None:
         self._people = people
 
     async def ready(self, connection: AsyncConnection) -> None:
@@ -60,20 +74,21 @@ class Copied:
 
         Raises store.Conflict.
         """
-        head = f"\t{at}\timported\tstaff\t{store.escaped(source)}\t"
-        promoted = [(number, self._people[row]) for number, row in plan.promoted]
-        for number, values in promoted:
+        promoted = [(str(number), self._people[row]) for number, row in plan.promoted]
+        for number, lines in promoted:
             await connection.execute(
                 update(subscriber)
-                .where(subscriber.c.id == number, subscriber.c.status == "pending")
-                .values(status="active", confirmed_at=datetime.fromisoformat(values[11] or at))
+                .where(subscriber.c.id == int(number), subscriber.c.status == "pending")
+                .values(status="active", confirmed_at=datetime.fromisoformat(lines.confirmed_at or at))
             )
         ids = await _reserve(connection, len(plan.new)) if plan.new else []
-        new = [(number, self._people[row]) for number, row in zip(ids, plan.new, strict=True)]
+        new = [(str(number), self._people[row]) for number, row in zip(ids, plan.new, strict=True)]
         if new:
-            await store.copy(connection, _SUBSCRIBER, starmap(_subscriber_line, new))
-            await store.copy(connection, _CHOICE, starmap(_choice_lines, new))
-        if evidence := [_evidence_line(number, values, head) for number, values in (*new, *promoted)]:
+            await store.copy(connection, _SUBSCRIBER, [number + lines.subscriber for number, lines in new])
+            await store.copy(connection, _CHOICE, [lines.choices.replace(_NUMBER, number) for number, lines in new])
+        if new or promoted:
+            head = f"\t{at}\timported\tstaff\t{store.escaped(source)}\t"
+            evidence = [f"{number}{head}{lines.evidence}" for number, lines in (*new, *promoted)]
             await store.copy(connection, _EVIDENCE, evidence)
         return ids
 
@@ -95,22 +110,18 @@ async def _reserve(connection: AsyncConnection, count: int) -> list[int]:
 # backslash, and in JSON every control character is escaped already.
 
 
-def _subscriber_line(number: int, values: Values) -> str:
-    _, address, normal, hashed, first, last, locale, zone, fields, status, joined, confirmed, paused, rhythm, *_ = (
+def _lines(values: Values) -> _Lines:
+    _, address, normal, hashed, first, last, locale, zone, fields, status, joined, confirmed, paused, rhythm, *rest = (
         values
     )
-    return (
-        f"{number}\t{address}\t{normal}\t{hashed}\t{_escaped(first)}\t{_escaped(last)}\t{locale}\t{zone}\t"
-        f"{_json(fields)}\t{status}\t{joined}\t{confirmed or _NULL}\t{paused or _NULL}\t{rhythm}\n"
+    follows, mutes, ip, detail = rest
+    return _Lines(
+        f"\t{address}\t{normal}\t{hashed}\t{_escaped(first)}\t{_escaped(last)}\t{locale}\t{zone}\t"
+        f"{_json(fields)}\t{status}\t{joined}\t{confirmed or _NULL}\t{paused or _NULL}\t{rhythm}\n",
+        _choices(follows, mutes),
+        f"{_escaped(ip)}\t{_json(detail)}\n",
+        confirmed,
     )
-
-
-def _choice_lines(number: int, values: Values) -> str:
-    return _choices(values[14], values[15]).replace(_NUMBER, str(number))
-
-
-def _evidence_line(number: int, values: Values, head: str) -> str:
-    return f"{number}{head}{_escaped(values[16])}\t{_json(values[17])}\n"
 
 
 def _json(text: str) -> str:

@@ -151,7 +151,7 @@ class Reader:
     def read(self, row: Row) -> Person | Stop:
         """What a row says. Raises Refused."""
         raw = self._checked(row)
-        cells = _Cells._make(self._pick([cell.strip() for cell in raw]))
+        cells = _Cells._make(self._pick(list(map(str.strip, raw))))
         name, given, normal = reading.address(cells.email)
         hashed = self._hashed(normal)
         status = self._statuses(cells.status)

@@ -13,12 +13,19 @@ class Item(NamedTuple):
     """One message for one recipient; a tuple, since one is made for every mail.
 
     `body` is in wire form without the final dot: CRLF, lines of at most 998 bytes, none beginning with a dot.
+    `signatures` are header fields that go in front of it, ASCII alone.
     """
 
     key: int
     mail_from: bytes
     rcpt_to: bytes
     body: bytes
+    signatures: bytes = b""
+
+    @property
+    def size(self) -> int:
+        """Bytes of the whole message."""
+        return len(self.signatures) + len(self.body)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,22 +63,22 @@ class Dialect:
             return "553 5.6.7 the address needs SMTPUTF8, which the relay does not offer"
         if not self.eight_bit and not item.body.isascii():
             return "554 5.6.3 the message needs 8BITMIME, which the relay does not offer"
-        if self.largest and len(item.body) > self.largest:
+        if self.largest and item.size > self.largest:
             return f"552 5.3.4 the message is larger than the relay takes ({self.largest} bytes)"
         return None
 
     def mail(self, item: Item) -> bytes:
         """The MAIL command with the parameters of RFC 1870, 6152 and 6531 that are called for."""
-        size = b" SIZE=%d" % len(item.body) if self.takes_size else b""
+        size = b" SIZE=%d" % item.size if self.takes_size else b""
         eight_bit = b"" if item.body.isascii() else b" BODY=8BITMIME"
         utf8 = b"" if item.rcpt_to.isascii() and item.mail_from.isascii() else b" SMTPUTF8"
         return b"MAIL FROM:<%b>%b%b%b\r\n" % (item.mail_from, size, eight_bit, utf8)
 
-    def body(self, item: Item) -> tuple[bytes, bytes]:
+    def body(self, item: Item) -> tuple[bytes, bytes, bytes]:
         """The message: after a 354 ended by its dot, or where the relay takes chunks as a single one (RFC 3030)."""
         if self.chunking:
-            return b"BDAT %d LAST\r\n" % len(item.body), item.body
-        return item.body, b".\r\n"
+            return b"BDAT %d LAST\r\n" % item.size, item.signatures, item.body
+        return item.signatures, item.body, b".\r\n"
 
 
 def rcpt(item: Item) -> bytes:

@@ -47,5 +47,5 @@ def _until(halts: Callable[[], bool], items: Iterable[Item]) -> Iterator[Item]:
 
 async def _next(items: Iterator[Item], signer: Signer, now: datetime) -> list[Item]:
     batch = list(itertools.islice(items, _BATCH))
-    bodies = await signer.sign_each([item.body for item in batch], now)
-    return [item._replace(body=body) for item, body in zip(batch, bodies, strict=True)]
+    signatures = await signer.fields([item.body for item in batch], now)
+    return [Item(*item[:4], made) for item, made in zip(batch, signatures, strict=True)]

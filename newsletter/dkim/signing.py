@@ -64,32 +64,30 @@ class Signer:
 
         The message is in wire form, its body canonical.
         """
-        head, _, body = message.partition(b"\r\n\r\n")
-        fields = _relaxed(head)
+        end = message.index(_BLANK)
+        fields = _relaxed(message[:end])
         domain = _ADDRESS.search(fields.get(b"from", b""))
         if domain is None:
             return []
-        names = [name for name in _SIGNED if name in fields]
-        forms = self._forms(domain[1], tuple(names), now)
+        names = tuple([name for name in _SIGNED if name in fields])
+        forms = self._forms(domain[1], names, now)
         if not forms:
             return []
         signed = hashlib.sha256(b"".join([fields[name] for name in names]))
-        body_hash = binascii.b2a_base64(_hashed(body), newline=False)
+        body = hashlib.sha256(memoryview(message)[end + len(_BLANK) :])  # a view: to cut it off would copy it
+        body_hash = binascii.b2a_base64(body.digest(), newline=False)
         return [form.due(signed.copy(), body_hash) for form in forms]
 
     def sign(self, message: bytes, now: datetime) -> bytes:
         """The message with its signatures in front."""
         return b"".join([*[due.made(self.keys[due.place].sign(due.digest)) for due in self.due(message, now)], message])
 
-    async def sign_each(self, messages: Sequence[bytes], now: datetime) -> list[bytes]:
-        """The messages with their signatures in front, which are made beside the event loop."""
+    async def fields(self, messages: Sequence[bytes], now: datetime) -> list[bytes]:
+        """The signatures of each message, to stand in front of it, which are made beside the event loop."""
         dues = [self.due(message, now) for message in messages]
         wanted = [(due.place, due.digest) for its in dues for due in its]
         made = iter(await self._signatory.sign(wanted) if wanted else ())
-        return [
-            b"".join([*[due.made(next(made)) for due in its], message])
-            for message, its in zip(messages, dues, strict=True)
-        ]
+        return [b"".join([due.made(next(made)) for due in its]) for its in dues]
 
     async def close(self) -> None:
         """End the processes that sign."""
@@ -107,41 +105,41 @@ _SIGNED = {name.lower().encode(): name for name in SIGNED}
 
 @dataclass(frozen=True, slots=True)
 class _Form:
-    """A signature's field for many mails: what stands before the hash of each one's body, and what behind it."""
+    """A signature's field for many mails: what stands before the hash of each one's body, and what behind it; both
+    in canonical form too."""
 
     place: int
     before: bytes
     behind: bytes
+    relaxed_before: bytes
+    relaxed_behind: bytes
 
     @classmethod
     def of(cls, key: Key, place: int, names: Sequence[str], now: datetime) -> "_Form":
         lines = [
-            f"DKIM-Signature: v=1; a={_NAMES[key.algorithm]}; c=relaxed/relaxed; t={int(now.timestamp())};",
+            f"v=1; a={_NAMES[key.algorithm]}; c=relaxed/relaxed; t={int(now.timestamp())};",
             f"d={key.domain};",
             f"s={key.selector};",
             f"h={_folded([*names, *_ONCE_MORE])};",
             "bh=",
         ]
-        return cls(place, _FOLD.join(lines).encode(), f";{_FOLD}b=".encode())
+        before, behind = _FOLD.join(lines), f";{_FOLD}b="
+        relaxed_before, relaxed_behind = before.replace(_FOLD, " "), behind.replace(_FOLD, " ")
+        return cls(
+            place,
+            f"DKIM-Signature: {before}".encode(),
+            behind.encode(),
+            f"dkim-signature:{relaxed_before}".encode(),
+            relaxed_behind.encode(),
+        )
 
     def due(self, signed: "hashlib._Hash", body_hash: bytes) -> Due:
         """The signature of one mail; `signed` has its other fields in it already."""
-        field = self.before + body_hash + self.behind
-        name, _, value = field.partition(b": ")
-        signed.update(name.lower() + b":" + value.replace(_FOLD.encode(), b" "))
-        return Due(self.place, field, signed.digest())
+        signed.update(self.relaxed_before + body_hash + self.relaxed_behind)
+        return Due(self.place, self.before + body_hash + self.behind, signed.digest())
 
 
-def _hashed(body: bytes) -> bytes:
-    """SHA-256, with Python's lock in hand: it is let go of for longer pieces, and to have it back takes longer than all
-    of them, where threads sign."""
-    hashed = hashlib.sha256()
-    for start in range(0, len(body), _PIECE):
-        hashed.update(body[start : start + _PIECE])
-    return hashed.digest()
-
-
-_PIECE = 31 * 64  # blocks of SHA-256, and less than 2048 bytes (HASHLIB_GIL_MINSIZE)
+_BLANK = b"\r\n\r\n"
 _FOLD = "\r\n "
 
 

@@ -41,6 +41,12 @@ async def signer(made: dict[Algorithm, Key]) -> AsyncIterator[Signer]:
     await signer.close()
 
 
+async def signed_by(signer: Signer, messages: list[bytes]) -> list[bytes]:
+    """The messages with their signatures in front."""
+    made = await signer.fields(messages, NOW)
+    return [fields + message for fields, message in zip(made, messages, strict=True)]
+
+
 def holds(message: bytes, keys: dict[Algorithm, Key]) -> bool:
     """Whether both signatures do."""
     records = {f"{key.name}.".encode(): key.record.encode() for key in keys.values()}
@@ -51,15 +57,15 @@ def holds(message: bytes, keys: dict[Algorithm, Key]) -> bool:
 
 @pytest.mark.parametrize("count", [1, 4, 5, 40])
 async def test_each_mail_gets_its_own_signatures(signer: Signer, made: dict[Algorithm, Key], count: int) -> None:
-    signed = await signer.sign_each([mail(number) for number in range(count)], NOW)
+    signed = await signed_by(signer, [mail(number) for number in range(count)])
     assert [one[-len(mail(number)) :] for number, one in enumerate(signed)] == [mail(number) for number in range(count)]
     assert all(holds(one, made) for one in signed)
 
 
 async def test_processes_begin_where_there_are_many_mails_and_end_when_it_is_closed(signer: Signer) -> None:
-    await signer.sign_each([mail(1)], NOW)
+    await signed_by(signer, [mail(1)])
     assert processes() == []
-    await asyncio.gather(*(signer.sign_each([mail(number)] * 10, NOW) for number in range(20)))
+    await asyncio.gather(*(signed_by(signer, [mail(number)] * 10) for number in range(20)))
     assert len(processes()) == min(os.cpu_count() or 1, 4)
     await signer.close()
     assert processes() == []
@@ -67,17 +73,17 @@ async def test_processes_begin_where_there_are_many_mails_and_end_when_it_is_clo
 
 async def test_a_mail_of_a_domain_without_a_key_stays_as_it_is(signer: Signer) -> None:
     other = mail(1).replace(b"orchard.example.org", b"elsewhere.example")
-    signed = await signer.sign_each([other, mail(2), other], NOW)
+    signed = await signed_by(signer, [other, mail(2), other])
     assert (signed[0], signed[2]) == (other, other)
     assert signed[1] != mail(2)
-    assert await signer.sign_each([other], NOW) == [other]
+    assert await signed_by(signer, [other]) == [other]
 
 
 async def test_who_is_cancelled_leaves_everybody_else_their_own_answers(
     signer: Signer, made: dict[Algorithm, Key]
 ) -> None:
-    asked = [asyncio.create_task(signer.sign_each([mail(number)] * 8, NOW)) for number in range(30)]
-    await signer.sign_each([mail(99)] * 8, NOW)
+    asked = [asyncio.create_task(signed_by(signer, [mail(number)] * 8)) for number in range(30)]
+    await signed_by(signer, [mail(99)] * 8)
     for one in asked[::3]:
         one.cancel()
     found = await asyncio.gather(*asked, return_exceptions=True)
@@ -90,8 +96,8 @@ async def test_who_is_cancelled_leaves_everybody_else_their_own_answers(
 
 
 async def test_a_process_that_is_killed_costs_no_signature(signer: Signer, made: dict[Algorithm, Key]) -> None:
-    await signer.sign_each([mail(0)] * 8, NOW)
-    asked = [asyncio.create_task(signer.sign_each([mail(number)] * 8, NOW)) for number in range(30)]
+    await signed_by(signer, [mail(0)] * 8)
+    asked = [asyncio.create_task(signed_by(signer, [mail(number)] * 8)) for number in range(30)]
     await asyncio.sleep(0)
     with capture_logs() as told:
         os.kill(processes()[0], signal.SIGKILL)
@@ -99,19 +105,19 @@ async def test_a_process_that_is_killed_costs_no_signature(signer: Signer, made:
     assert all(holds(one[7], made) and f"Subject: {number}\r\n".encode() in one[7] for number, one in enumerate(found))
     assert [line["event"] for line in told] == ["signing in threads from now on"]
     assert processes() == []
-    [late] = await signer.sign_each([mail(7)], NOW)
+    [late] = await signed_by(signer, [mail(7)])
     assert holds(late, made)
 
 
 async def test_what_stops_a_service_stops_no_process_before_it_is_done(
     signer: Signer, made: dict[Algorithm, Key]
 ) -> None:
-    await signer.sign_each([mail(0)] * 8, NOW)
+    await signed_by(signer, [mail(0)] * 8)
     begun = processes()
     for number in begun:
         for sent in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             os.kill(number, sent)
-    signed = await signer.sign_each([mail(1)] * 8, NOW)
+    signed = await signed_by(signer, [mail(1)] * 8)
     assert holds(signed[0], made)
     assert processes() == begun
 
@@ -154,6 +160,6 @@ async def test_where_no_process_can_be_had_threads_sign(
 ) -> None:
     monkeypatch.setattr(sys, "executable", str(tmp_path / "missing"))
     with capture_logs() as told:
-        signed = await signer.sign_each([mail(number) for number in range(40)], NOW)
+        signed = await signed_by(signer, [mail(number) for number in range(40)])
     assert all(holds(one, made) for one in signed)
     assert [line["event"] for line in told] == ["signing in threads from now on"]

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from sqlalchemy import ColumnElement, and_, bindparam, exists, func, insert, select, update
+from sqlalchemy import ColumnElement, and_, bindparam, case, exists, func, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from newsletter.delivery import asked
@@ -18,7 +18,8 @@ from newsletter.delivery.ledger import State
 from newsletter.tables import WAITING, transactional
 from subscribers import addresses, audience, consent, moving, signup
 from subscribers.moving import Mailbox
-from subscribers.tables import subscriber
+from subscribers.suppression import FINAL, Reason
+from subscribers.tables import subscriber, suppression
 
 _DAY = timedelta(days=1)
 
@@ -40,6 +41,9 @@ class Kind(StrEnum):
 
 _UNASKED = (Kind.ASK, Kind.PROBE)
 _ASKED_FOR = tuple(kind for kind in Kind if kind not in _UNASKED)
+
+_MOST_ROUNDS = 20
+"""How often more is looked for in a row where nothing of what was due is to be sent any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +156,7 @@ async def never_asked(connection: AsyncConnection, subscriber_ids: Sequence[int]
     asked = await connection.scalars(
         select(transactional.c.subscriber_id)
         .where(transactional.c.subscriber_id.in_(subscriber_ids), transactional.c.kind.in_([Kind.CONFIRM, Kind.ASK]))
+        .where(transactional.c.state != State.SUPPRESSED)
         .distinct()
     )
     known = set(asked)
@@ -210,12 +215,17 @@ async def has_orphans(connection: AsyncConnection) -> bool:
 async def claim(connection: AsyncConnection, *, limit: int, now: datetime) -> list[Waiting]:
     """Mark what is due as `sending` and answer it, oldest first; those who asked for theirs before all others.
 
-    A probe is not sent any more to somebody who has left or was suppressed while it waited.
+    Whatever nobody should get any more, since they were suppressed or have left while it waited, is not sent.
     """
-    await _withdraw_probes(connection, now)
-    claimed = await _due(connection, transactional.c.kind.in_(_ASKED_FOR), limit, now)
-    if len(claimed) < limit:
-        claimed += await _due(connection, transactional.c.kind.in_(_UNASKED), limit - len(claimed), now)
+    claimed: list[int] = []
+    for _ in range(_MOST_ROUNDS):
+        due = await _due(connection, transactional.c.kind.in_(_ASKED_FOR), limit, now)
+        if len(due) < limit:
+            due += await _due(connection, transactional.c.kind.in_(_UNASKED), limit - len(due), now)
+        withdrawn = await _withdraw(connection, due, now)
+        claimed = [number for number in due if number not in withdrawn]
+        if claimed or not due:
+            break
     if not claimed:
         return []
     await connection.execute(
@@ -272,13 +282,37 @@ async def claim(connection: AsyncConnection, *, limit: int, now: datetime) -> li
     ]
 
 
-async def _withdraw_probes(connection: AsyncConnection, now: datetime) -> None:
-    stays = exists().where(subscriber.c.id == transactional.c.subscriber_id, audience.reachable())
-    await connection.execute(
+async def _withdraw(connection: AsyncConnection, ids: Sequence[int], now: datetime) -> set[int]:
+    """Give up those of these mails that are not to be sent any more."""
+    stays = exists().where(subscriber.c.id == transactional.c.subscriber_id, _is_still_wanted())
+    withdrawn = await connection.scalars(
         update(transactional)
-        .where(transactional.c.kind == Kind.PROBE, WAITING, transactional.c.state != State.SENDING)
-        .where(transactional.c.due_at <= now, ~stays.correlate(transactional))
+        .where(transactional.c.id.in_(ids), ~stays.correlate(transactional))
         .values(state=State.SUPPRESSED, at=now)
+        .returning(transactional.c.id)
+    )
+    return set(withdrawn)
+
+
+def _is_still_wanted() -> ColumnElement[bool]:
+    """The condition on `transactional` and its `subscriber` that such a mail may go out: hours may lie between what
+    made it due and its turn, or days where a relay defers it.
+
+    Somebody may ask for a confirmation whose mail had bounced, or who had left or complained before: what stops that
+    one is only what came after.
+    """
+    mailbox = func.coalesce(transactional.c.to_hash, subscriber.c.hash)
+    held = suppression.c.hash == mailbox
+    since = and_(
+        suppression.c.reason.in_([Reason.HARD_BOUNCE, Reason.COMPLAINT]), suppression.c.at > transactional.c.created_at
+    )
+    is_stopped = exists().where(held, or_(suppression.c.reason.in_(FINAL), since)).correlate(transactional, subscriber)
+    is_pending, is_held = subscriber.c.status == "pending", exists().where(held).correlate(transactional, subscriber)
+    return case(
+        (transactional.c.kind == Kind.ASK, and_(is_pending, ~is_held)),
+        (transactional.c.kind == Kind.REMIND, and_(is_pending, ~is_stopped)),
+        (transactional.c.kind.in_([Kind.WELCOME, Kind.PLACE, Kind.PROBE]), audience.reachable()),
+        else_=~is_stopped,
     )
 
 

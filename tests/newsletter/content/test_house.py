@@ -201,6 +201,26 @@ def test_a_subject_of_the_sample_season_is_short_enough_to_be_seen() -> None:
     assert {"Moved to May 6: Closing convening: what we made, and what comes next"} < set(subjects)
 
 
+@pytest.mark.parametrize("kind", ["confirm", "remind", "ask", "move"])
+def test_what_asks_for_a_yes_says_how_long_its_link_works(kind: str) -> None:
+    for skeleton in skeletons(kind):
+        for part in (skeleton.html(samples.VALUES), skeleton.text(samples.VALUES)):
+            assert re.search(r"(link works for|Link gilt|lien fonctionne pendant|enlace funciona durante) \d+\b", part)
+
+
+@pytest.mark.parametrize("language", catalogues.LANGUAGES)
+def test_no_label_touches_what_it_labels(language: str) -> None:
+    [facts, *_] = samples.facts("invitation")
+    event = replace(samples.WALK, place=Place(name="The Mill", online="https://meet.example.org/room"))
+    envelope = content.Envelope.of(
+        samples.CONSTELLATION, date=datetime(2031, 9, 1, tzinfo=UTC), campaign="sample", bounce="bounce@example.org"
+    )
+    skeleton = content.compile(
+        "invitation", replace(facts, event=event), content.Facets(locale=language), envelope=envelope
+    )
+    assert re.search(r"^\S[^:\n]*: +https://meet\.example\.org/room$", skeleton.text(samples.VALUES), re.MULTILINE)
+
+
 def test_one_day_is_not_days_and_one_person_not_people() -> None:
     assert "works for 1 day." in skeletons("confirm")[3].text(samples.VALUES)
     assert "1 people" not in skeletons("invitation")[3].text(samples.VALUES)

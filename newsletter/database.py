@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import os
+import sqlite3
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
@@ -53,6 +54,16 @@ UNUSABLE = (OperationalError, InterfaceError, InternalError)
 
 AWAY = (*UNUSABLE, OSError, TimeoutError)
 """The same while somebody goes on working: asked again later, as after a failover, it may be there."""
+
+
+def is_away(error: BaseException) -> bool:
+    """Whether a database did not answer, or is full, locked or may only be read: later, the same may succeed.
+
+    SQLite says that a statement is wrong by the same class of errors.
+    """
+    if isinstance(error, UNUSABLE):
+        return getattr(error.orig, "sqlite_errorcode", None) != sqlite3.SQLITE_ERROR
+    return isinstance(error, TimeoutError)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from newsletter import database as databases
 from newsletter.catalogues import N_
 from newsletter.web import forms, languages
 from newsletter.web.look import Look
@@ -42,6 +43,9 @@ _FAILED = (
     N_("Something went wrong on our side"),
     N_("It is not your doing. Nothing was lost; please try again in a few minutes."),
 )
+_LATER = "60"
+"""Seconds (RFC 9110, section 10.2.3)."""
+
 _DEAD_LINK = N_("This link does not work")
 _DEAD_LINK_TEXT = N_(
     "Mail programs sometimes cut a link in two: please try to copy all of it. If it is whole, the address it was for "
@@ -78,12 +82,17 @@ async def old_link(site: Site, request: Request, error: Exception) -> Response: 
         return site.show("account-expired", look, languages.voice(request, look), status=410)
 
 
-async def failure(site: Site, request: Request, error: Exception) -> Response:  # noqa: ARG001 - a handler's shape
-    """Our own mistake: 500. The server logs the error itself, which is raised again after this."""
+async def failure(site: Site, request: Request, error: Exception) -> Response:
+    """Our own mistake: 500; or a database that is away: 503. The server logs the error, which is raised again after."""
+    is_passing = databases.is_away(error)
+    status = 503 if is_passing else 500
     if _is_for_script(request):
-        return JSONResponse({"error": f"{_FAILED[0]}."}, 500)
-    # The database may be what failed: the page shows the last look known.
-    return _message(site, request, site.looks.plain(), 500, *_FAILED)
+        response: Response = JSONResponse({"error": f"{_FAILED[0]}."}, status)
+    else:  # the page shows the last look known: the database may be what failed
+        response = _message(site, request, site.looks.plain(), status, *_FAILED)
+    if is_passing:
+        response.headers["Retry-After"] = _LATER
+    return response
 
 
 def _is_for_script(request: Request) -> bool:

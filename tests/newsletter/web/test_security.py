@@ -1,9 +1,15 @@
 """What holds on every page: headers, limits, whose address is believed, and no trace of our insides."""
 
 import re
+from contextlib import suppress
 
+import httpx2
+import psycopg
 import pytest
 from sqlalchemy import text as sql
+from sqlalchemy.exc import OperationalError
+
+from newsletter.database import Database
 
 
 @pytest.mark.parametrize("path", ["/join", "/join/sent", "/health", "/style.css", "/nothing", "/confirm/x"])
@@ -168,6 +174,47 @@ async def test_a_mistake_of_ours_shows_a_page_and_nothing_of_our_insides(
     assert "request_" not in response.text
     script = await client.post("/join", json={"email": "ana@example.org"})
     assert (script.status_code, list(script.json())) == (500, ["error"])
+
+
+async def test_while_the_database_takes_nothing_whoever_asks_is_told_to_come_again(
+    serve, settings, loaded, database, text
+) -> None:
+    joining = settings.joining.model_copy(update={"most_an_hour_from_network": 1000})
+    client = await serve(settings.model_copy(update={"joining": joining}), raising=False)
+    await client.get("/join")
+    await take_nothing_more(database)
+
+    async def refused(how: str) -> httpx2.Response:
+        for number in range(100):  # what the file has room for still goes in
+            answer = await client.post("/join", **{how: {"email": f"ana{number}@example.org"}})
+            if not answer.is_success and not answer.is_redirect:
+                break
+        return answer
+
+    page, script = await refused("data"), await refused("json")
+    assert (page.status_code, page.headers["retry-after"]) == (503, "60")
+    assert "Nothing was lost; please try again in a few minutes." in text(page)
+    assert (script.status_code, script.headers["retry-after"], list(script.json())) == (503, "60", ["error"])
+
+
+async def take_nothing_more(database: Database) -> None:
+    """The disk of SQLite is full; PostgreSQL lets nobody in."""
+    if database.is_sqlite:
+        async with database.begin() as connection:
+            await connection.execute(sql("CREATE TABLE ballast (weight BLOB)"))
+        for begin in (database.begin, database.briefly):
+            async with begin() as connection:
+                await connection.execute(sql("PRAGMA max_page_count = 1"))
+            with suppress(OperationalError):
+                while True:
+                    async with begin() as connection:
+                        await connection.execute(sql("INSERT INTO ballast VALUES (zeroblob(4000))"))
+        return
+    url = database.url.set(database="postgres").render_as_string(hide_password=False)
+    async with await psycopg.AsyncConnection.connect(url, autocommit=True) as server:
+        name = str(database.url.database)
+        await server.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS false')
+        await server.execute("SELECT pg_terminate_backend(pid, 30000) FROM pg_stat_activity WHERE datname = %s", [name])
 
 
 async def test_below_a_path_of_its_own_every_link_carries_it(serve, settings, loaded) -> None:

@@ -59,7 +59,7 @@ async def _told(work: Awaitable[Result], sql: str | None = None, parameters: Seq
     try:
         return await work
     except sqlite3.Error as error:
-        raise DBAPIError.instance(sql, parameters, error, sqlite3.Error) from error
+        raise DBAPIError.instance(sql, parameters, error, sqlite3.Error, hide_parameters=True) from error
 
 
 class Connections:

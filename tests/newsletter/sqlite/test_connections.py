@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from newsletter.sqlite import dialect
@@ -47,6 +48,20 @@ async def test_an_error_undoes_its_transaction_and_costs_no_connection(one):
         await use(one, then=ZeroDivisionError())
     assert await use(one) is before
     assert await count(one) == 2
+
+
+async def test_an_error_names_nobody_whose_values_were_to_be_written(one):
+    async with one.begin() as connection:
+        await connection.execute(text("CREATE UNIQUE INDEX once ON thing (name)"))
+        await connection.execute(text("INSERT INTO thing VALUES ('ana@example.org')"))
+    for again in (
+        lambda connection: connection.run("INSERT INTO thing VALUES (?)", ("ana@example.org",)),
+        lambda connection: connection.execute(text("INSERT INTO thing VALUES (:it)"), {"it": "ana@example.org"}),
+    ):
+        async with one.begin() as connection:
+            with pytest.raises(IntegrityError, match="UNIQUE") as told:
+                await again(connection)
+        assert "ana@example.org" not in str(told.value)
 
 
 async def test_who_is_cancelled_leaves_nothing_behind_and_the_next_gets_another_connection(one):

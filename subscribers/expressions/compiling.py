@@ -188,7 +188,8 @@ def _speaks(tag: str) -> Condition:
 
 def _hint(wrong: str, names: Iterable[str]) -> str:
     known = sorted(names)
-    near = difflib.get_close_matches(wrong, known, n=1)
+    same = [name for name in known if name.casefold() == wrong.casefold()]
+    near = same or difflib.get_close_matches(wrong, known, n=1)
     if near:
         return f"; did you mean {near[0]}?"
     return f"; known: {', '.join(known)}" if known else ""

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable
 from datetime import date
 from functools import cache
+from typing import cast
 
 from lark import Lark, Token, Transformer, v_args
 from lark.exceptions import UnexpectedCharacters, UnexpectedInput, UnexpectedToken, VisitError
@@ -128,12 +129,17 @@ def _parser() -> Lark:
     return Lark(_GRAMMAR, parser="lalr", transformer=_Builder())
 
 
+def _column(token: Token) -> int:
+    """Where it begins, counted from 1 through all lines: what is shown of an expression is one line."""
+    return (token.start_pos or 0) + 1
+
+
 def _name(token: Token) -> Word:
-    return Word(str(token), token.column or 1)
+    return Word(str(token), _column(token))
 
 
 def _text(token: Token) -> Word:
-    column, written = token.column or 1, str(token)[1:-1]
+    column, written = _column(token), str(token)[1:-1]
     if str(token)[0] in "\"'":
         written = re.sub(r"\\(.)", r"\1", written, flags=re.DOTALL)
     if not written.isprintable():
@@ -144,11 +150,11 @@ def _text(token: Token) -> Word:
 def _day(token: Token) -> date:
     year, month, day = map(int, str(token).split("-"))
     if not 1900 <= year < 3000:
-        raise _Wrong(token.column or 1, f"{token} is no day of our time")
+        raise _Wrong(_column(token), f"{token} is no day of our time")
     try:
         return date(year, month, day)
     except ValueError as error:
-        raise _Wrong(token.column or 1, f"{token} is no day of the calendar") from error
+        raise _Wrong(_column(token), f"{token} is no day of the calendar") from error
 
 
 def _too_deep(node: Node, left: int) -> int | None:
@@ -162,8 +168,9 @@ def _too_deep(node: Node, left: int) -> int | None:
     return next((deep for part in parts if (deep := _too_deep(part, left - 1)) is not None), None)
 
 
+_OR_THE_END = "“and”, “or” or the end"
 _WANTED = (
-    ({"_AND", "_OR"}, "“and”, “or” or the end"),
+    ({"_AND", "_OR"}, _OR_THE_END),
     ({"DAY", "TEXT"}, "a text in quotation marks or a day such as 2021-02-01"),
     ({"TEXT"}, "a text in quotation marks"),
     ({"DAY"}, "a day such as 2021-02-01"),
@@ -173,6 +180,7 @@ _WANTED = (
     ({"LPAR"}, "an opening parenthesis"),
     ({"RPAR", "COMMA"}, "a comma or a closing parenthesis"),
     ({"RPAR"}, "a closing parenthesis"),
+    ({"$END"}, _OR_THE_END),
 )
 """What can be expected at a place: the first line whose tokens can all follow."""
 
@@ -186,9 +194,9 @@ def _explained(text: str, error: UnexpectedInput) -> ExpressionError:
         case UnexpectedToken():
             wanted = error.accepts or error.expected
             if error.token.type != "$END":
-                column, met = error.token.column or column, str(error.token)
+                column, met = _column(error.token), str(error.token)
         case UnexpectedCharacters():
-            column, met, wanted = error.column, error.char, error.allowed
+            column, met, wanted = cast("int", error.pos_in_stream) + 1, error.char, error.allowed
     expected = _expected(wanted)
     if not met:
         return ExpressionError(text, column, f"the expression ends where {expected} should follow")

@@ -289,6 +289,8 @@ async def test_a_hostile_text_is_compared_and_never_part_of_the_statement(crowde
     ("text", "column", "reason"),
     [
         ('rool = "teacher"', 1, "there is no field rool; did you mean role?"),
+        ('ROLE = "teacher"', 1, "there is no field ROLE; did you mean role?"),
+        ('role = "a"\nand scool = "b"', 16, "there is no field scool; did you mean school?"),
         ('role = "a" and scool = "b"', 16, "there is no field scool; did you mean school?"),
         ('role = "a" or folows("closing")', 15, "there is no function folows; did you mean follows?"),
         ('follows("closng")', 9, "there is no event closng; did you mean closing?"),

@@ -54,6 +54,11 @@ def test_words_of_the_language_may_be_in_capitals_and_a_name_may_begin_with_one(
         ('role = "a" or or follows("b")', 15, "“or” stands where the name of a field or a function should"),
         ('not and role = "a"', 5, "“and” stands where the name of a field or a function should"),
         ("has", 1, "“has” stands where the name of a field or a function should"),
+        ('role = "a")', 11, "“)” stands where “and”, “or” or the end should"),
+        ('((role = "a")))', 15, "“)” stands where “and”, “or” or the end should"),
+        ('role = "a"\nand role = b', 23, "a text stands in quotation marks: “b”"),
+        ('role = "a"\n  ; or', 14, "“;” stands where “and”, “or” or the end should"),
+        ('role = "a"\nand joined > 2021-02-30', 25, "2021-02-30 is no day of the calendar"),
         ("joined > now", 10, "“now” stands where a day such as 2021-02-01 should"),
     ],
 )
@@ -72,6 +77,14 @@ def test_the_caret_stays_under_its_place_when_the_expression_is_wider_than_a_ter
     shown, caret, _ = str(wrong.value).split("\n")
     assert shown[caret.index("^")] == "b"
     assert len(shown) <= 60
+
+
+@pytest.mark.parametrize(("text", "before"), [('role = "教師" or b', 18), ('role = "e\u0301" or b', 15)])
+def test_the_caret_stands_under_its_place_where_letters_are_wide_or_an_accent_takes_no_room(text, before):
+    with pytest.raises(ExpressionError) as wrong:
+        parse(text)
+    assert wrong.value.column == len(text) + 1
+    assert str(wrong.value).split("\n")[1] == f"{' ' * before}^"
 
 
 @pytest.mark.parametrize("text", ["(" * 1500, 'not (role = "a" or ' * 90 + 'role = "a"' + ")" * 90, "x" * 100_000])

@@ -219,7 +219,7 @@ class Webhooks(Section):
 
 class Outgoing(Section):
     """How others are told what happens here; `tell_staff` hears of those who take nothing for too long, and of
-    mails that are held."""
+    mails that are held or cannot be made."""
 
     allow_private: bool = False
     retry_first: timedelta = Field(timedelta(seconds=30), gt=timedelta(0))

@@ -118,7 +118,8 @@ class Mailing:
         """The mails are due at `started_at`, or if they go `by_hours`, at the hour that each reader is due theirs."""
         self._stationery = stationery
         self._campaign_id = campaign_id
-        self._slug, self._kind, self._facts = slug, kind, facts
+        self.kind = kind
+        self._slug, self._facts = slug, facts
         self._started_at = started_at
         self._rule = facts.event.mail(kind) if by_hours and facts.event is not None else None
         self._variants: dict[datetime, compiler.Variants] = {}
@@ -144,7 +145,7 @@ class Mailing:
                 archived_at=self._facts.archive_url,
             )
             self._variants[date] = compiler.Variants(
-                self._kind, self._facts, envelope=envelope, templates=paper.templates
+                self.kind, self._facts, envelope=envelope, templates=paper.templates
             )
         return self._variants[date]
 

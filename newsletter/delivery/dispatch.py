@@ -6,6 +6,7 @@ import socket
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from itertools import count
 from typing import TypeVar
 
@@ -15,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from newsletter.content.errors import ContentError, Unfit
 from newsletter.content.skeleton import Skeleton
 from newsletter.database import AWAY, Database
-from newsletter.delivery import allowance, answers, ledger, patience, refusing_relays, signed, slowing
+from newsletter.delivery import allowance, answers, ledger, patience, refusing_relays, signed, slowing, unmade
 from newsletter.delivery.answers import Answers
 from newsletter.delivery.at_work import AtWork, Campaigns
 from newsletter.delivery.brake import Brake
@@ -159,6 +160,8 @@ class Dispatcher:
             outcomes.update(failures)
             if slips := [one.reply for _, one in failures if isinstance(one, Deferred)]:
                 log.error("mails not made", campaign=hold.campaign_id, mails=len(slips), reason=slips[0][:500])
+                of_kind = {campaign.mailing.kind: slips[0]}
+                await self._lasting(stop, partial(unmade.heed, reasons=of_kind, now=self._clock()))
             doubt = self.relays.hear(member, answers.offered(window.due, outcomes))
             done = answers.read(campaign, window.due, outcomes, doubt, self._clock())
             following = await self._lasting(stop, self._settling(campaign, member, hold, window, done, is_last))

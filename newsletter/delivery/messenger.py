@@ -23,6 +23,7 @@ from newsletter.delivery import (
     signed,
     slowing,
     transactional,
+    unmade,
 )
 from newsletter.delivery.composer import Stationery
 from newsletter.delivery.ledger import State
@@ -153,6 +154,7 @@ class Messenger:
             if refused:
                 await self._on_refused(connection, refused, now)
             await refusing_relays.heed(connection, member, doubt, now)
+            await unmade.heed(connection, _slips(waiting, outcomes), now)
         return len(settled)
 
     async def _offer(
@@ -209,6 +211,15 @@ def _offered(waiting: Sequence[Waiting], outcomes: Mapping[int, Outcome]) -> lis
         for one in waiting
         if (outcome := outcomes.get(one.id)) is not None
     ]
+
+
+def _slips(waiting: Sequence[Waiting], outcomes: Mapping[int, Outcome]) -> dict[str, str]:
+    """Why mails could not be made, by their kinds."""
+    return {
+        one.kind: outcome.reply
+        for one in waiting
+        if isinstance(outcome := outcomes.get(one.id), Deferred) and outcome.stage is Stage.LOCAL
+    }
 
 
 def _about(one: Waiting, facts: Facts, held: Mapping[str, StoredEvent]) -> Facts:

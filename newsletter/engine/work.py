@@ -17,7 +17,7 @@ from newsletter import arrivals, attendance, feedback
 from newsletter.campaigns import holding
 from newsletter.clock import Clock
 from newsletter.database import Database
-from newsletter.delivery import refusing_relays, transactional
+from newsletter.delivery import refusing_relays, transactional, unmade
 from newsletter.delivery.composer import Stationery
 from newsletter.delivery.dispatch import Dispatcher
 from newsletter.delivery.messenger import Messenger
@@ -189,7 +189,8 @@ class Work:
         await teller.forget_old()
 
     async def tell_staff(self) -> None:
-        """Write to staff about what waits for them: mails that are held, relays and endpoints that take nothing."""
+        """Write to staff about what waits for them: mails that are held or cannot be made, relays and
+        endpoints that take nothing."""
         staff = Staff(self.database, self.relays, self.settings.outgoing.tell_staff, self.clock)
-        for matter in (holding.TELLING, refusing_relays.TELLING, notice.TELLING):
+        for matter in (holding.TELLING, refusing_relays.TELLING, unmade.TELLING, notice.TELLING):
             await staff.tell(matter)

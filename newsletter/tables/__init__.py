@@ -18,6 +18,7 @@ from newsletter.tables.sending import (
     transactional,
     turn,
     unanswered,
+    unmade_mail,
     worker,
 )
 from newsletter.tables.staff import audit
@@ -54,5 +55,6 @@ __all__ = [
     "transactional",
     "turn",
     "unanswered",
+    "unmade_mail",
     "worker",
 ]

@@ -250,3 +250,21 @@ class RefusingRelayColumns(TypedColumns):
 
 
 refusing_relay = Table("refusing_relay", metadata, RefusingRelayColumns, sqlite_strict=True, sqlite_autoincrement=True)
+
+
+class UnmadeMailColumns(TypedColumns):
+    """A kind of mail that could not be made while it was sent: since when, and when it last was so.
+
+    `reason` is the fault as it was last found. Staff are told once (`told_at`).
+    """
+
+    id: Named[int] = Column(Integer, primary_key=True, autoincrement=True)
+    kind: Named[str] = Column(Text, unique=True)
+    reason: Named[str] = Column(Text)
+    since: Named[datetime] = Column(Instant)
+    seen_at: Named[datetime] = Column(Instant)
+    tell_at: Named[datetime] = Column(Instant)
+    told_at: Named[datetime | None] = Column(Instant)
+
+
+unmade_mail = Table("unmade_mail", metadata, UnmadeMailColumns, sqlite_strict=True, sqlite_autoincrement=True)

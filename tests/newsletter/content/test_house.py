@@ -201,6 +201,20 @@ def test_a_subject_of_the_sample_season_is_short_enough_to_be_seen() -> None:
     assert {"Moved to May 6: Closing convening: what we made, and what comes next"} < set(subjects)
 
 
+@pytest.mark.parametrize("language", catalogues.LANGUAGES)
+def test_the_link_mail_offers_another_address_to_those_alone_whose_page_has_it(language: str) -> None:
+    envelope = content.Envelope.of(
+        samples.CONSTELLATION, date=datetime(2031, 9, 1, tzinfo=UTC), campaign="", bounce="b@example.org"
+    )
+    [facts, *_] = samples.facts("link")
+    offers = {"en": "another address", "de": "anderen Adresse", "es": "cambiar de dirección", "fr": "changer d’adresse"}
+    for is_gone in (False, True):
+        facets = content.Facets(locale=language, is_gone=is_gone)
+        skeleton = content.compile("link", facts, facets, envelope=envelope)
+        for part in (skeleton.html(samples.VALUES), " ".join(skeleton.text(samples.VALUES).split())):
+            assert (offers[language] in part) is not is_gone
+
+
 @pytest.mark.parametrize("kind", ["confirm", "remind", "ask", "move"])
 def test_what_asks_for_a_yes_says_how_long_its_link_works(kind: str) -> None:
     for skeleton in skeletons(kind):

@@ -273,7 +273,7 @@ class Reader:
         if not (extra or cells.role or cells.tags or cells.attributes):
             return "{}", ()
         attributes, are_readable = reading.attributes(cells.attributes) if cells.attributes else ((), True)
-        mapped = tuple((name, reading.unformulated(raw[place].strip())) for name, place in extra.items())
+        mapped = tuple((name, reading.own(raw[place].strip())) for name, place in extra.items())
         fields = reading.fields(
             reading.unformulated(cells.role), reading.unformulated(cells.tags), (*attributes, *mapped)
         )

@@ -12,7 +12,10 @@ from subscribers.importing.faults import Fault
 from subscribers.importing.layout import is_own_field
 
 _FORMULA = frozenset("=+-@")
+_NUMBER = re.compile(r"[+-][\d\s().,/-]*\d[\d\s().,/-]*\Z")
 _LANGUAGE = re.compile(r"([A-Za-z]{2,3})(?:[-_][A-Za-z]{4})?(?:[-_]([A-Za-z]{2}|\d{3}))?(?:[-_].*)?\Z")
+_TAGS = "tags"
+"""The one field that holds several texts, whichever column or attribute brings it."""
 Pairs = tuple[tuple[str, str], ...]
 
 
@@ -31,6 +34,12 @@ def unformulated(cell: str) -> str:
     """A cell without the apostrophe that keeps a spreadsheet from running it. Raises Refused where it would be run."""
     refuse_formula(cell)
     return spreadsheet.plain(cell)
+
+
+def own(cell: str) -> str:
+    """A cell of a column that is kept by a name of its own: numbers may have a sign there, those of telephones too.
+    Raises Refused."""
+    return cell if _NUMBER.match(cell) else unformulated(cell)
 
 
 def address(text: str) -> tuple[str, str, str]:
@@ -71,11 +80,13 @@ def listed(tags: str) -> list[str]:
 @lru_cache(maxsize=4096)
 def fields(role: str, tags: str, extra: Pairs) -> str:
     """What else is known of somebody, as a JSON object."""
-    known: dict[str, object] = {name: names.clean(value) for name, value in extra if value}
+    known: dict[str, object] = {name: names.clean(value) for name, value in extra if value and name != _TAGS}
     if role:
         known["role"] = names.clean(role)
-    if tags:
-        known["tags"] = listed(tags)
+    all_tags = listed(tags)
+    all_tags += [tag for name, value in extra if name == _TAGS for tag in listed(value) if tag not in all_tags]
+    if all_tags:
+        known[_TAGS] = all_tags
     return as_json(known)
 
 
@@ -86,19 +97,27 @@ def as_json(value: object) -> str:
 
 @lru_cache(maxsize=4096)
 def attributes(text: str) -> tuple[Pairs, bool]:
-    """What listmonk keeps of a person as JSON, as far as it is plain words and numbers; False where it is no JSON."""
+    """What listmonk keeps of a person as JSON, as far as it is plain words, numbers and tags; False where it is no
+    JSON."""
     try:
         held = json.loads(text)
     except (ValueError, RecursionError):
         return (), False
     if not isinstance(held, dict):
         return (), False
-    named = ((_attribute(key), value) for key, value in held.items())
+    named = ((_attribute(key), _line(key, value)) for key, value in held.items())
     return tuple(
         (key, str(value))
         for key, value in named
         if is_own_field(key) and isinstance(value, str | int | float) and not isinstance(value, bool)
     ), True
+
+
+def _line(name: str, value: object) -> object:
+    """Tags as a column has them, where they are a list; anything else as it is."""
+    if _attribute(name) != _TAGS or not isinstance(value, list):
+        return value
+    return ";".join(tag for tag in value if isinstance(tag, str))
 
 
 def _attribute(name: str) -> str:

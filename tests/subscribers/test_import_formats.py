@@ -207,6 +207,20 @@ async def test_listmonk_s_export_brings_its_attributes_and_no_proof_of_consent(p
     assert report.remarks == {Remark.ATTRIBUTES: 1}
 
 
+async def test_tags_are_tags_whichever_column_or_attribute_brings_them(people: Any, take: Any) -> None:
+    listmonk = """uuid,email,attributes,status
+1,ana@example.org,"{""tags"": ""press""}",enabled
+2,ben@example.org,"{""Tags"": [""press"", ""vip, too"", 7], ""age"": 7}",enabled
+"""
+    await take(listmonk.encode(), "subscribers.csv")
+    await take(b"email,Group,labels\ncem@example.org,press; vip,vip\n", "c.csv", mapping={"Group": "field:tags"})
+    assert [(await entry(people, f"{name}@example.org")).fields for name in ("ana", "ben", "cem")] == [
+        {"tags": ["press"]},
+        {"age": "7", "tags": ["press", "vip", "too"]},
+        {"tags": ["vip", "press"]},
+    ]
+
+
 MAILMAN = """email,display_name,delivery_mode,delivery_status,list_id,role
 ana@example.org,Ana Lopez,regular,enabled,news.example.org,owner
 ben@example.org,Ben,regular,by_user,news.example.org,member

@@ -507,6 +507,20 @@ async def test_columns_are_mapped_kept_by_a_name_or_ignored_as_told(desk):
     assert (await desk.entry(ANA)).fields == {"school": "Lakeside"}
 
 
+async def test_a_number_with_a_sign_is_kept_in_a_field_of_ones_own_and_a_formula_is_not(desk):
+    await desk.take(
+        "email,Phone,first_name\n"
+        "ana@example.org,+49 (0)30/12 34-5,Ana\n"
+        'ben@example.org,"-5,5",Ben\n'
+        "cem@example.org,+1+cmd|' /C calc'!A0,Cem\n"
+        "dan@example.org,,+49 30\n",
+        mapping={"Phone": "field:phone"},
+    )
+    assert (await desk.entry(ANA)).fields == {"phone": "+49 (0)30/12 34-5"}
+    assert (await desk.entry(BEN)).fields == {"phone": "-5,5"}
+    assert [(one.row, one.fault) for one in desk.rejected] == [(4, Fault.FORMULA), (5, Fault.FORMULA)]
+
+
 HEADER = "E-Mail;Vorname;Nachname"
 LINE = "jürgen@bücher.example;Jürgen;Groß"
 

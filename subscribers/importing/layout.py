@@ -8,6 +8,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from subscribers.importing.errors import ImportFailed
+from subscribers.importing.record import column_name
 
 
 class Field(StrEnum):
@@ -153,8 +154,8 @@ def recognise(path: Path, header: tuple[str, ...], mapping: Mapping[str, str]) -
 
 
 def _place(path: Path, header: tuple[str, ...], keys: list[str], column: str) -> int:
-    if column in header:
-        return header.index(column)
+    if (name := column_name(column)) in header:
+        return header.index(name)
     if _key(column) in keys:
         return keys.index(_key(column))
     near = difflib.get_close_matches(column, header, n=1)

@@ -1,5 +1,6 @@
 """What a file of people is once it has been looked at, whatever its format: a header, and rows below it."""
 
+import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -35,6 +36,16 @@ class Source:
     sheet: str = ""
     unread: tuple[str, ...] = ()
     sample: str = ""
+
+
+def column_name(cell: str) -> str:
+    """What a header calls a column, on one line: without what nobody sees, and with letters as keyboards type them.
+
+    A form's question has line breaks, a name from a web page blanks that do not break, and a Mac writes `é` as two
+    signs.
+    """
+    seen = "".join(sign for sign in cell if unicodedata.category(sign) != "Cf")
+    return " ".join(unicodedata.normalize("NFC", seen).split())
 
 
 def check_header(path: Path, number: int, header: tuple[str, ...]) -> None:

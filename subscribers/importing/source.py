@@ -8,18 +8,21 @@ import csv
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import TextIO
 
 from subscribers.importing import workbook
 from subscribers.importing.errors import ImportFailed
-from subscribers.importing.record import Row, Source, check_header
+from subscribers.importing.record import Row, Source, check_header, column_name
 
 LONGEST_CELL = 131_072
 """Characters; the csv module's own limit. More is a quotation mark that was never closed."""
 
 _DELIMITERS = ",;\t|"
 _CHUNK = 1 << 20
+_LONGEST_HEADER = 200
+"""Lines, below the first, that a header may have: where columns are called as a form asked, each has some."""
 _STRAY = "subscribers.stray-windows-1252"
 _ZIP = b"PK\x03\x04"
 
@@ -173,16 +176,18 @@ def _header(path: Path, file: TextIO) -> tuple[str, tuple[str, ...], int]:
             told = line.strip()[4]  # Excel's own way of telling the delimiter
         elif line.strip(' \t\r\n,;|"'):
             break
-    best = max(told or _DELIMITERS, key=lambda delimiter: len(_cells(line, delimiter)))
-    header = tuple(cell.strip().strip("\ufeff") for cell in _cells(line, best))
+    lines = [line, *islice(iter(lambda: file.readline(LONGEST_CELL), ""), _LONGEST_HEADER)]
+    best = max(told or _DELIMITERS, key=lambda delimiter: len(_cells(lines, delimiter)))
+    header = tuple(map(column_name, _cells(lines, best)))
     if len(header) == 1 and "@" in header[0]:
         return best, ("email",), number - 1  # a roster, such as `mailman members` prints: one address a line, no header
     check_header(path, number, header)
     return best, header, number
 
 
-def _cells(line: str, delimiter: str) -> list[str]:
+def _cells(lines: list[str], delimiter: str) -> list[str]:
+    """The first record, of as many lines as it has."""
     try:
-        return next(csv.reader([line], delimiter=delimiter), [])
+        return next(csv.reader(lines, delimiter=delimiter), [])
     except csv.Error:
         return []

@@ -15,7 +15,7 @@ from typing import Any
 from xml.etree.ElementTree import ParseError
 
 from subscribers.importing.errors import ImportFailed
-from subscribers.importing.record import Row, Source, check_header
+from subscribers.importing.record import Row, Source, check_header, column_name
 
 _BOOK = "xl/workbook.xml"
 _GLANCE = 100
@@ -32,7 +32,7 @@ def look(path: Path) -> Source:
         lines = int(sheet.max_row or 0)
         for number, cells in _numbered(path, book, sheet):
             if any(cells):
-                header = tuple(" ".join(cell.split()) for cell in cells)
+                header = tuple(map(column_name, cells))
                 check_header(path, number, header)
                 unread = tuple(other.title for other in book.worksheets[1:] if _holds_something(path, book, other))
                 return Source(path, "", "", "Excel workbook", "", header, number, lines, False, sheet.title, unread)

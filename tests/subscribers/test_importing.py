@@ -507,6 +507,31 @@ async def test_columns_are_mapped_kept_by_a_name_or_ignored_as_told(desk):
     assert (await desk.entry(ANA)).fields == {"school": "Lakeside"}
 
 
+@pytest.mark.parametrize(
+    "header",
+    [
+        '"E-Mail\n(as we write to you)";Pre\u0301nom;City of birth',
+        '"E-Mail\r\n(as we write to you)";Prénom;City\u00a0of\u00a0birth',
+        "\u200bE-Mail (as we write to you);Pré\u00adnom;City  of  birth ",
+    ],
+)
+@pytest.mark.parametrize("said", ["E-Mail (as we write to you)", "E-Mail\n(as we write to you)"])
+async def test_a_header_is_read_as_people_see_it_line_breaks_and_all(desk, header, said):
+    report = await desk.take(
+        f"{header}\nana@example.org;Zoë;Bern\nno address;X;Y\n",
+        mapping={said: "email", "City of birth": "field:city"},
+    )
+    assert report.columns == {"E-Mail (as we write to you)": "email", "Prénom": "first_name", "City of birth": "city"}
+    ana = await desk.entry(ANA)
+    assert (ana.first_name, ana.fields) == ("Zoë", {"city": "Bern"})
+    assert [one.row for one in desk.rejected] == [3]
+
+
+async def test_a_quotation_mark_in_a_header_that_is_never_closed_is_told(desk):
+    with pytest.raises(ImportFailed, match="the first row must name the columns"):
+        await desk.take('email,"first name\nana@example.org,Ana\nben@example.org,Ben\n')
+
+
 async def test_a_number_with_a_sign_is_kept_in_a_field_of_ones_own_and_a_formula_is_not(desk):
     await desk.take(
         "email,Phone,first_name\n"

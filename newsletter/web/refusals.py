@@ -49,7 +49,7 @@ _LATER = "60"
 _DEAD_LINK = N_("This link does not work")
 _DEAD_LINK_TEXT = N_(
     "Mail programs sometimes cut a link in two: please try to copy all of it. If it is whole, the address it was for "
-    "may have been erased."
+    "may have been changed or erased since."
 )
 _OF_A_TEST = (
     N_("This is a link of a test mail"),

@@ -1,6 +1,7 @@
 """What was sent to a page, urlencoded, multipart or JSON, as one kind of value."""
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from urllib.parse import parse_qsl
@@ -9,6 +10,8 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 _MOST_FIELDS = 400
+_HALVES = re.compile(r"[\ud800-\udfff]")
+"""Halves of surrogate pairs: JSON can name one alone, as of a sign that a script has cut in two, and UTF-8 has none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +72,13 @@ def _of_json(body: bytes) -> Form:
         raise HTTPException(400, "The body is not JSON.") from error
     if not isinstance(document, dict):
         raise HTTPException(400, 'Send a JSON object, as in {"email": "ana@example.org"}.')
-    return Form({name: _values(name, value) for name, value in document.items()}, is_json=True)
+    fields = {name: _values(name, value) for name, value in document.items()}
+    return Form({name: tuple(_whole(name, one) for one in values) for name, values in fields.items()}, is_json=True)
+
+
+def _whole(name: str, value: str) -> str:
+    """A value without half a sign; in an address something stays to be refused, which without it would be somebody else's."""
+    return _HALVES.sub("\0" if name == "email" else "", value)
 
 
 def _values(name: str, value: object) -> tuple[str, ...]:

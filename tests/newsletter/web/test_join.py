@@ -154,6 +154,17 @@ async def test_json_that_is_none_is_400_and_changes_nothing(client, desk, body: 
     assert await desk.mails() == []
 
 
+@pytest.mark.parametrize("part", ["details", "pause", "choices"])
+@pytest.mark.parametrize("page", ["join", "link", "unsubscribe", "preferences"])
+async def test_half_a_surrogate_pair_anywhere_in_json_is_no_fault_of_ours(client, member, page: str, part: str) -> None:
+    ana = await member()
+    path = f"/{page}/{getattr(ana, page)}" if hasattr(ana, page) else f"/{page}"
+    fields = ("email", "topics", "first_name", "text_version", "timezone", "role", "reason", "until", "lang")
+    body = json.dumps({"part": part, "scope": "some", **dict.fromkeys(fields, "a\ud800@example.org")})
+    response = await client.post(path, content=body, headers={"Content-Type": "application/json"})
+    assert response.status_code in (303, 422)
+
+
 async def test_half_a_surrogate_pair_in_a_name_is_dropped_and_in_an_address_refused(client, desk) -> None:
     name = json.dumps({"email": "ana@example.org", "first_name": "A\ud800na"})
     headers = {"Content-Type": "application/json"}

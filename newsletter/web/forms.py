@@ -77,7 +77,7 @@ def _of_json(body: bytes) -> Form:
 
 
 def _whole(name: str, value: str) -> str:
-    """A value without half a sign; in an address something stays to be refused, which without it would be somebody else's."""
+    """A value without half a sign; an address, which without it would be somebody else's, is left to be refused."""
     return _HALVES.sub("\0" if name == "email" else "", value)
 
 

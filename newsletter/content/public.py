@@ -3,18 +3,27 @@
 import base64
 import re
 from dataclasses import dataclass
+from html import escape
 from pathlib import Path
 
+from newsletter.constellation.model import Event
 from newsletter.content import renderer
 from newsletter.content.facts import Facets, Facts
 
 
 @dataclass(frozen=True, slots=True)
 class Copy:
-    """The subject and the HTML; pictures that travelled in the mail are in the HTML itself."""
+    """The subject, and the HTML with the pictures that travelled in the mail; `event` is what it says of its event."""
 
     subject: str
     html: str
+    event: Event | None
+
+    def with_note(self, note: str, *, url: str, link: str) -> str:
+        """The HTML with a sentence above the mail, and a link behind it."""
+        way_on = f'<a href="{escape(url)}" style="color:inherit">{escape(link)}</a>'
+        shown = f'<main><p role="note" style="{_NOTE}">{escape(note)} {way_on}</p>'
+        return self.html.replace("<main>", shown, 1)
 
 
 def render(kind: str, facts: Facts, *, templates: Path | None) -> Copy:
@@ -27,8 +36,14 @@ def render(kind: str, facts: Facts, *, templates: Path | None) -> Copy:
         content = base64.b64encode(picture.content).decode()
         html = html.replace(f"cid:{picture.name}", f"data:{picture.media_type};base64,{content}")
     # A page has a main part, which readers by ear can go to; a mail is one as a whole.
-    return Copy(made.subject, _BODY.sub(r"\1<main>\2</main>\3", html))
+    return Copy(made.subject, _BODY.sub(r"\1<main>\2</main>\3", html), facts.event)
 
+
+# By day and by night: what stands around it is the mail's own.
+_NOTE = (
+    "margin:0;padding:14px 28px;background-color:#fff3c4;color:#3d2e00;text-align:center;"
+    "font:600 16px/24px -apple-system,'Segoe UI',Roboto,Arial,sans-serif"
+)
 
 _BODY = re.compile(r"(<body\b[^>]*>)(.*)(</body>)", re.DOTALL)
 

@@ -8,11 +8,11 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
-from newsletter import calendars
+from newsletter import calendars, catalogues
 from newsletter.campaigns import visibility
 from newsletter.campaigns.archive import Issue
 from newsletter.catalogues import N_
-from newsletter.constellation.model import Constellation
+from newsletter.constellation.model import Constellation, Event
 from newsletter.content import dates
 from newsletter.web import languages
 from newsletter.web.calendars import unless_known
@@ -37,6 +37,13 @@ _GONE = (
     N_("This mail is not to be read here"),
     N_("It may have been taken back since it was sent, or the address was cut off on its way."),
 )
+
+
+_MOVED = N_("This mail is as it was written: its event has moved since it was sent.")
+_ELSEWHERE = N_("This mail is as it was written: its place has changed since it was sent.")
+_CALLED_OFF = N_("This mail is as it was written: its event was called off since it was sent.")
+_NO_PART = N_("This mail is as it was written: its event is no part of the series any more.")
+_ALL_EVENTS = N_("All events and mails")
 
 
 async def series(site: Site, request: Request) -> Response:
@@ -70,7 +77,28 @@ async def mail(site: Site, request: Request) -> Response:
             voice = languages.voice(request, look)
             title, text = map(voice.gettext, _STOPPED if is_stopped else _GONE)
             return site.show("message", look, voice, status=410 if is_stopped else 404, title=title, text=text)
-    return HTMLResponse(copy.html, headers={"Content-Security-Policy": _MAIL_POLICY, "Cache-Control": _PUBLIC})
+    html = copy.html
+    if look.constellation and (note := _no_longer_so(copy.event, look.constellation, site.clock())):
+        voice = catalogues.voice(look.language)  # that of the mail itself
+        url, link = f"{site.settings.public_url}/events", voice.gettext(_ALL_EVENTS)
+        html = copy.with_note(voice.gettext(note), url=url, link=link)
+    return HTMLResponse(html, headers={"Content-Security-Policy": _MAIL_POLICY, "Cache-Control": _PUBLIC})
+
+
+def _no_longer_so(told: Event | None, constellation: Constellation, now: datetime) -> str | None:
+    """What a mail says of its event that does not hold any more, while somebody could go by it."""
+    if told is None or told.cancelled:
+        return None
+    event = constellation.event(told.slug)
+    if max(told.ends, event.ends if event else told.ends) < now:
+        return None
+    if event is None:
+        return _NO_PART
+    if event.cancelled:
+        return _CALLED_OFF
+    if (event.starts, event.ends) != (told.starts, told.ends):
+        return _MOVED
+    return _ELSEWHERE if event.place != told.place else None
 
 
 async def feed(site: Site, request: Request) -> Response:

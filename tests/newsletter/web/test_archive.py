@@ -13,6 +13,7 @@ from structlog.testing import capture_logs
 from newsletter import assets
 from newsletter.campaigns import lifecycle, store, visibility
 from newsletter.constellation import store as constellations
+from newsletter.constellation.model import Event, Place
 
 TOKYO = ZoneInfo("Asia/Tokyo")
 ATOM = {"a": "http://www.w3.org/2005/Atom"}
@@ -45,6 +46,49 @@ async def test_a_mail_is_read_without_anybodys_name_address_or_links(client, mem
     assert not re.search(r"/(preferences|unsubscribe|one-click|rsvp|account|confirm)/", response.text)
     assert "This is what Lanterns &amp; Lamps wrote" in response.text
     assert "script" not in response.headers["content-security-policy"]
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"starts": timedelta(days=1), "ends": timedelta(days=1)}, "its event has moved"),
+        ({"place": Place(name="The Mill")}, "its place has changed"),
+        ({"cancelled": True}, "its event was called off"),
+        ({"title": "Opening night"}, None),
+    ],
+)
+async def test_a_mail_whose_event_is_not_as_it_says_any_more_says_so_until_that_is_over(
+    client, database, constellation, clock, send, text, change, said
+) -> None:
+    path = await send("opening", "invitation")
+    assert "since it was sent" not in text(await client.get(path))
+    [event] = [one for one in constellation.events if one.slug == "opening"]
+    changed = {name: getattr(event, name) + to if isinstance(to, timedelta) else to for name, to in change.items()}
+    await load(database, constellation, clock, replace(event, **changed))
+    page = await client.get(path)
+    if said is None:
+        assert "since it was sent" not in text(page)
+        return
+    assert said in text(page)
+    assert '<p role="note"' in page.text
+    assert 'href="https://news.example.org/events"' in page.text
+    clock.forward(timedelta(days=60))
+    assert said not in text(await client.get(path))
+
+
+async def test_a_mail_whose_event_has_left_the_series_says_so(
+    client, database, constellation, clock, send, text
+) -> None:
+    path = await send("opening", "invitation")
+    await load(database, constellation, clock, None)
+    assert "its event is no part of the series any more" in text(await client.get(path))
+
+
+async def load(database, constellation, clock, changed: Event | None) -> None:
+    """Load the series anew, with its opening as it is now, or without it."""
+    events = [changed if one.slug == "opening" else one for one in constellation.events]
+    async with database.begin() as connection:
+        await constellations.load(connection, replace(constellation, events=tuple(filter(None, events))), clock())
 
 
 async def test_the_page_of_the_series_has_its_events_and_its_mails(client, send, text) -> None:

@@ -41,6 +41,7 @@ async def request(
     """
     hashed = suppression.address_hash(address.normal, hash_key)
     is_refused = await suppression.find(connection, hashed) in suppression.FINAL
+    is_refused = is_refused or await signup.is_barred(connection, address, hash_key)
     if not await _may_move(connection, subscriber_id) or is_refused:
         return signup.NothingDue()
     if await wished(connection, subscriber_id, now.replace(microsecond=0)) is not None:

@@ -6,10 +6,10 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Row, delete, func, select, update
+from sqlalchemy import Row, delete, exists, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from subscribers import choices, consent, statements, suppression
+from subscribers import addresses, choices, consent, statements, suppression
 from subscribers.addresses import Address
 from subscribers.suppression import Reason
 from subscribers.tables import bounce_score, subscriber
@@ -82,7 +82,7 @@ async def join(connection: AsyncConnection, request: Request, *, hash_key: str, 
     """
     hashed = suppression.address_hash(request.address.normal, hash_key)
     suppressed = await suppression.find(connection, hashed)
-    if suppressed in suppression.FINAL:
+    if suppressed in suppression.FINAL or await is_barred(connection, request.address, hash_key):
         return NothingDue()
     if (added := await enter(connection, request, hashed, now)) is not None:
         return await _asked(connection, added, request, now)
@@ -98,6 +98,21 @@ async def join(connection: AsyncConnection, request: Request, *, hash_key: str, 
     if person.status == "pending":
         await _renew(connection, person.id, request)
     return await _asked(connection, person.id, request, now)
+
+
+async def is_barred(connection: AsyncConnection, address: Address, hash_key: str) -> bool:
+    """Whether an address is a detail (`ana+news@`) of one that is never to be written to again, and nobody is in by it.
+
+    Else whoever types addresses would only have to think of another detail.
+    """
+    mailbox = addresses.mailbox(address.normal)
+    if mailbox == address.normal:
+        return False
+    reason = await suppression.find(connection, suppression.address_hash(mailbox, hash_key))
+    if reason is not Reason.REFUSED:
+        return False
+    is_in = exists().where(subscriber.c.normal == address.normal, subscriber.c.status == "active")
+    return not await connection.scalar(select(is_in))
 
 
 async def remind(connection: AsyncConnection, address: Address) -> Outcome:

@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from newsletter.tables import asked
 from subscribers import addresses, statements, suppression
+from subscribers.suppression import Reason
 
 _DAY = timedelta(days=1)
 
@@ -23,9 +24,12 @@ def mailbox(normal: str, hash_key: str) -> str:
 
 async def take(connection: AsyncConnection, mailbox: str, *, now: datetime, most_a_day: int) -> bool:
     """Take one of the `most_a_day` places that a mailbox has, each free again after a day; False when there is none.
+    One that said “never again” under its plain address has none at all.
 
     One upsert a place, so that two who ask at the same moment never share one.
     """
+    if await suppression.find(connection, mailbox) is Reason.REFUSED:
+        return False
     for place in range(1, most_a_day + 1):
         statement = statements.insert(connection, asked).values(hash=mailbox, place=place, at=now)
         taken = statement.on_conflict_do_update(

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 
+from newsletter.delivery import transactional
 from subscribers import erasure, suppression
 from subscribers.links import LinkInvalid, Links, Purpose
 from subscribers.suppression import Reason
@@ -47,6 +48,33 @@ async def test_nobody_can_have_us_write_there_again(client, desk, pending, refus
     assert (await client.post("/join", data={"email": ana.address})).status_code == 303
     assert await desk.mails() == []
     assert await desk.person(ana.address) is None
+
+
+async def test_nobody_can_have_us_write_there_again_by_a_detail_of_the_address(
+    client, desk, member, pending, refusal, settings, clock
+) -> None:
+    reader = await member("ana+news@example.org")
+    typed = await pending("ana+old@example.org")
+    mover = await member("ben@example.org")
+    await client.post(refusal("ana@example.org"))
+    before = await desk.mails()
+    assert (await client.post("/join", data={"email": "Ana+1@example.org"})).status_code == 303
+    assert await desk.person("Ana+1@example.org") is None
+    clock.forward(timedelta(days=2))
+    await client.post("/join", data={"email": typed.address})
+    wish = {"part": "address", "email": "ana+2@example.org"}
+    await client.post(f"/account/{desk.link(Purpose.ACCOUNT, mover.id)}", data=wish)
+    key = settings.secrets.hash_key.get_secret_value()
+    async with desk.database.begin() as connection:
+        reminded = await transactional.remind(connection, [typed.id], now=clock(), most_a_day=3, hash_key=key)
+    assert (reminded, await desk.mails()) == (0, before)
+    await client.post("/join", data={"email": reader.address})
+    assert await desk.mails() == [*before, (reader.id, "link")], "who is in by a detail stays so"
+
+
+async def test_a_detail_that_is_refused_bars_no_other_address(client, desk, pending, refusal) -> None:
+    await client.post(refusal("ana+1@example.org"))
+    assert (await pending("ana@example.org")).id
 
 
 async def test_it_is_honoured_years_later_when_nobody_is_here_with_that_address(

@@ -20,7 +20,7 @@ from subscribers import addresses, consent, spreadsheet, statements, suppression
 from subscribers.addresses import AddressError
 from subscribers.importing import ImportFailed, Rejected, moments, source
 from subscribers.importing.errors import Refused
-from subscribers.importing.record import Row
+from subscribers.importing.record import Row, in_words
 from subscribers.suppression import Finding, Reason
 from subscribers.tables import subscriber
 from subscribers.tables import suppression as table
@@ -134,14 +134,14 @@ async def take(
     """
     file = source.look(path)
     reader = _Reader(file.header, _places(path, file.header), hash_key, now)
-    report = Report(str(path), dry_run)
+    report, name = Report(in_words(path), dry_run), in_words(path.name)
     rows = source.rows(file)
     while batch := list(islice(rows, _BATCH)):
-        findings = list(_read(batch, reader, path.name, report, rejected))
+        findings = list(_read(batch, reader, name, report, rejected))
         async with begin() as connection:
             new = await _decide(connection, findings, report)
             if not dry_run:
-                await _write(connection, new, path.name, now)
+                await _write(connection, new, name, now)
     return report
 
 

@@ -57,7 +57,7 @@ async def run(
         async with database.read() as connection:
             events = {stored.event.slug for stored in await store.events(connection)}
             language, zone = await store.language(connection), ZoneInfo(await store.timezone(connection))
-        with importing.writing_rejects(rejects) as rejected, _bar(file.name) as progressed:
+        with importing.writing_rejects(rejects) as rejected, _bar(importing.in_words(file.name)) as progressed:
             now = edge.now()
             report = await importing.run(
                 file,
@@ -75,7 +75,8 @@ async def run(
             )
         if not dry_run:
             async with database.begin() as connection:
-                await edge.audit(connection, "subscribers.imported", file.name, **_plain_counts(report))
+                name = importing.in_words(file.name)
+                await edge.audit(connection, "subscribers.imported", name, **_plain_counts(report))
     return report
 
 
@@ -129,7 +130,7 @@ def plain(report: Report, rejects: Path) -> dict[str, Any]:
         **_plain_counts(report),
         "remarks": dict(report.remarks),
         "first_rows": dict(report.first),
-        "rejects": str(rejects) if report.counts.refused else None,
+        "rejects": importing.in_words(rejects) if report.counts.refused else None,
     }
 
 
@@ -160,7 +161,7 @@ def tell(report: Report, rejects: Path) -> None:
     for remark, count in sorted(report.remarks.items()):
         edge.say(f"{_rows(count, report.first[remark])}: {remark}.")
     if counts.refused:
-        edge.say(f"Every refused row, with its number and the reason, is in {rejects}.")
+        edge.say(f"Every refused row, with its number and the reason, is in {importing.in_words(rejects)}.")
     if report.dry_run:
         edge.say("This was a dry run: nothing was changed.")
 

@@ -104,12 +104,12 @@ def import_file(
             if not dry_run:
                 async with database.begin() as connection:
                     counts = {"suppressed": report.suppressed.total(), "refused": report.refused.total()}
-                    await edge.audit(connection, "suppressions.imported", file.name, **counts)
+                    await edge.audit(connection, "suppressions.imported", importing.in_words(file.name), **counts)
         return report
 
     report = edge.run(work())
     if as_json:
-        edge.emit_json({**edge.plain(report), "rejects": str(target) if report.refused else None})
+        edge.emit_json({**edge.plain(report), "rejects": importing.in_words(target) if report.refused else None})
     else:
         _tell(report, target)
     if report.took_nothing:
@@ -126,6 +126,6 @@ def _tell(report: Report, rejects: Path) -> None:
     shown = [(what, f"{number:,}") for what, number in rows if number]
     edge.table(["what became of them", "rows"], shown, numbers=["rows"])
     if report.refused:
-        edge.say(f"Every refused row, with its number and the reason, is in {rejects}.")
+        edge.say(f"Every refused row, with its number and the reason, is in {importing.in_words(rejects)}.")
     if report.dry_run:
         edge.say("This was a dry run: nothing was changed.")

@@ -19,6 +19,7 @@ from subscribers.importing.errors import ImportFailed
 from subscribers.importing.faults import Fault, Remark
 from subscribers.importing.layout import Field, is_own_field
 from subscribers.importing.reading import listed
+from subscribers.importing.record import in_words
 from subscribers.importing.rejects import writing as writing_rejects
 from subscribers.importing.report import Counts, Rejected, Report
 
@@ -30,6 +31,7 @@ __all__ = [
     "Rejected",
     "Remark",
     "Report",
+    "in_words",
     "is_own_field",
     "listed",
     "run",

@@ -20,7 +20,7 @@ from subscribers.importing.copied import Copying
 from subscribers.importing.errors import ImportFailed, Refused
 from subscribers.importing.person import Person, Reader
 from subscribers.importing.plan import Rows
-from subscribers.importing.record import Row
+from subscribers.importing.record import Row, in_words
 from subscribers.importing.report import Rejected, Report
 from subscribers.importing.staged import Staging
 from subscribers.importing.writing import Asking, Batch, Database, Writer
@@ -60,11 +60,11 @@ async def run(
     file = source.look(path)
     layout = layouts.recognise(path, file.header, mapping or {})
     report = reports.begin(file, layout, dry_run=dry_run)
-    hashed = suppression.hashing(hash_key)
-    reader = Reader(layout, file=path.name, events=events, language=language, days_in=days_in, hashed=hashed, now=now)
+    hashed, name = suppression.hashing(hash_key), in_words(path.name)
+    reader = Reader(layout, file=name, events=events, language=language, days_in=days_in, hashed=hashed, now=now)
     with seen.remembering() as seen_before, closing(Staging() if database.is_sqlite else Copying()) as people:
         desk = _Desk(source.rows(file), file.header, reader, report, people, rejected)
-        writer = Writer(database, report, path.name, seen_before, asking, now)
+        writer = Writer(database, report, name, seen_before, asking, now)
         try:
             await _take_all(desk, writer, progressed, of=file.lines)
         finally:

@@ -48,6 +48,11 @@ def column_name(cell: str) -> str:
     return " ".join(unicodedata.normalize("NFC", seen).split())
 
 
+def in_words(path: Path | str) -> str:
+    """A path as databases and terminals take it: a file's name is bytes, and on an old disk they may be no UTF-8."""
+    return str(path).encode(errors="replace").decode()
+
+
 def check_header(path: Path, number: int, header: tuple[str, ...]) -> None:
     """Whether a row can be the header. Raises ImportFailed."""
     if any("@" in cell for cell in header):

@@ -6,7 +6,7 @@ from enum import StrEnum
 
 from subscribers.importing.faults import Remark
 from subscribers.importing.layout import Layout
-from subscribers.importing.record import Source
+from subscribers.importing.record import Source, in_words
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +89,7 @@ def begin(source: Source, layout: Layout, *, dry_run: bool) -> Report:
     if layout.membership is not None:
         read["membership"] = layout.membership
     return Report(
-        file=str(source.path),
+        file=in_words(source.path),
         encoding=source.encoding_name,
         sample=source.sample,
         sheet=source.sheet,

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -68,6 +69,17 @@ def test_an_import_of_which_every_row_is_refused_says_so_by_its_exit_status(desk
     assert "none.rejects.csv" in done.out
     (desk / "some.csv").write_text("email\nno address\nana.one@example.org\n")
     assert newsletter("subscribers", "import", "some.csv", option).code == 0
+
+
+@pytest.mark.parametrize("command", ["subscribers", "suppressions"])
+def test_a_file_whose_name_is_no_utf_8_is_read_and_told_of(desk, newsletter, command):
+    name = os.fsdecode(b"caf\xe9.csv")
+    (desk / name).write_text("email\nana.one@example.org\nnobody\n")
+    for option in ((), ("--json",)):
+        done = newsletter(command, "import", name, *option)
+        assert (done.code, "caf?.rejects.csv" in done.out) == (0, True)
+    assert (desk / os.fsdecode(b"caf\xe9.rejects.csv")).exists()
+    assert audit(desk)[-1] == (f"{command}.imported", "caf?.csv")
 
 
 def test_an_own_field_that_cannot_be_called_so_is_told_what_it_may_be_called(desk, newsletter):

@@ -20,6 +20,8 @@ class Brake:
     """Campaigns that are no longer being sent."""
     good_until: float = math.inf
     """Until when, by the monotonic clock in seconds, nobody can believe this process dead."""
+    hears_since: float = -math.inf
+    """Since when, by the monotonic clock, this process has heard of the others without a gap."""
     in_work: Counter[int] = field(default_factory=Counter)
     """The campaigns being worked on now, and by how many connections."""
 

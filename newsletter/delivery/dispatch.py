@@ -21,6 +21,7 @@ from newsletter.delivery.answers import Answers
 from newsletter.delivery.at_work import AtWork, Campaigns
 from newsletter.delivery.brake import Brake
 from newsletter.delivery.composer import Mailing, Stationery
+from newsletter.delivery.contact import Contact
 from newsletter.delivery.crew import Crew
 from newsletter.delivery.ledger import Hold, Window
 from newsletter.delivery.offer import Item
@@ -56,6 +57,7 @@ class Dispatcher:
     ) -> None:
         self.tally = Tally()
         self.brake = Brake()
+        self.contact = Contact()
         self.operators = Operators(settings, clock)
         self.relays = relays
         self.owner = f"{socket.gethostname()}:{os.getpid()}"
@@ -246,11 +248,13 @@ class Dispatcher:
         for failures in count():
             try:
                 async with self._database.here() as connection:
-                    return await write(connection)
+                    written = await write(connection)
+                self.contact.regain()
+                return written
             except AWAY as error:
                 if stop.is_set() and time.monotonic() - began > self._policy.drain.total_seconds():
                     raise
-                log.warning("database away, asked again", reason=" ".join(str(error).split())[:200])
+                self.contact.lose(error)
             await asyncio.sleep(min(_LONGEST_PAUSE, _SHORTEST_PAUSE * 2**failures))
         raise AssertionError("counting has no end")
 

@@ -81,7 +81,8 @@ class Engine(Work):
                 try:
                     await step()
                 except PASSING as error:
-                    log.error("round failed", work=name, reason=one_line(error))
+                    if not self.is_known(error):
+                        log.error("round failed", work=name, reason=one_line(error))
                 except Exception as error:  # whatever it is, the other steps and rounds must not stand still for it
                     kind, at = type(error).__name__, way(error)
                     log.error("round broke", work=name, fault=kind, reason=one_line(error), at=at)

@@ -1,8 +1,9 @@
 """A process that runs the engine, as others see it: its row in `worker`; and what it must see of them, its brake."""
 
 import asyncio
+import math
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -10,9 +11,10 @@ from typing import Any
 
 import structlog
 from sqlalchemy import delete, select
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from newsletter.database import DatabaseBusy
-from newsletter.engine.work import PASSING, Work, one_line
+from newsletter.engine.work import PASSING, Work
 from newsletter.tables import campaign, worker
 from subscribers import statements
 
@@ -24,14 +26,21 @@ _SAY_SECONDS = 2.0
 _FORGOTTEN = timedelta(hours=1)
 _MOST_DOMAINS = 15
 
+Beat = Callable[[AsyncConnection], Awaitable[None]]
+
+
+async def _no_beat(_: AsyncConnection) -> None:
+    """Nobody takes over from a process while it lives."""
+
 
 @asynccontextmanager
-async def shown(work: Work, engine: str) -> AsyncIterator[None]:
+async def shown(work: Work, engine: str, beat: Beat = _no_beat) -> AsyncIterator[None]:
     """Say what this process does for as long as the block runs, and have its brake follow what others decide.
 
+    `beat` is done with each word of it, in the same transaction: it tells those who may take over that this one lives.
     When the right to run the engine is lost, `stop` is set, and leaving the block raises DatabaseBusy.
     """
-    follower = asyncio.create_task(_Follower(work, engine, work.clock()).follow())
+    follower = asyncio.create_task(_Follower(work, engine, beat, work.clock()).follow())
     try:
         yield
     finally:
@@ -44,9 +53,9 @@ async def shown(work: Work, engine: str) -> AsyncIterator[None]:
 class _Follower:
     work: Work
     engine: str
+    beat: Beat
     started_at: datetime
-    said_at: float = field(default=-_SAY_SECONDS)
-    is_away: bool = False
+    said_at: float = field(default=-math.inf)
 
     async def follow(self) -> None:
         """Look and say until cancelled, and then take the row away."""
@@ -60,26 +69,27 @@ class _Follower:
                     await connection.execute(delete(worker).where(worker.c.name == self.work.dispatcher.owner))
 
     async def _round(self) -> None:
-        begun = time.monotonic()
+        begun, engine = time.monotonic(), self.work.settings.engine
+        brake, contact = self.work.dispatcher.brake, self.work.dispatcher.contact
         try:
             await self.work.lock.keep()
             await self._look()
-            if begun - self.said_at >= _SAY_SECONDS:
-                await self._say()
-                self.said_at = begun
+            if begun - self.said_at < min(_SAY_SECONDS, engine.heartbeat.total_seconds()):
+                return
+            await self._say()
         except DatabaseBusy as busy:
             log.error("engine stops", reason=str(busy))
             self.work.stop.set()
             raise
         except PASSING as error:
-            if not self.is_away:
-                log.warning("database away", reason=one_line(error))
-            self.is_away = True
+            contact.lose(error)
             return
-        engine = self.work.settings.engine
-        # The others count from the last heartbeat, which may be one interval older than this.
-        self.work.dispatcher.brake.good_until = begun + (engine.lease - engine.heartbeat).total_seconds()
-        self.is_away = False
+        slack = (engine.lease - engine.heartbeat).total_seconds()
+        said_at = time.monotonic()
+        if said_at - self.said_at > slack / 2 and self.said_at > -math.inf:  # the others may have been cut off as well
+            brake.hears_since = said_at
+        self.said_at, brake.good_until = begun, begun + slack
+        contact.regain()
 
     async def _look(self) -> None:
         brake = self.work.dispatcher.brake
@@ -106,6 +116,7 @@ class _Follower:
                 .on_conflict_do_update(index_elements=["name"], set_=said)
             )
             await connection.execute(delete(worker).where(worker.c.seen_at < now - _FORGOTTEN))
+            await self.beat(connection)
 
 
 def pulse(work: Work) -> dict[str, Any]:

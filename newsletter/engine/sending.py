@@ -6,7 +6,6 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
-import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from newsletter.campaigns import report, store
@@ -15,15 +14,13 @@ from newsletter.campaigns.store import Campaign
 from newsletter.clock import wall_clock
 from newsletter.database import AWAY, Database, DatabaseBusy
 from newsletter.delivery import ledger, refusing_relays
+from newsletter.delivery.contact import Contact
 from newsletter.delivery.ledger import State
 from newsletter.delivery.refusing_relays import Refusing
 from newsletter.delivery.relays import Relays
 from newsletter.engine import embedded, parts, presence, status
 from newsletter.engine.embedded import Engine
-from newsletter.engine.work import one_line
 from newsletter.settings import Settings
-
-log = structlog.get_logger(__name__)
 
 _LOOK_SECONDS = 0.5
 _APPLY_SECONDS = 1.0
@@ -131,16 +128,14 @@ async def _work(engine: Engine, slug: str, stop: asyncio.Event, on_progress: OnP
     applying = asyncio.create_task(_apply(engine, over))
     try:
         async with presence.shown(engine, "embedded"):
-            is_away = False
             while not engine.stop.is_set():
                 try:
                     await engine.deliver_campaigns(campaign.id)
                     is_vain = engine.relays.refuse_us(_sender(campaign))
                     wait = None if is_vain else await _seconds_to_next(engine, campaign.id)
-                    is_away = False
                 except AWAY as error:
-                    _say_away(error, is_known=is_away)
-                    is_away, wait = True, _LOOK_SECONDS
+                    engine.dispatcher.contact.lose(error)
+                    wait = _LOOK_SECONDS
                 if wait is None or wait > _PATIENCE_SECONDS:
                     break
                 await _sleep(engine.stop, wait)
@@ -185,24 +180,17 @@ async def _seconds_to_next(engine: Engine, campaign_id: int) -> float | None:
 async def _watch(
     settings: Settings, database: Database, slug: str, stop: asyncio.Event, on_progress: OnProgress
 ) -> None:
-    relays = parts.relays(settings)
-    is_away = False
+    relays, contact = parts.relays(settings), Contact()
     while not stop.is_set():
         try:
             is_over = await _look(settings, database, relays, slug, on_progress)
-            is_away = False
+            contact.regain()
         except AWAY as error:  # those who work on it ask again too
-            _say_away(error, is_known=is_away)
-            is_over, is_away = False, True
+            contact.lose(error)
+            is_over = False
         if is_over:
             return
         await _sleep(stop, _LOOK_SECONDS)
-
-
-def _say_away(error: BaseException, *, is_known: bool) -> None:
-    """Say that the database is away, and asked again until it is back: once, and not twice a second."""
-    if not is_known:
-        log.warning("database away, asked again", reason=one_line(error))
 
 
 async def _look(settings: Settings, database: Database, relays: Relays, slug: str, on_progress: OnProgress) -> bool:

@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from newsletter import arrivals, attendance, feedback
 from newsletter.campaigns import holding
 from newsletter.clock import Clock
-from newsletter.database import Database
+from newsletter.database import UNUSABLE, Database
 from newsletter.delivery import refusing_relays, transactional, unmade
 from newsletter.delivery.composer import Stationery
 from newsletter.delivery.dispatch import Dispatcher
@@ -100,6 +100,10 @@ class Work:
             stop=asyncio.Event(),
             maildir=None if folder is None else maildir(folder),
         )
+
+    def is_known(self, error: BaseException) -> bool:
+        """Whether a fault is that the database is away, which has been said."""
+        return isinstance(error, UNUSABLE) and self.dispatcher.contact.is_lost
 
     async def close(self) -> None:
         """Close the connections to the relays, and end the processes that sign."""

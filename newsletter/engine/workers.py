@@ -8,6 +8,7 @@ other work is periodic jobs too, each of which runs at most once at a time in al
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any
@@ -24,7 +25,7 @@ from newsletter.clock import Clock, wall_clock
 from newsletter.database import Database
 from newsletter.delivery import ledger
 from newsletter.engine import presence
-from newsletter.engine.periodic_jobs import PeriodicJobs
+from newsletter.engine.lasting_jobs import LastingJobs
 from newsletter.engine.work import PASSING, Work, one_line
 from newsletter.settings import Settings
 
@@ -35,6 +36,9 @@ _MOST_WAITING = 200
 """Jobs that wait at most: the sweep adds more as they are done, so that a pause finds little to undo."""
 _POLL_SECONDS = 1.0
 _AGAIN_SECONDS = 1.0
+_QUEUE_SECONDS = 5.0
+"""How long to wait for a connection to the queue. The pool tries to reconnect ever more rarely, and begins anew for who
+asks anew: else it would come back minutes after its database."""
 
 _WITHOUT_A_JOB = """
 NOT EXISTS (
@@ -59,16 +63,18 @@ async def run(settings: Settings, database: Database, stop: asyncio.Event, clock
         logs.listen(library, logging.ERROR, event="queue", briefly=(Exception,))
     async with engine_lock.held(database, shared=True) as lock:
         work = Work.assemble(settings, database, clock, lock)
-        app = _app(work)
+        connector = _connector(database)
+        jobs = LastingJobs(connector, work.stop, settings.delivery.drain)
+        shards, chores = _apps(work, connector, jobs)
         async with database.begin() as connection:
             await ledger.look_again(connection, clock())
         forward = asyncio.create_task(_forward(stop, work.stop))
         try:
-            async with app.open_async(), work.listening(), presence.shown(work, "procrastinate"):
+            async with chores.open_async(), work.listening(), presence.shown(work, "procrastinate", jobs.beat):
                 log.info("worker started", worker=work.dispatcher.owner, shards=work.relays.connections)
                 await asyncio.gather(
-                    _hands(work, app, _SHARDS, work.relays.connections),
-                    _hands(work, app, _CHORES, len(_chores(work)) + 1),
+                    _hands(work, shards, _SHARDS, work.relays.connections),
+                    _hands(work, chores, _CHORES, len(_chores(work)) + 1),
                 )
         finally:
             forward.cancel()
@@ -83,7 +89,6 @@ async def _forward(stop: asyncio.Event, to: asyncio.Event) -> None:
 
 async def _hands(work: Work, app: procrastinate.App, queue: str, concurrency: int) -> None:
     """Take jobs from a queue until the work stops. A worker that fails, for its database is away, is begun anew."""
-    engine = work.settings.engine
     while not work.stop.is_set():
         running = asyncio.create_task(
             app.run_worker_async(
@@ -93,8 +98,6 @@ async def _hands(work: Work, app: procrastinate.App, queue: str, concurrency: in
                 delete_jobs=DeleteJobCondition.ALWAYS,
                 fetch_job_polling_interval=_POLL_SECONDS,
                 install_signal_handlers=False,
-                update_heartbeat_interval=engine.heartbeat.total_seconds(),
-                stalled_worker_timeout=engine.lease.total_seconds(),
             )
         )
         stopped = asyncio.create_task(work.stop.wait())
@@ -105,29 +108,41 @@ async def _hands(work: Work, app: procrastinate.App, queue: str, concurrency: in
             with suppress(asyncio.CancelledError):
                 await running
         except (ConnectorException, psycopg.Error) as error:
-            log.warning("queue away", queue=queue, reason=one_line(error.__cause__ or error))
+            if not work.dispatcher.contact.is_lost:
+                log.warning("queue away", queue=queue, reason=one_line(error.__cause__ or error))
         with suppress(TimeoutError):
             await asyncio.wait_for(work.stop.wait(), _AGAIN_SECONDS)
 
 
-def _app(work: Work) -> procrastinate.App:
-    """The tasks: one for shards, and the chores by their schedules."""
-    connector = procrastinate.PsycopgConnector(conninfo=_conninfo(work.database.url), configure=_use_schema, max_size=6)
-    app = procrastinate.App(connector=connector)
-    app.job_manager = PeriodicJobs(connector)
+def _connector(database: Database) -> procrastinate.PsycopgConnector:
+    return procrastinate.PsycopgConnector(
+        conninfo=_conninfo(database.url),
+        configure=_use_schema,
+        max_size=6,
+        timeout=_QUEUE_SECONDS,
+        reconnect_timeout=_QUEUE_SECONDS / 2,
+    )
 
-    @app.task(name="shard", queue=_SHARDS)
+
+def _apps(
+    work: Work, connector: procrastinate.PsycopgConnector, jobs: LastingJobs
+) -> tuple[procrastinate.App, procrastinate.App]:
+    """The task for shards, and the chores by their schedules: apart, or two workers would follow these."""
+    shards, chores = procrastinate.App(connector=connector), procrastinate.App(connector=connector)
+    shards.job_manager = chores.job_manager = jobs
+
+    @shards.task(name="shard", queue=_SHARDS)
     async def shard(campaign_id: int, number: int) -> None:
-        await _said("shard", lambda: work.dispatcher.deliver_shard(campaign_id, number, work.stop))
+        await _said(work, "shard", lambda: work.dispatcher.deliver_shard(campaign_id, number, work.stop))
 
-    @app.periodic(cron=_EACH_SECOND)
-    @app.task(name="sweep", queue=_CHORES, queueing_lock="sweep", priority=1)  # no lock: a dead worker would keep it
+    @chores.periodic(cron=_EACH_SECOND)
+    @chores.task(name="sweep", queue=_CHORES, queueing_lock="sweep", priority=1)  # no lock: a dead worker would keep it
     async def sweep(timestamp: int) -> None:  # noqa: ARG001 - procrastinate names it
-        await _said("sweep", lambda: _sweep(work, app))
+        await _said(work, "sweep", lambda: _sweep(work, shards, jobs))
 
     for name, (cron, *steps) in _chores(work).items():
-        _add_chore(app, name, cron, steps)
-    return app
+        _add_chore(chores, work, name, cron, steps)
+    return shards, chores
 
 
 Step = Callable[[], Awaitable[object]]
@@ -149,30 +164,43 @@ def _chores(work: Work) -> dict[str, tuple[Any, ...]]:
     }
 
 
-def _add_chore(app: procrastinate.App, name: str, cron: str, steps: list[Step]) -> None:
+def _add_chore(app: procrastinate.App, work: Work, name: str, cron: str, steps: list[Step]) -> None:
     @app.periodic(cron=cron)
     @app.task(name=name, queue=_CHORES, lock=name, queueing_lock=name)
     async def chore(timestamp: int) -> None:  # noqa: ARG001 - procrastinate names it
         for step in steps:
-            await _said(name, step)
+            await _said(work, name, step)
 
 
-async def _said(name: str, step: Step) -> None:
+async def _said(work: Work, name: str, step: Step) -> None:
     """Take a step; a fault of the moment is said, and the next job tries again."""
     try:
         await step()
-    except PASSING as error:
-        log.error("job failed", work=name, reason=one_line(error))
+    except (*PASSING, ConnectorException) as error:
+        if not _is_known(work, error):
+            log.error("job failed", work=name, reason=one_line(error))
 
 
-async def _sweep(work: Work, app: procrastinate.App) -> None:
-    """End the jobs of workers that are silent, give every shard that is due and has no job one, finish what is over."""
-    for job in await app.job_manager.get_stalled_jobs(
-        seconds_since_heartbeat=work.settings.engine.lease.total_seconds()
-    ):
+def _is_known(work: Work, error: Exception) -> bool:
+    return work.is_known(error) or (isinstance(error, ConnectorException) and work.dispatcher.contact.is_lost)
+
+
+async def _end_jobs_of_the_silent(work: Work, jobs: LastingJobs) -> None:
+    """End the jobs of workers whose heartbeat is missing, unless nobody could be heard, or we could not hear them."""
+    lease, brake = work.settings.engine.lease, work.dispatcher.brake
+    is_deaf = brake.is_silent or time.monotonic() - brake.hears_since < lease.total_seconds()
+    if is_deaf or await jobs.database_started_within(lease):
+        return
+    for job in await jobs.get_stalled_jobs(seconds_since_heartbeat=lease.total_seconds()):
         with suppress(ConnectorException):  # it has just ended by itself
-            await app.job_manager.finish_job(job, Status.FAILED, delete_job=True)
+            await jobs.finish_job(job, Status.FAILED, delete_job=True)
             log.warning("worker is silent, its job goes to another", job=job.lock or job.task_name)
+    await jobs.forget_silent(lease)
+
+
+async def _sweep(work: Work, shards: procrastinate.App, jobs: LastingJobs) -> None:
+    """End the jobs of workers that are silent, give every shard that is due and has no job one, finish what is over."""
+    await _end_jobs_of_the_silent(work, jobs)
     async with work.database.read() as connection:
         room = _MOST_WAITING - (await connection.scalar(text(_WAITING)) or 0)
         due = (await connection.execute(ledger.unattended(work.clock(), room).where(text(_WITHOUT_A_JOB)))).all()
@@ -183,7 +211,7 @@ async def _sweep(work: Work, app: procrastinate.App) -> None:
     for campaign_id, number in due:
         name = f"shard {campaign_id}/{number}"
         with suppress(AlreadyEnqueued):
-            await app.configure_task("shard", lock=name, queueing_lock=name).defer_async(
+            await shards.configure_task("shard", lock=name, queueing_lock=name).defer_async(
                 campaign_id=campaign_id, number=number
             )
 

@@ -1,7 +1,7 @@
 """Quiet hours: the hours of a receiver's day in which a mail that can wait does."""
 
 from dataclasses import dataclass
-from datetime import datetime, time, timedelta
+from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from newsletter.constellation import planning
@@ -35,4 +35,7 @@ class QuietHours:
             quiet, days = hour >= self.begin or hour < self.end, int(hour >= self.begin)
         if not quiet:
             return None
-        return planning.instant(datetime.combine(local.date() + timedelta(days=days), self.end), there)
+        end = datetime.combine(local.date() + timedelta(days=days), self.end)
+        first = planning.instant(end, there)
+        # Where the clock was put back meanwhile, it shows that hour once more.
+        return first if first > now else end.replace(tzinfo=there, fold=1).astimezone(UTC)

@@ -6,7 +6,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from newsletter import families
@@ -128,16 +128,21 @@ def test_quiet_ends_at_its_hour_by_the_receivers_own_clock(
 
 
 @given(
+    st.sampled_from(["21:00-08:00", "22:00-02:30", "23:30-01:30", "00:30-02:00"]),
     st.integers(0, 365 * 24 * 60),
     st.sampled_from(["UTC", "America/New_York", "Europe/Madrid", "Pacific/Auckland", "Asia/Kolkata"]),
 )
-def test_when_quiet_is_over_it_is_not_quiet(minutes: int, zone: str) -> None:
-    assert NIGHT is not None
+@example("22:00-02:30", 436_365, "Europe/Madrid")  # 02:45 shown for the first time, as the clock goes back at 03:00
+@example("22:00-02:30", 436_395, "Europe/Madrid")  # 02:15 shown for the second time
+@example("23:30-01:30", 446_775, "America/New_York")  # 01:15, the same
+def test_when_quiet_is_over_it_is_not_quiet(hours: str, minutes: int, zone: str) -> None:
+    quiet = QuietHours.read(hours)
+    assert quiet is not None
     now = datetime(2021, 1, 1, tzinfo=UTC) + timedelta(minutes=minutes)
-    over = NIGHT.over_at(ZoneInfo(zone), now)
+    over = quiet.over_at(ZoneInfo(zone), now)
     if over is not None:
         assert over > now
-        assert NIGHT.over_at(ZoneInfo(zone), over) is None
+        assert quiet.over_at(ZoneInfo(zone), over) is None
 
 
 @pytest.mark.parametrize(

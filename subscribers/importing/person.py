@@ -8,7 +8,7 @@ from operator import itemgetter
 from typing import NamedTuple
 from zoneinfo import available_timezones
 
-from subscribers import names
+from subscribers import names, spreadsheet
 from subscribers.audience import EVERYTHING, Rhythm
 from subscribers.importing import moments, reading, statuses
 from subscribers.importing.errors import Refused
@@ -272,7 +272,8 @@ class Reader:
         extra = self._layout.extra
         if not (extra or cells.role or cells.tags or cells.attributes):
             return "{}", ()
-        attributes, are_readable = reading.attributes(cells.attributes) if cells.attributes else ((), True)
+        held = spreadsheet.plain(cells.attributes)
+        attributes, are_readable = reading.attributes(held) if held else ((), True)
         mapped = tuple((name, reading.own(raw[place].strip())) for name, place in extra.items())
         fields = reading.fields(
             reading.unformulated(cells.role), reading.unformulated(cells.tags), (*attributes, *mapped)

@@ -19,6 +19,7 @@ from newsletter.constellation.model import Constellation
 from newsletter.constellation.schedule import DueMail, Replanned
 from newsletter.content.errors import ContentError
 from newsletter.engine import parts
+from newsletter.errors import NewsletterError
 from newsletter.settings import Settings
 
 _WIDTH = 80
@@ -26,6 +27,10 @@ _WIDTH = 80
 Force = Annotated[
     str, typer.Option(metavar="REASON", help="Send the notices in spite of the errors found; it is written down.")
 ]
+
+
+class LoadedMeanwhile(NewsletterError):
+    """Somebody else loaded a constellation between what was shown and what was agreed to."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +50,7 @@ def carry_out(found: Constellation, options: Options, write: Callable[[], None] 
     """Show what loading it changes, check the notices, ask where it must, and do it; None for a dry run.
 
     Mail to people is never sent unasked: without a terminal it takes `yes`. `write` puts the file in its place, as the
-    last thing before what is loaded is kept.
+    last thing before what is loaded is kept. Raises LoadedMeanwhile, and nothing has changed.
     """
     settings = edge.settings()
     seen, notices = _seen(settings, found, options)
@@ -72,10 +77,17 @@ def carry_out(found: Constellation, options: Options, write: Callable[[], None] 
             edge.warn("Nothing was changed. Without a terminal, say --yes, or --no-notices.")
         raise typer.Exit(1)
     kept = {slug: one.kept for slug, one in passed.items() if one is not None}
-    done = edge.run(_load(settings, found, options, kept, write))
+    done = edge.run(_load(settings, found, options, seen, kept, write))
     if options.as_json:
         edge.emit_json(_plain(done, checks, is_loaded=True))
+    else:
+        _say_if_known(seen, done)
     return done
+
+
+def _say_if_known(seen: Changed, done: Changed) -> None:
+    if seen.loaded.difference and not done.loaded.difference:
+        edge.say("Somebody else has loaded the same meanwhile: the database holds it already.")
 
 
 def _agreed(seen: Changed) -> bool:
@@ -113,15 +125,21 @@ async def _load(
     settings: Settings,
     found: Constellation,
     options: Options,
+    seen: Changed,
     passed: Mapping[str, Mapping[str, object]],
     write: Callable[[], None] | None,
 ) -> Changed:
-    """Do it; `passed` is what the audit keeps of each notice's check."""
+    """Do what was `seen`, and nothing else; `passed` is what the audit keeps of each notice's check."""
     now, actor = edge.now(), edge.actor()
     async with edge.opened(settings.database) as database, database.begin() as connection:
         done = await replanning.load(
             connection, settings, found, now, actor=actor, tell=options.tell, note=options.note
         )
+        if done.loaded.difference and done.loaded.difference != seen.loaded.difference:
+            raise LoadedMeanwhile(
+                "somebody else loaded the constellation meanwhile, so this would change other things than were shown; "
+                "nothing was changed: run it again"
+            )
         for notice in done.notices:
             kept = passed.get(notice.campaign, {})
             await edge.audit(connection, "campaign.started", notice.campaign, people=notice.people, **kept)

@@ -123,6 +123,37 @@ def test_a_load_refused_on_the_terminal_changes_nothing(
     assert run("plan").status == 1
 
 
+def test_a_load_that_was_agreed_to_before_somebody_else_loaded_another_changes_nothing_and_says_so(
+    run: Run, season_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run("constellation", "load", "season.toml")
+    ours, theirs = season_file.read_text().replace('"Opening"', '"Our opening"'), season_file.with_name("theirs.toml")
+    theirs.write_text(season_file.read_text().replace("2150-02-03T15", "2150-02-03T14"))
+    season_file.write_text(ours)
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+    monkeypatch.setattr("typer.confirm", lambda question: not run("constellation", "load", theirs.name, "--yes").status)
+    ended = run("constellation", "load", "season.toml")
+    assert ended.status == 1
+    assert ended.err == (
+        "newsletter: somebody else loaded the constellation meanwhile, so this would change other things than were"
+        " shown; nothing was changed: run it again\n"
+    )
+    shown = run("events", "show", "opening", "--json").data
+    assert (shown["title"], shown["starts"]) == ("Opening", "2150-02-03T14:00:00-05:00")
+    again = run("constellation", "load", "season.toml", "--dry-run")
+    assert "starts: 2150-02-03 14:00 EST → 2150-02-03 15:00 EST" in again.out
+
+
+def test_a_load_says_that_somebody_else_loaded_the_same_meanwhile(
+    run: Run, season_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+    monkeypatch.setattr("typer.confirm", lambda question: not run("constellation", "load", "season.toml", "-y").status)
+    ended = run("constellation", "load", "season.toml")
+    assert ended.status == 0
+    assert ended.out == "Somebody else has loaded the same meanwhile: the database holds it already.\n"
+
+
 def test_another_constellation_is_one_line_and_no_traceback(run: Run, season_file: Path) -> None:
     run("constellation", "load", "season.toml")
     season_file.write_text(season_file.read_text().replace('slug = "season"', 'slug = "autumn"'))

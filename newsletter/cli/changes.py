@@ -191,12 +191,13 @@ def _plan_lines(plan: Replanned) -> Iterator[str]:
     at_once = [mail for mail in plan.planned if mail.due_at <= now]
     parts = {
         "planned": len(plan.planned),
-        "skipped, as their time has passed": len(plan.skipped),
+        "skipped, as their time has passed": len(plan.skipped) - len(plan.overtaken),
+        "skipped, as people are invited already": len(plan.overtaken),
         "no more planned": len(plan.withdrawn),
     }
     said = [f"{count} {what}" for what, count in parts.items() if count]
     if said:
-        yield f"mails      {'; '.join(said)}"
+        yield from textwrap.wrap(f"mails      {'; '.join(said)}", _WIDTH, subsequent_indent=" " * 11)
     for mail in at_once:
         yield f"           due at once: {mail.kind} of {mail.slug}"
 
@@ -232,6 +233,7 @@ def _plain(changed: Changed, checks: Sequence[Preflight], *, is_loaded: bool) ->
             ("planned", loaded.plan.planned),
             ("skipped", loaded.plan.skipped),
             ("withdrawn", loaded.plan.withdrawn),
+            ("overtaken", loaded.plan.overtaken),
         )
     }
     return {

@@ -54,11 +54,15 @@ class DueMail:
 
 @dataclass(frozen=True, slots=True)
 class Replanned:
-    """What a new plan changed: mails planned or moved (`planned`), now too late (`skipped`), no more wanted."""
+    """What a new plan changed: mails planned or moved (`planned`), not to be sent (`skipped`), no more wanted.
+
+    Of those skipped, `overtaken` ask people to keep a day free who are invited already; the others are too late.
+    """
 
     planned: tuple[DueMail, ...]
     skipped: tuple[DueMail, ...]
     withdrawn: tuple[DueMail, ...]
+    overtaken: tuple[DueMail, ...] = ()
 
 
 async def replan(
@@ -67,8 +71,8 @@ async def replan(
     """Plan the mails of every event afresh, except those that have started; call it after `store.load`.
 
     A mail that would be later than `grace`, that looks forward to what has begun, or asks people who are invited
-    already to keep the day free, is planned as skipped. One
-    that was skipped stays so until its due moment changes. Events that are cancelled or removed have no mails left.
+    already to keep the day free, is planned as skipped. One that was skipped stays so until its due moment changes.
+    Events that are cancelled or removed have no mails left.
     """
     rows = {(due.event_id, due.kind): due for due in await upcoming(connection, every=True)}
     invited = {
@@ -89,6 +93,7 @@ async def replan(
         planned=tuple(mail for mail in changed if mail.state is PlanState.PLANNED),
         skipped=tuple(mail for mail in changed if mail.state is PlanState.SKIPPED),
         withdrawn=tuple(row for row in withdrawn if row.state is PlanState.PLANNED),
+        overtaken=tuple(mail for mail in changed if _comes_after(mail, invited)),
     )
 
 

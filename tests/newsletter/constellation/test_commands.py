@@ -260,6 +260,18 @@ def test_events_move_changes_the_file_and_the_database_and_tells_who_had_been_to
     )
 
 
+def test_a_save_the_date_that_comes_after_the_invitation_is_said_to_be_skipped_for_that(run: Run, season: Path) -> None:
+    with closing(sqlite3.connect(season.with_name("newsletter.sqlite3"))) as database, database:
+        database.execute("UPDATE plan SET state = 'started', campaign_id = 1 WHERE kind = 'invitation'")
+    season.write_text(season.read_text().replace("[mails]", '[mails]\nsave-the-date = { offset = "-4w" }'))
+    looked = run("constellation", "load", "constellation.toml", "--dry-run")
+    assert "mails      1 skipped, as people are invited already\n" in looked.out
+    assert "time has passed" not in looked.out
+    as_json = run("constellation", "load", "constellation.toml", "--dry-run", "--json").data["plan"]
+    assert [mail["kind"] for mail in as_json["skipped"]] == ["save-the-date"]
+    assert as_json["overtaken"] == as_json["skipped"]
+
+
 def test_an_event_of_whole_days_is_shown_and_moved_by_days(run: Run, season: Path) -> None:
     hours = "starts = 2150-02-03T15:00:00\nends = 2150-02-03T17:00:00"
     assert hours in season.read_text()

@@ -11,7 +11,7 @@ import typer
 from newsletter.errors import NewsletterError
 from subscribers import exporting
 
-Target = Annotated[Path | None, typer.Option("--output", "-o", help="A file instead of stdout.")]
+Target = Annotated[Path | None, typer.Option("--output", "-o", help="A file instead of stdout, which - is too.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would happen; change nothing.")]
 Rejects = Annotated[
     Path | None, typer.Option(help="Where to write refused rows.  [default: FILE with .rejects.csv, right here]")
@@ -36,7 +36,7 @@ def rejects(file: Path, wanted: Path | None) -> Path:
 @contextmanager
 def opened(target: Path | None) -> Iterator[TextIO]:
     """The file, or stdout. Raises CannotWrite."""
-    if target is None:
+    if target is None or str(target) == "-":
         yield sys.stdout
         return
     try:

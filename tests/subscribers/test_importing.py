@@ -338,9 +338,15 @@ async def test_a_consent_date_that_proves_nothing_leaves_a_person_pending(desk, 
         ("3.12.2020, 9:05:30", datetime(2020, 12, 3, 9, 5, 30, tzinfo=UTC)),
         ("12.31.2020", None),
         ("1.12.20", None),
+        ("2020/12/03 9:05:30", datetime(2020, 12, 3, 9, 5, 30, tzinfo=UTC)),
+        ("2020-12-3", datetime(2020, 12, 3, tzinfo=UTC)),
+        ("2020.12.3", datetime(2020, 12, 3, tzinfo=UTC)),
+        ("2020/12.3", None),
+        ("2020/13/3", None),
+        ("3/12/2020", None),
     ],
 )
-async def test_a_date_as_a_spreadsheet_writes_it_with_dots_has_the_day_first(desk, text, moment):
+async def test_a_date_as_a_spreadsheet_writes_it_has_the_day_first_where_dots_are_and_else_the_year(desk, text, moment):
     report = await desk.take(f'email,consented_at\nben@example.org,2020-12-03\nana@example.org,"{text}"\n')
     assert (await desk.entry(ANA)).confirmed_at == moment
     assert report.first == ({} if moment else {Remark.MOMENT: 3})

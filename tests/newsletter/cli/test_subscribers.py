@@ -229,6 +229,11 @@ def test_erasing_asks_first_and_leaves_nothing_that_names_the_person(imported, n
         assert not [line for line in connection.iterdump() if ANA in line]
 
 
+def test_an_export_to_a_dash_is_one_to_stdout(imported, newsletter):
+    assert newsletter("subscribers", "export", "-o", "-").out == newsletter("subscribers", "export").out
+    assert not (imported / "-").exists()
+
+
 def test_an_export_is_one_that_can_be_imported_and_is_for_its_owner_only(imported, newsletter):
     (row,) = list(csv.DictReader(newsletter("subscribers", "export", "--mailable").out.splitlines()))
     assert (row["email"], row["status"], row["events"]) == (ANA, "active", "all")

@@ -29,12 +29,15 @@ from subscribers.expressions import ExpressionError
 from subscribers.tables import subscriber
 
 
-async def facts(connection: AsyncConnection, settings: Settings, draft: Campaign) -> Facts:
-    """What the campaign's mails state: frozen since its start, or as things stand now."""
+async def facts(connection: AsyncConnection, settings: Settings, draft: Campaign, *, also_left: bool = False) -> Facts:
+    """What the campaign's mails state: frozen since its start, or as things stand now.
+
+    Raises CampaignError where its event has left the constellation, unless that is `also_left` to be looked at.
+    """
     if draft.facts is not None:
         return draft.facts
     constellation = await constellations.current(connection)
-    held = {stored.event.slug: stored for stored in await constellations.events(connection)}
+    held = {stored.event.slug: stored for stored in await constellations.events(connection, removed=also_left)}
     about = None if draft.topic is None else held.get(draft.topic)
     if draft.topic is not None and about is None:
         raise CampaignError(f"{draft.slug}: the event {draft.topic} is not in the constellation any more")

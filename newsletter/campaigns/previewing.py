@@ -10,6 +10,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from newsletter.campaigns import digests, hours, lifecycle, told, visibility
 from newsletter.campaigns.store import Campaign
 from newsletter.constellation import planning
+from newsletter.constellation import store as constellations
+from newsletter.constellation.store import Status
 from newsletter.content.facts import Facts
 from newsletter.content.skeleton import Skeleton
 from newsletter.delivery import ledger
@@ -40,7 +42,8 @@ class Overview:
     """A campaign in a few words; `people` are those in its ledger, or who would be if it started now.
 
     `hour` is that of each reader's own clock at which its mails go out, or would by the plan; empty, they go to all at
-    once. `timezone` is the constellation's.
+    once. `timezone` is the constellation's. One whose event `has_left` the constellation states what it did last, and
+    cannot start.
     """
 
     slug: str
@@ -54,6 +57,7 @@ class Overview:
     archive_url: str
     hour: str
     timezone: str
+    has_left: bool
     created_at: datetime
     scheduled_at: datetime | None
     started_at: datetime | None
@@ -74,7 +78,7 @@ async def overview(
     connection: AsyncConnection, settings: Settings, paper: Stationery, of: Campaign, now: datetime
 ) -> Overview:
     """Compile the mail for a sample reader and count its audience."""
-    stated = await lifecycle.facts(connection, settings, of)
+    stated = await lifecycle.facts(connection, settings, of, also_left=True)
     skeleton, values = _filled(_mailing(paper, of, stated, now), Sample())
     if of.started_at:
         people = sum((await ledger.counts(connection, of.id)).values())
@@ -94,6 +98,7 @@ async def overview(
         archive_url=f"{settings.public_url}{visibility.path(of.slug)}" if of.is_in_archive else "",
         hour=await hours.told(connection, of, stated.event),
         timezone=stated.constellation.timezone,
+        has_left=of.topic is not None and (await constellations.find(connection, of.topic)).status is Status.REMOVED,
         created_at=of.created_at,
         scheduled_at=of.scheduled_at,
         started_at=of.started_at,

@@ -182,6 +182,7 @@ def show(slug: Slug, as_json: AsJson = False) -> None:
 def _overview(seen: previewing.Overview) -> list[tuple[str, str]]:
     return [
         ("status", seen.status),
+        *([("event", _left(seen))] if seen.has_left else []),
         ("subject", seen.subject),
         ("size", f"{seen.size / 1024:.0f} KB, as one reader gets it"),
         ("audience", edge.people(seen.people) + (f", of those who follow {seen.topic}" if seen.topic else "")),
@@ -191,6 +192,11 @@ def _overview(seen: previewing.Overview) -> list[tuple[str, str]]:
         ("scheduled", _when(seen.scheduled_at, seen)),
         ("started", _when(seen.started_at, seen)),
     ]
+
+
+def _left(seen: previewing.Overview) -> str:
+    waits = seen.status in ("draft", "scheduled")
+    return f"{seen.topic} has left the constellation{', so this is not sent unless it comes back' if waits else ''}"
 
 
 def _unread(seen: previewing.Overview) -> str:

@@ -1,6 +1,7 @@
 """The commands about the season, run as a person runs them: what they print, and how they end."""
 
 import json
+import re
 import sqlite3
 import sys
 from collections.abc import Callable
@@ -270,6 +271,25 @@ def test_a_save_the_date_that_comes_after_the_invitation_is_said_to_be_skipped_f
     as_json = run("constellation", "load", "constellation.toml", "--dry-run", "--json").data["plan"]
     assert [mail["kind"] for mail in as_json["skipped"]] == ["save-the-date"]
     assert as_json["overtaken"] == as_json["skipped"]
+
+
+def test_a_draft_of_an_event_that_has_left_the_file_is_shown_and_says_so(run: Run, season: Path) -> None:
+    assert run("campaign", "draft", "opening", "reminder", "--as", "again").status == 0
+    whole = season.read_text()
+    season.write_text(whole[: whole.index("[[event]]")] + whole[whole.rindex("[[event]]") :])
+    assert run("constellation", "load", "constellation.toml", "--yes").status == 0
+    shown = run("campaign", "show", "opening/reminder-again")
+    assert (shown.status, shown.err) == (0, "")
+    assert re.search(r"event +opening has left the constellation, so this is not sent unless", shown.out)
+    assert re.search(r"subject +.*Opening", shown.out)
+    as_json = run("campaign", "show", "opening/reminder-again", "--json").data
+    assert (as_json["has_left"], as_json["status"]) == (True, "draft")
+    checked = run("campaign", "check", "opening/reminder-again")
+    assert checked.status == 1
+    assert "the event opening is not in the constellation any more" in checked.err
+    season.write_text(whole)
+    run("constellation", "load", "constellation.toml", "--yes")
+    assert run("campaign", "show", "opening/reminder-again", "--json").data["has_left"] is False
 
 
 def test_an_event_of_whole_days_is_shown_and_moved_by_days(run: Run, season: Path) -> None:

@@ -28,9 +28,18 @@ class Prospect:
 
 
 async def read(connection: AsyncConnection, at: datetime) -> list[Prospect]:
-    """The whole plan in the order it falls due, its audiences counted as they would be at a moment."""
+    """The whole plan in the order it falls due, its audiences counted as they would be at a moment.
+
+    What a change has stopped stands in it, and so does what goes anew to those who had not got it.
+    """
     made = {one.slug: one for one in await store.listed(connection)}
-    mails = [(mail, made.get(f"{mail.slug}/{mail.kind}")) for mail in await schedule.upcoming(connection, every=True)]
+    plan = await schedule.upcoming(connection, every=True)
+    mails = [(mail, made.get(f"{mail.slug}/{mail.kind}")) for mail in plan]
+    rules = {(mail.slug, mail.kind.value): mail for mail in plan}
+    for anew in made.values():
+        if anew.is_the_plans_anew and (rule := rules.get((anew.topic or "", anew.kind))) is not None:
+            mails.append((_anew(rule, anew), anew))
+    mails.sort(key=lambda one: (one[0].due_at, one[0].event.starts, one[0].slug, one[0].kind))
     waiting = {_about(mail) for mail, of in mails if of is None and mail.state is PlanState.PLANNED}
     counted = {about: await audience.count(connection, about, at) for about in waiting}
     sent = await _sent(connection, {number for mail, of in mails if (number := _carrier(mail, of)) is not None})
@@ -52,6 +61,17 @@ async def planned(connection: AsyncConnection, of: Campaign) -> DueMail | None:
     return next(
         (mail for mail in await schedule.upcoming(connection) if (mail.slug, mail.kind) == (of.topic, of.kind)), None
     )
+
+
+def _anew(rule: DueMail, of: Campaign) -> DueMail:
+    """The mail of the plan as it goes to those who had not got it when its event changed."""
+    begins = of.scheduled_at or of.started_at or of.created_at
+    mail = rule.event.mail(rule.kind)
+    if of.by_hours and mail is not None:
+        due_at, opens_at = planning.due(rule.event, mail), begins
+    else:
+        due_at, opens_at = begins, None
+    return replace(rule, due_at=due_at, opens_at=opens_at, state=PlanState.PLANNED, campaign_id=of.id)
 
 
 def _state(mail: DueMail, of: Campaign | None) -> PlanState:

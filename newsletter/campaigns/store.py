@@ -59,6 +59,11 @@ class Campaign:
         return self.topic is not None and self.slug == f"{self.topic}/{self.kind}"
 
     @property
+    def is_the_plans_anew(self) -> bool:
+        """Whether it goes to those who had not got another when its event changed, where the plan sends that."""
+        return self.topic is not None and self.about.can_wait and not self.is_the_plans
+
+    @property
     def is_in_archive(self) -> bool:
         """Whether all may read it, once it is sent: what was cancelled nobody does, whatever staff choose."""
         return self.is_public and self.status != "cancelled"

@@ -11,10 +11,11 @@ import typer
 from newsletter.campaigns import digests, holding, outlook
 from newsletter.campaigns.holding import Held
 from newsletter.campaigns.outlook import Prospect
+from newsletter.campaigns.store import Campaign
 from newsletter.cli import clock_time, edge, grouping, skyline, stacked
 from newsletter.constellation import planning, schedule, store
 from newsletter.constellation.model import Event
-from newsletter.constellation.schedule import DueMail, PlanState
+from newsletter.constellation.schedule import PlanState
 
 app = grouping.alone()
 
@@ -48,10 +49,10 @@ def plan(
     edge.draw(skyline.draw(seen.events, [p.mail for p in prospects], zone, moment, edge.columns()))
     _table(seen)
     for prospect in prospects:
-        if (held := seen.holding(prospect.mail)) is not None:
+        if (held := seen.holding(prospect)) is not None:
             edge.say(textwrap.fill(f"{held.slug} is {held.said}: {held.faults[0].text}", _WIDTH))
         if (of := prospect.campaign) is not None and of.expression and prospect.mail.state is not PlanState.SKIPPED:
-            edge.say(textwrap.fill(f"{of.slug} is for some only, and for nobody else: {of.expression}", _WIDTH))
+            edge.say(textwrap.fill(f"{of.slug} is for {_some(of)}: {of.expression}", _WIDTH))
     if seen.digest_at is not None:
         kept = [one.said for slug, one in seen.held.items() if slug.startswith(f"{planning.DIGEST}/")]
         when = f"{seen.digest_at.astimezone(zone):%a %Y-%m-%d %H:%M}{''.join(f' ({said})' for said in kept)}"
@@ -70,9 +71,15 @@ class _Seen:
     weekly: int
     held: dict[str, Held]
 
-    def holding(self, mail: DueMail) -> Held | None:
+    def holding(self, prospect: Prospect) -> Held | None:
         """What keeps a mail of the plan that is due."""
-        return self.held.get(f"{mail.slug}/{mail.kind}") if mail.state is PlanState.PLANNED else None
+        mail, of = prospect.mail, prospect.campaign
+        name = f"{mail.slug}/{mail.kind}" if of is None else of.slug
+        return self.held.get(name) if mail.state is PlanState.PLANNED else None
+
+
+def _some(of: Campaign) -> str:
+    return "those who had not got it before" if of.is_the_plans_anew else "some only, and for nobody else"
 
 
 def _table(seen: _Seen) -> None:
@@ -117,7 +124,7 @@ def _state(prospect: Prospect, seen: _Seen) -> str:
         return made.status
     if prospect.mail.state is not PlanState.PLANNED:
         return prospect.mail.state.value
-    if seen.holding(prospect.mail) is not None:
+    if seen.holding(prospect) is not None:
         return "held"
     mail = prospect.mail
     wait = mail.due_at - seen.moment
@@ -149,5 +156,5 @@ def _plain(prospect: Prospect, seen: _Seen) -> dict[str, object]:
         "is_due": mail.state is PlanState.PLANNED and mail.due_at <= seen.moment,
         "campaign_id": mail.campaign_id,
         "people": prospect.people,
-        "held": seen.holding(mail),
+        "held": seen.holding(prospect),
     }

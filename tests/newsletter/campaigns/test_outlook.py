@@ -3,7 +3,7 @@
 import email
 import email.policy
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -121,3 +121,35 @@ async def test_a_second_one_of_its_kind_is_beside_the_plan(season: Season) -> No
         assert await outlook.planned(connection, again) is None
         await lifecycle.start(connection, season.engine.settings, again, now=season.clock())
     assert await season.seen(INVITATION) == (PlanState.PLANNED, 4)
+
+
+async def test_what_a_move_has_stopped_stands_in_the_plan_beside_what_goes_anew(
+    season: Season, constellation: Constellation
+) -> None:
+    made, now = await season.draft(INVITATION), season.clock()
+    week = timedelta(weeks=1)
+    later = replace(
+        constellation,
+        events=tuple(
+            replace(one, starts=one.starts + week, ends=one.ends + week) if one.slug == "opening" else one
+            for one in constellation.events
+        ),
+    )
+    async with season.engine.database.begin() as connection:
+        await lifecycle.start(connection, season.engine.settings, made, now=now)
+        await replanning.load(connection, season.engine.settings, later, now, actor="ana")
+
+    async def invitations() -> list[tuple[str, PlanState, int, datetime]]:
+        async with season.engine.database.read() as connection:
+            seen = [one for one in await outlook.read(connection, season.clock()) if one.campaign is not None]
+        return [(one.campaign.slug, one.mail.state, one.people, one.mail.due_at) for one in seen if one.campaign]
+
+    assert await invitations() == [
+        (INVITATION, PlanState.STARTED, 4, INVITED),
+        (f"{INVITATION}-2", PlanState.PLANNED, 4, INVITED + week),
+    ]
+    assert await season.at(INVITED + week) == EVERYBODY
+    assert [one[:3] for one in await invitations()] == [
+        (INVITATION, PlanState.STARTED, 4),
+        (f"{INVITATION}-2", PlanState.STARTED, 4),
+    ]

@@ -1,13 +1,11 @@
 """The web application: its routes, the order of its layers, and what is opened for as long as it runs."""
 
-import asyncio
 from collections.abc import AsyncIterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
-import structlog
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
@@ -50,8 +48,6 @@ from newsletter.web.proof import Proofs
 from newsletter.web.site import LinkOfATest, Site
 from subscribers.links import LinkExpired, LinkInvalid, Links
 from webhooks.rehearsals import Rehearsals
-
-log = structlog.get_logger(__name__)
 
 _LIMITS = (
     security.Limit("/webhooks/", security.WEBHOOK_LIMIT),
@@ -96,8 +92,12 @@ def create_app(
             if database is None:
                 stack.push_async_callback(opened.close)
             await databases.require_current(settings.database)
-            engine = await stack.enter_async_context(_at_work(settings, opened, clock)) if run_engine else None
-            yield {"engine": engine}
+            if run_engine:
+                from newsletter.engine import beside  # the pages alone need nothing of SMTP
+
+                yield {"engine": await stack.enter_async_context(beside.kept(settings, opened, clock))}
+            else:
+                yield {"engine": None}
 
     app = Starlette(
         routes=_routes(site),
@@ -117,27 +117,6 @@ def create_app(
     )
     app.router.redirect_slashes = False  # it would build an address from the Host header, which anyone may write
     return app
-
-
-@asynccontextmanager
-async def _at_work(settings: Settings, database: Database, clock: Clock) -> AsyncIterator[asyncio.Task[None] | None]:
-    """The engine, running beside the pages; None where another process has it. Leaving drains it."""
-    from newsletter.engine import embedded  # the pages alone need nothing of SMTP
-
-    async with AsyncExitStack() as stack:
-        try:
-            engine = await stack.enter_async_context(embedded.opened(settings, database, clock))
-        except databases.DatabaseBusy as busy:
-            log.warning("engine not started", reason=str(busy))
-            yield None
-            return
-        task = asyncio.create_task(engine.run())
-        try:
-            yield task
-        finally:
-            engine.stop.set()
-            with suppress(databases.DatabaseBusy):  # it has said that it stopped before us, and why
-                await task
 
 
 def _routes(site: Site) -> list[Route]:

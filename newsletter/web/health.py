@@ -24,7 +24,5 @@ async def show(site: Site, request: Request) -> Response:
 
 
 def _engine(request: Request) -> str:
-    task = request.state.engine
-    if task is None:
-        return "elsewhere"
-    return "stopped" if task.done() else "running"
+    place = request.state.engine
+    return "elsewhere" if place is None else str(place.word)

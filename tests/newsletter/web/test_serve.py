@@ -84,12 +84,24 @@ async def test_it_serves_runs_the_engine_and_ends_with_0_when_it_is_told_to(serv
     assert (process.returncode, errors) == (0, said)
 
 
-async def test_a_second_one_serves_the_pages_and_leaves_the_engine_to_the_first(serve: Serve, folder: Path) -> None:
+async def test_a_second_one_serves_the_pages_and_runs_the_engine_once_the_first_has_ended(
+    serve: Serve, folder: Path
+) -> None:
     await migrate(folder)
     first = await serve("--port", "0")
     await asyncio.to_thread(health, await address(first))
     second = await serve("--port", "0")
-    assert (await asyncio.to_thread(health, await address(second)))["engine"] == "elsewhere"
+    url = await address(second)
+    assert (await asyncio.to_thread(health, url))["engine"] == "elsewhere"
+    first.kill()
+    async with asyncio.timeout(30):
+        while (await asyncio.to_thread(health, url))["engine"] != "running":  # noqa: ASYNC110 - it tells nobody
+            await asyncio.sleep(0.1)
+    second.send_signal(signal.SIGTERM)
+    _, errors = await asyncio.wait_for(second.communicate(), 30)
+    assert second.returncode == 0
+    events = [json.loads(line)["event"] for line in errors.splitlines() if line.startswith(b"{")]
+    assert events == ["engine not started", "engine started"]
 
 
 async def test_a_database_that_is_behind_is_refused_with_the_command_that_mends_it(serve: Serve, folder: Path) -> None:

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from urllib.parse import urlsplit
 from zoneinfo import available_timezones
 
+import idna
 from pydantic import AfterValidator, SecretStr, ValidationInfo
 
 from newsletter import database, families
@@ -30,12 +31,22 @@ def is_only_here(url: str) -> bool:
 
 
 def origin(value: str) -> str:
-    """A site as browsers name it, without a path. Raises ValueError."""
-    found = re.fullmatch(r"(https?)://([a-z0-9.-]+|\[[0-9a-f:]+\])(:\d{1,5})?/?", value.lower())
+    """A site as browsers name it, without a path: `https://xn--mnchen-3ya.de` for münchen.de. Raises ValueError."""
+    found = re.fullmatch(r"(https?)://([a-z0-9.-]+|\[[0-9a-f:]+\])(:\d{1,5})?/?", _in_ascii(value.strip().lower()))
     if found is None:
         raise ValueError(f"{value} is no site; write https://www.example.org, without a path, for each site")
     scheme, host, port = found.groups()
     return f"{scheme}://{host}{'' if port == _USUAL_PORTS[scheme] else port or ''}"
+
+
+def _in_ascii(url: str) -> str:
+    """An address whose host is in ASCII; as it is where that cannot be."""
+    scheme, slashes, rest = url.partition("://")
+    host, port = re.match(r"([^:/]*)(.*)", rest, re.DOTALL).groups()  # type: ignore[union-attr] # it matches anything
+    try:
+        return url if host.isascii() else f"{scheme}{slashes}{idna.encode(host, uts46=True).decode()}{port}"
+    except idna.IDNAError:
+        return url
 
 
 def interface(value: str) -> str:

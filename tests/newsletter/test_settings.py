@@ -141,6 +141,11 @@ def test_a_wrong_value_says_what_would_be_right(write: Write, line: str, message
     assert message in text
 
 
+def test_a_site_with_an_umlaut_that_may_show_the_form_is_named_as_browsers_name_it(write: Write) -> None:
+    read = reading.read(write(f'web.form_origins = ["https://München.de:8443/", "https://straße.example"]\n{SECRETS}'))
+    assert read.web.form_origins == ("https://xn--mnchen-3ya.de:8443", "https://xn--strae-oqa.example")
+
+
 @pytest.mark.parametrize(
     ("table", "message"),
     [

@@ -293,7 +293,7 @@ async def claim(
         await connection.execute(
             update(delivery)
             .where(delivery.c.campaign_id == hold.campaign_id, delivery.c.subscriber_id.in_(unwanted))
-            .values(state=State.SUPPRESSED, at=now, due_at=None)
+            .values(state=State.SUPPRESSED, at=now, due_at=None, reply=None)  # no server's answer is why
         )
     people = tuple(Due._make(row[:-1]) for row in rows if row[-1])
     if paused := await pauses.current(connection, now):

@@ -186,6 +186,25 @@ async def test_who_left_a_moment_before_the_window_is_not_claimed(
         assert (await states(connection))[numbers[1]] == "suppressed"
 
 
+async def test_what_a_server_answered_before_is_not_why_somebody_who_left_meanwhile_is_not_reached(
+    database: Database, now: datetime, add_people: Any
+) -> None:
+    later = now + timedelta(hours=1)
+    async with database.begin() as connection:
+        numbers = await add_people(connection, 2, now)
+        await running(connection, now)
+        hold = await taken(connection, now)
+        await claimed(connection, hold, now)
+        put_off = [Settlement(number, State.DEFERRED, "451 4.7.1 come again", later) for number in numbers]
+        await ledger.settle(connection, hold, put_off, now)
+        await preferences.leave(connection, numbers[0], source="page", now=now)
+        assert await claimed(connection, hold, later) == [numbers[1]]
+        replies = await connection.execute(
+            select(delivery.c.state, delivery.c.reply).order_by(delivery.c.subscriber_id)
+        )
+        assert [tuple(row) for row in replies] == [("suppressed", None), ("sending", "451 4.7.1 come again")]
+
+
 async def test_who_muted_the_event_after_the_start_is_not_claimed(
     database: Database, now: datetime, add_people: Any
 ) -> None:

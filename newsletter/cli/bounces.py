@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from newsletter import feedback, logs, setting_values
-from newsletter.cli import edge, grouping, reported
+from newsletter.cli import edge, grouping, reported, stacked
 from newsletter.clock import wall_clock
 from newsletter.database import Database
 from newsletter.delivery import pauses
@@ -244,8 +244,9 @@ def review(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] 
     if mails:
         edge.prose("Kept as they came, for nobody but a person can judge them:")
         edge.prose("`newsletter bounces mail NUMBER` prints one, --dismiss lets go of it.")
-        letters = [(one.id, edge.moment(one.received_at), one.kind, one.sender, one.subject) for one in mails]
-        edge.table(["number", "received (UTC)", "kind", "sender", "subject"], letters, numbers=["number"])
+        letters = [(str(one.id), edge.moment(one.received_at), one.kind, one.sender, one.subject) for one in mails]
+        columns = ["number", "received (UTC)", "kind", "sender", "subject"]
+        stacked.show(columns, letters, numbers=["number"], names="sender")
     if LATEST in (len(reports), len(mails)):
         edge.say(f"Of either, the latest {LATEST} are shown; as you let go of them, older ones follow.")
 

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from newsletter.campaigns import store
-from newsletter.cli import edge
+from newsletter.cli import edge, stacked
 from newsletter.delivery import pauses
 from newsletter.delivery.pauses import Pause
 from newsletter.feedback import Unproven, breaker, inbox, listing
@@ -128,17 +128,17 @@ def tell_unproven(reports: list[Unproven]) -> None:
     edge.prose("Reports that nothing proves; `newsletter bounces show NUMBER` has it in full, --dismiss lets go:")
     rows = [
         (
-            one.id,
+            str(one.id),
             edge.moment(one.received_at),
             one.event.provider,
             one.event.kind,
-            one.event.address,
+            one.event.address or "(nobody is named)",
             one.why.removeprefix("unproven: "),
         )
         for one in reports
     ]
     columns = ["number", "received (UTC)", "from", "kind", "address", "why it was left"]
-    edge.table(columns, rows, numbers=["number"])
+    stacked.show(columns, rows, numbers=["number"], names="address")
 
 
 def release(

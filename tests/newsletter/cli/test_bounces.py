@@ -122,6 +122,20 @@ def test_a_report_that_nothing_proves_is_shown_by_its_number_and_let_go_of_once(
     assert (ended.code, ended.out, ended.err.count("\n")) == (1, "", 1)
 
 
+def test_no_address_that_waits_for_judgement_is_broken_in_the_middle(
+    unproven: dict[str, Any], newsletter: Any, tmp_path: Path
+) -> None:
+    raw = (MAILS / "postfix-unknown-user.eml").read_bytes()
+    for number, domain in enumerate((b"gymnasium-am-alten-hafen.example", b"school.example")):
+        another = raw.replace(b"Message-ID: <", b"Message-ID: <%d." % number, 1).replace(b"school.example", domain)
+        (tmp_path / "returned" / "new" / f"{number}.b").write_bytes(another.replace(b"mx.example.net", domain))
+    assert newsletter("bounces", "collect", tmp_path / "returned").code == 0
+    out = newsletter("bounces", "review").out
+    assert max(map(len, out.splitlines())) <= 80
+    assert "ana@gymnasium-am-alten-hafen.example" in out
+    assert "MAILER-DAEMON@gymnasium-am-alten-hafen.example" in out
+
+
 def test_who_lets_go_of_a_mail_has_judged_what_it_reported_too(unproven: dict[str, Any], newsletter: Any) -> None:
     newsletter("bounces", "mail", str(unproven["mails"][0]["id"]), "--dismiss")
     assert newsletter("bounces", "review").out == "Nothing waits for anybody's judgement.\n"

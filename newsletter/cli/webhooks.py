@@ -95,7 +95,8 @@ def _state(one: Endpoint) -> str:
         return f"turned off at {edge.moment(one.disabled_at)} UTC: {one.disabled_for}"
     if one.failing_since is not None:
         again = f", tried again at {edge.moment(one.resting_until)}" if one.resting_until else ""
-        return f"takes nothing since {edge.moment(one.failing_since)} UTC ({one.failures} times in a row){again}"
+        row = "once" if one.failures == 1 else f"{one.failures} times in a row"
+        return f"takes nothing since {edge.moment(one.failing_since)} UTC ({row}){again}"
     return f"in order, since {edge.moment(one.added_at)} UTC"
 
 

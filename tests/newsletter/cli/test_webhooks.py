@@ -2,6 +2,9 @@
 
 import asyncio
 import json
+import re
+import sqlite3
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -55,6 +58,15 @@ def test_an_endpoint_is_added_listed_and_removed(site: Any) -> None:
     assert (again.code, "told already" in again.err) == (1, True)
     assert site("webhooks", "remove", 1).code == 0
     assert "Nobody is told anything" in site("webhooks", "list").out
+
+
+@pytest.mark.parametrize(("failures", "said"), [(1, "(once)"), (2, "(2 times in a row)")])
+def test_how_often_an_endpoint_took_nothing_is_said_as_people_say_it(site: Any, failures: int, said: str) -> None:
+    site("webhooks", "add", "http://127.0.0.1:1/x", "--events", "*")
+    with closing(sqlite3.connect("newsletter.sqlite3")) as database, database:
+        database.execute("UPDATE endpoint SET failures = ?, failing_since = added_at", [failures])
+    out = " ".join(site("webhooks", "list").out.split())
+    assert re.search(rf"takes nothing since \S+ \S+ UTC {re.escape(said)}", out)
 
 
 def test_what_was_told_is_listed_and_posted_again_by_its_number(site: Any) -> None:

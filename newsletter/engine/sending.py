@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -24,7 +24,7 @@ from newsletter.settings import Settings
 
 _LOOK_SECONDS = 0.5
 _APPLY_SECONDS = 1.0
-_PATIENCE_SECONDS = 60.0
+_PATIENCE = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +136,7 @@ async def _work(engine: Engine, slug: str, stop: asyncio.Event, on_progress: OnP
                 except AWAY as error:
                     engine.dispatcher.contact.lose(error)
                     wait = _LOOK_SECONDS
-                if wait is None or wait > _PATIENCE_SECONDS:
+                if wait is None or wait > _PATIENCE.total_seconds():
                     break
                 await _sleep(engine.stop, wait)
     finally:
@@ -201,11 +201,12 @@ async def _look(settings: Settings, database: Database, relays: Relays, slug: st
         refusing = {one.relay for one in await refusing_relays.current(connection, wall_clock())}
         pulses = await status.pulses(connection, settings.engine.lease, wall_clock())
         limits = await status.restraints(connection, settings.delivery, wall_clock())
+        due = await ledger.next_due(connection, campaign.id)
     settled = seen.audience - seen.waiting
     on_progress(Progress(settled, seen.audience, status.relays(pulses, limits), status.domains(pulses), limits))
-    waits_now = any(seen.states.get(state) for state in (State.QUEUED, State.SENDING))
     is_vain = relays.serving(_sender(campaign)) <= refusing
-    return seen.status != "sending" or (bool(seen.waiting) and (is_vain or not waits_now))
+    is_for_later = not seen.states.get(State.SENDING) and due is not None and due > wall_clock() + _PATIENCE
+    return seen.status != "sending" or (bool(seen.waiting) and (is_vain or is_for_later))
 
 
 def _sender(campaign: Campaign) -> str:

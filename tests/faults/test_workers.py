@@ -99,3 +99,21 @@ async def test_of_three_workers_one_is_killed_and_one_frozen_past_its_lease_and_
     assert set(reached) == {f"p{n}@example.org" for n in range(people)}
     assert sum(reached.values()) - people <= 2 * window * connections
     assert len(server.received) - before <= 2 * connections, "who wakes offers no more than it had begun to write"
+
+
+async def test_who_watches_is_let_go_when_the_rest_has_to_wait_for_the_next_day(
+    smtp_server: Any, prepare: Any, spawn: Any, migrated_url: str
+) -> None:
+    today = wall_clock().date()
+    async with smtp_server() as server:
+        warm_up = f"warm_up = [10, 10, 10]\nwarm_up_from = {today}"
+        slug = await prepare(server.port, 50, smtp=warm_up, more=WORKERS)
+        worker = await spawn("worker")
+        await seen(migrated_url, lambda now: bool(now.workers))
+        watching = await spawn("campaign", "send", slug, "--yes")
+        said, _ = await asyncio.wait_for(watching.communicate(), PATIENCE)
+        worker.terminate()
+        await asyncio.wait_for(worker.communicate(), PATIENCE)
+    assert watching.returncode == 3, "some still wait"
+    assert f"{slug} is sending: 41 queued, 9 sent." in said.decode(), "a tenth is left to confirmations"
+    assert "The next are due at" in said.decode()

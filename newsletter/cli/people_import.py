@@ -16,7 +16,7 @@ from newsletter.constellation import store
 from newsletter.delivery import transactional, unanswered
 from newsletter.settings import Settings
 from subscribers import importing
-from subscribers.importing import Report
+from subscribers.importing import Fault, Field, Report
 
 
 def mapping(pairs: list[str]) -> dict[str, str]:
@@ -28,6 +28,10 @@ def mapping(pairs: list[str]) -> dict[str, str]:
             raise typer.BadParameter(f'{pair}: write COLUMN=FIELD, as in --map "Mail=email"', param_hint="--map")
         columns[column] = field
     return columns
+
+
+_OTHERWISE_MEANT = {Fault.STATUS: Field.STATUS, Fault.EVENTS: Field.EVENTS}
+"""Faults that the rows of a column have which is called as ours is, and is about something else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,10 +164,18 @@ def tell(report: Report, rejects: Path) -> None:
         edge.prose("Nobody pending is written to. With --ask, each is asked once, by mail, whether they want yours.")
     for remark, count in sorted(report.remarks.items()):
         edge.say(f"{_rows(count, report.first[remark])}: {remark}.")
+    for fault, field in _OTHERWISE_MEANT.items():
+        if counts.refused[fault] and (column := _column(report, field)):
+            edge.prose(f'If “{column}” says something else in this file, leave it out: --map "{column}=-".')
     if counts.refused:
         edge.say(f"Every refused row, with its number and the reason, is in {importing.in_words(rejects)}.")
     if report.dry_run:
         edge.say("This was a dry run: nothing was changed.")
+
+
+def _column(report: Report, field: str) -> str:
+    """The column that was read as a field; empty where there is none."""
+    return next((column for column, read in report.columns.items() if read == field), "")
 
 
 def _tell_file(report: Report) -> None:

@@ -82,6 +82,14 @@ def test_a_file_whose_name_is_no_utf_8_is_read_and_told_of(desk, newsletter, com
     assert audit(desk)[-1] == (f"{command}.imported", "caf?.csv")
 
 
+def test_a_column_that_is_called_as_ours_and_means_something_else_can_be_left_out_as_is_told(desk, newsletter):
+    (desk / "crm.csv").write_text("email,Status,consented_at\nana.one@example.org,Customer,2020-12-03\n")
+    done = newsletter("subscribers", "import", "crm.csv")
+    assert (done.code, "the status is not known" in done.out) == (1, True)
+    assert 'If “Status” says something else in this file, leave it out: --map "Status=-".' in " ".join(done.out.split())
+    assert newsletter("subscribers", "import", "crm.csv", "--map", "Status=-").code == 0
+
+
 def test_an_own_field_that_cannot_be_called_so_is_told_what_it_may_be_called(desk, newsletter):
     done = newsletter("subscribers", "import", "people.csv", "--map", 'consent_source=field:a b"c')
     assert done.code == 1

@@ -18,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from subscribers import addresses, consent, spreadsheet, statements, suppression
 from subscribers.addresses import AddressError
-from subscribers.importing import ImportFailed, Rejected, moments, source
+from subscribers.importing import ImportFailed, Rejected, layout, moments, source
 from subscribers.importing.errors import Refused
 from subscribers.importing.record import Row, in_words
 from subscribers.suppression import Finding, Reason
@@ -125,15 +125,17 @@ async def take(
     hash_key: str,
     now: datetime,
     dry_run: bool = False,
+    mapping: Mapping[str, str] | None = None,
     rejected: Callable[[Rejected], None],
 ) -> Report:
     """Suppress whom a file names, by `hash` or by `email`. Raises ImportFailed for what is no such file.
 
+    `mapping` is column → what it holds, or `-` for nothing, of columns that are called otherwise than ours.
     Each batch is a transaction of its own, and a second time changes nothing. A row without a `reason` is staff's
     decision, one without an `at` is of now. `begin` opens a transaction (for a dry run, one to read with will do).
     """
     file = source.look(path)
-    reader = _Reader(file.header, _places(path, file.header), hash_key, now)
+    reader = _Reader(file.header, _places(path, file.header, mapping or {}), hash_key, now)
     report, name = Report(in_words(path), dry_run), in_words(path.name)
     rows = source.rows(file)
     while batch := list(islice(rows, _BATCH)):
@@ -145,14 +147,23 @@ async def take(
     return report
 
 
-def _places(path: Path, header: tuple[str, ...]) -> dict[str, int]:
-    places: dict[str, int] = {}
+def _places(path: Path, header: tuple[str, ...], mapping: Mapping[str, str]) -> dict[str, int]:
+    said = {layout.place(path, header, column): name for column, name in mapping.items()}
+    known = sorted(set(_READ.values()))
+    for name in said.values():
+        if name not in (*known, "-"):
+            raise ImportFailed(f"--map …={name}: there is no such field; known: {', '.join(known)}, -")
+    places = {name: place for place, name in said.items() if name != "-"}
     for place, column in enumerate(header):
-        if (name := _READ.get(re.sub(r"[\W_]+", "", column.casefold()))) is not None:
-            places.setdefault(name, place)
+        held = _READ.get(re.sub(r"[\W_]+", "", column.casefold()))
+        if held is not None and place not in said:
+            places.setdefault(held, place)
     if not {"hash", _ADDRESS} & places.keys():
         columns = ", ".join(column or "(no name)" for column in header)
-        raise ImportFailed(f"{path}: a column must be called hash or email, to say who is meant; there are {columns}")
+        raise ImportFailed(
+            f"{path}: a column must be called hash or email, to say who is meant; there are {columns};"
+            f' say which one with --map "{next(filter(None, header), "")}=email"'
+        )
     return places
 
 

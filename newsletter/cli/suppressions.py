@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from newsletter.cli import edge, grouping, output, suppression_sync
+from newsletter.cli import edge, grouping, output, people_import, suppression_sync
 from subscribers import importing, suppression, suppression_lists
 from subscribers.suppression import Reason
 from subscribers.suppression_lists import Report
@@ -77,18 +77,28 @@ def export(
 @app.command("import")
 def import_file(
     file: Annotated[Path, typer.Argument(help="A CSV file or Excel workbook with a column called hash or email.")],
+    mapping: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--map",
+            metavar="COLUMN=FIELD",
+            help="What a column holds: hash, email, reason, at, detail; - is nothing. Repeatable.",
+        ),
+    ] = None,
     dry_run: output.DryRun = False,
     rejects: output.Rejects = None,
     as_json: AsJson = False,
 ) -> None:
     """Suppress whom a file names, by hash or by address; a second time changes nothing.
 
-    Columns reason, at and detail are read too. Without a reason, it is your decision.
+    Columns reason, at and detail are read too. Without a reason, it is your decision. Where a provider's columns hold
+    words of its own, say so: --map "reason=detail" --map "created=-".
 
     Example: newsletter suppressions import gone.csv --dry-run
     """
     settings = edge.settings()
     target = output.rejects(file, rejects)
+    columns = people_import.mapping(mapping or [])
 
     async def work() -> Report:
         async with edge.opened_by_key(settings) as database:
@@ -99,6 +109,7 @@ def import_file(
                     hash_key=settings.secrets.hash_key.get_secret_value(),
                     now=edge.now(),
                     dry_run=dry_run,
+                    mapping=columns,
                     rejected=rejected,
                 )
             if not dry_run:

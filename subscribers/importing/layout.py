@@ -127,19 +127,19 @@ def recognise(path: Path, header: tuple[str, ...], mapping: Mapping[str, str]) -
     keys = [_key(column) for column in header]
     if not any(header):
         raise ImportFailed(f"{path}: the file is empty: no row names the columns")
-    said = {_place(path, header, keys, column): _target(field) for column, field in mapping.items()}
+    said = {place(path, header, column): _target(field) for column, field in mapping.items()}
     _refuse_twice(header, said)
     kind = next((kind for kind, signs in _SIGNS.items() if signs <= set(keys)), Kind.GENERIC)
     places: dict[Field, int] = {}
     extra: dict[str, int] = {}
-    for place, target in said.items():
+    for at, target in said.items():
         if isinstance(target, Field):
-            places[target] = place
+            places[target] = at
         elif target:
-            extra[target] = place
-    for place, key in enumerate(keys):
-        if place not in said and (field := _FIELDS.get(key)) is not None and field not in _NOT_MEANT.get(kind, ()):
-            places.setdefault(field, place)
+            extra[target] = at
+    for at, key in enumerate(keys):
+        if at not in said and (field := _FIELDS.get(key)) is not None and field not in _NOT_MEANT.get(kind, ()):
+            places.setdefault(field, at)
     if Field.EMAIL not in places:
         columns = ", ".join(column or "(no name)" for column in header)
         raise ImportFailed(
@@ -149,11 +149,13 @@ def recognise(path: Path, header: tuple[str, ...], mapping: Mapping[str, str]) -
     has_membership = kind is Kind.MAILMAN and _key("role") in keys and keys.index(_key("role")) not in said
     membership = keys.index(_key("role")) if has_membership else None
     read = {*places.values(), *extra.values(), membership}
-    ignored = tuple(column for place, column in enumerate(header) if place not in read and column)
+    ignored = tuple(column for at, column in enumerate(header) if at not in read and column)
     return Layout(kind, len(header), membership, places, extra, ignored)
 
 
-def _place(path: Path, header: tuple[str, ...], keys: list[str], column: str) -> int:
+def place(path: Path, header: tuple[str, ...], column: str) -> int:
+    """Where a column is that somebody names, as it is written or nearly so. Raises ImportFailed."""
+    keys = [_key(name) for name in header]
     if (name := column_name(column)) in header:
         return header.index(name)
     if _key(column) in keys:
@@ -166,10 +168,10 @@ def _place(path: Path, header: tuple[str, ...], keys: list[str], column: str) ->
 def _refuse_twice(header: tuple[str, ...], said: Mapping[int, Field | str]) -> None:
     """Raise ImportFailed where two columns are said to hold the same."""
     columns: dict[str, str] = {}
-    for place, target in said.items():
+    for at, target in said.items():
         if target and target in columns:
-            raise ImportFailed(f"--map …={target}: both {columns[target]} and {header[place]} cannot be it; map one")
-        columns[target] = header[place]
+            raise ImportFailed(f"--map …={target}: both {columns[target]} and {header[at]} cannot be it; map one")
+        columns[target] = header[at]
 
 
 def _target(field: str) -> Field | str:

@@ -143,3 +143,17 @@ async def test_a_list_that_says_nothing_of_reasons_covers_what_somebody_said_and
             assert await people.suppression(address) is Reason.STAFF
             assert await suppression.release(connection, people.hash(address))
             assert await suppression.find(connection, people.hash(address)) is word
+
+
+async def test_columns_of_a_provider_s_own_are_read_as_told(lists):
+    text = "Recipient,created,reason\nana@example.org,1612137600,550 5.1.1 unknown user\n"
+    mapping = {"recipient": "email", "created": "-", "reason": "detail"}
+    report = await lists.take(text, mapping=mapping)
+    assert (report.suppressed, lists.rejected) == ({Reason.STAFF: 1}, [])
+    assert "550 5.1.1 unknown user" in await lists.given()
+    with pytest.raises(ImportFailed, match='say which one with --map "Recipient=email"'):
+        await lists.take(text)
+    with pytest.raises(ImportFailed, match="did you mean Recipient"):
+        await lists.take(text, mapping={"Recipent": "email"})
+    with pytest.raises(ImportFailed, match="there is no such field; known: at, detail, email, hash, key"):
+        await lists.take(text, mapping={"Recipient": "mail"})

@@ -77,6 +77,16 @@ class EngineLock:
                 await self.connection.commit()
 
 
+async def is_held(database: Database) -> bool:
+    """Whether any process holds the right to run the engine on a PostgreSQL; nobody's way is barred by asking."""
+    held = text(
+        "SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND objid = :n AND granted"
+        " AND database = (SELECT oid FROM pg_database WHERE datname = current_database()))"
+    )
+    async with database.read() as connection:
+        return bool(await connection.scalar(held, {"n": _LOCK_NUMBER}))
+
+
 def lock_file(path: Path) -> Path:
     """Where the right to run the engine on a SQLite database is held."""
     return path.with_name(f"{path.name}.lock")

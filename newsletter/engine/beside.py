@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager, suppress
 
 import structlog
 
+from newsletter import engine_lock
 from newsletter.clock import Clock
 from newsletter.database import AWAY, Database, DatabaseBusy
 from newsletter.engine import embedded
@@ -53,6 +54,8 @@ class Place:
         is_told = False
         while not self._stop.is_set():
             try:
+                if is_told and not await self._is_free():
+                    raise DatabaseBusy("another process runs the engine")  # which has been said
                 async with embedded.opened(self._settings, self._database, self._clock) as engine:
                     if is_told:
                         log.warning("engine started", reason="the process that ran it has ended")
@@ -68,6 +71,16 @@ class Place:
             self._has_asked.set()
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._stop.wait(), _LOOK_SECONDS)
+
+    async def _is_free(self) -> bool:
+        """Whether nobody runs the engine, at two looks: whose connection was cut takes their right again in between."""
+        if self._database.is_sqlite:
+            return True  # the lock of a file goes with its process
+        for pause in (_LOOK_SECONDS, 0):
+            if await engine_lock.is_held(self._database) or self._stop.is_set():
+                return False
+            await asyncio.sleep(pause)
+        return True
 
     async def _run_here(self, engine: embedded.Engine) -> None:
         async def forward() -> None:

@@ -120,15 +120,23 @@ async def opened_by_key(settings: "Settings", *, pool: int = 8, for_import: bool
         yield database
 
 
-async def audit(connection: "AsyncConnection", action: str, subject: str, **detail: Any) -> None:
-    """Write down who did what to what, in the transaction that does it."""
+async def audit(connection: "AsyncConnection", action: str, subject: str, **detail: Any) -> int:
+    """Write down who did what to what, in the transaction that does it; the number of the row."""
     from sqlalchemy import insert
 
     from newsletter.tables import audit as table
 
-    await connection.execute(
-        insert(table).values(at=now(), actor=actor(), action=action, subject=subject, detail=plain(detail))
-    )
+    row = {"at": now(), "actor": actor(), "action": action, "subject": subject, "detail": plain(detail)}
+    return (await connection.execute(insert(table).values(**row).returning(table.c.id))).scalar_one()
+
+
+async def complete(connection: "AsyncConnection", number: int, **detail: Any) -> None:
+    """Write down what came of it, in a row that was there since it began."""
+    from sqlalchemy import update
+
+    from newsletter.tables import audit as table
+
+    await connection.execute(update(table).where(table.c.id == number).values(detail=plain(detail)))
 
 
 def moment(at: datetime | None) -> str:

@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from newsletter.cli import edge
 from newsletter.constellation import store
+from newsletter.database import Database
 from newsletter.delivery import transactional, unanswered
 from newsletter.settings import Settings
 from subscribers import importing
@@ -56,13 +57,17 @@ class ByMail:
 async def run(
     settings: Settings, file: Path, columns: dict[str, str], rejects: Path, *, ask: bool, dry_run: bool
 ) -> Report:
-    """Import a file into the database in force, under a bar where somebody watches, and leave an audit row."""
+    """Import a file into the database in force, under a bar where somebody watches.
+
+    An audit row says from its beginning on who began it, and at its end what it came to: also of one that is killed.
+    """
     async with edge.opened_by_key(settings, for_import=True) as database:
         async with database.read() as connection:
             events = {stored.event.slug for stored in await store.events(connection)}
             language, zone = await store.language(connection), ZoneInfo(await store.timezone(connection))
         with importing.writing_rejects(rejects) as rejected, _bar(importing.in_words(file.name)) as progressed:
             now = edge.now()
+            began = None if dry_run else await _begun(database, importing.in_words(file.name))
             report = await importing.run(
                 file,
                 database=database,
@@ -77,11 +82,15 @@ async def run(
                 rejected=rejected,
                 progressed=progressed,
             )
-        if not dry_run:
+        if began is not None:
             async with database.begin() as connection:
-                name = importing.in_words(file.name)
-                await edge.audit(connection, "subscribers.imported", name, **_plain_counts(report))
+                await edge.complete(connection, began, **_plain_counts(report))
     return report
+
+
+async def _begun(database: Database, name: str) -> int:
+    async with database.begin() as connection:
+        return await edge.audit(connection, "subscribers.imported", name, finished=False)
 
 
 @contextmanager

@@ -33,6 +33,13 @@ def counted(engine: Engine) -> tuple[int, int, int, int]:
         return tuple(found)
 
 
+def audited(engine: Engine) -> list[dict[str, Any]]:
+    """What the audit says of each import."""
+    with engine.connect() as connection:
+        found = connection.execute(text("SELECT detail FROM audit WHERE action = 'subscribers.imported' ORDER BY id"))
+        return [one if isinstance(one, dict) else json.loads(one) for one in found.scalars()]
+
+
 def workbook(source: Path, target: Path) -> None:
     """The same rows as an Excel workbook."""
     book = openpyxl.Workbook(write_only=True)
@@ -93,7 +100,9 @@ def test_an_import_that_is_ended_goes_on_where_it_stopped_and_brings_nobody_twic
     half, evidence, proven, _ = counted(engine)
     assert 0 < half < rows // 2
     assert half == proven
+    assert audited(engine) == [{"finished": False}]
     told = json.loads(newsletter(*command).out)
+    assert [one.get("known") for one in audited(engine)] == [None, told["known"]]
     assert told["known"] >= half
     whole = counted(engine)
     again = json.loads(newsletter(*command).out)

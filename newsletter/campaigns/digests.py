@@ -4,11 +4,12 @@ A digest looks a week ahead and a week back. What tells of something to come –
 starting soon – is in the last digest before it is due, so that nobody learns of it too late; what looks back – a story,
 thanks – is in the first digest after. Each mail of the plan is so in one digest, also when the digest's day changes. It
 is a campaign as any other, `digest/2021-02-01`: one a day at most, drafted when it is due, for it is checked before it
-starts. What still waits of the digest before – it was paused, or put off – is merged into the new one.
+starts. What still waits of the digest before – it was paused, or put off – is merged into the new one. What waits of
+one whose events change meanwhile is sent as they then are, by another of that day: `digest/2021-02-01-2`.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -44,6 +45,15 @@ class Fired:
 
     slug: str
     people: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Renewed:
+    """A digest that was stopped: how many had not got it, and whether what it tells is sent to them as it is now."""
+
+    slug: str
+    people: int
+    is_sent_again: bool
 
 
 async def next_due(connection: AsyncConnection, now: datetime) -> datetime | None:
@@ -126,6 +136,53 @@ async def start(connection: AsyncConnection, settings: Settings, draft: Campaign
     return added
 
 
+async def renew(
+    connection: AsyncConnection, settings: Settings, changed: Mapping[str, Event | None], now: datetime
+) -> list[Renewed]:
+    """Stop each digest that is being sent, or paused, and tells of an event that has `changed`; who waits for it gets
+    what it tells as it is now, by another, and nothing of an event that is off or has left (None)."""
+    season = await constellations.current(connection)
+    renewed: list[Renewed] = []
+    for one in await _waiting(connection):
+        items = () if one.facts is None else one.facts.items
+        if not any(item.event.slug in changed for item in items):
+            continue
+        now_said = [(place, item, changed.get(item.event.slug, item.event)) for place, item in enumerate(items)]
+        carried = [
+            (replace(item, event=event), [(one.id, 1 << place)])
+            for place, item, event in now_said
+            if event is not None and not event.cancelled
+        ]
+        added = await _again(connection, settings, season, one, carried, now) if carried else 0
+        renewed.append(Renewed(one.slug, await lifecycle.cancel(connection, one, now), is_sent_again=added > 0))
+    return renewed
+
+
+async def _again(
+    connection: AsyncConnection,
+    settings: Settings,
+    season: Constellation,
+    stopped: Campaign,
+    carried: list[tuple[DigestItem, _Places]],
+    now: datetime,
+) -> int:
+    """Send on what waits of a digest as another, or have it paused as that was; answer how many that goes to."""
+    due_at, number = stopped.scheduled_at or now, 2
+    while await _draft(connection, f"{_slug(due_at, season)}-{number}") is not None:
+        number += 1
+    draft = await _note(connection, f"{_slug(due_at, season)}-{number}", "draft", due_at, now)
+    stated = _stated(season, settings, (), carried)
+    await lifecycle.begin(connection, draft, {"facts": stated.to_document()}, now, scheduled_at=due_at)
+    whom, mask = _shares((), carried, now)
+    people = select(subscriber.c.id, mask.label("digest_items")).where(whom)
+    added = await ledger.enrol(connection, draft.id, people, shard_size=settings.delivery.shard, now=now)
+    if not added:
+        await ledger.finish(connection, now, draft.id)
+    elif stopped.status == "paused":
+        await lifecycle.pause(connection, draft)
+    return added
+
+
 async def shares(
     connection: AsyncConnection, draft: Campaign, now: datetime
 ) -> tuple[ColumnElement[bool], ColumnElement[int]]:
@@ -183,12 +240,16 @@ async def _items(connection: AsyncConnection, due_at: datetime) -> tuple[tuple[D
         for mail in await schedule.upcoming(connection, every=True)
         if mail.state is not PlanState.SKIPPED and not mail.event.cancelled and _falls(mail, since, ahead, due_at)
     ]
-    waiting = [
+    return _gathered(planned), await _waiting(connection)
+
+
+async def _waiting(connection: AsyncConnection) -> list[Campaign]:
+    """The digests of which something may still wait."""
+    return [
         one
         for one in await store.listed(connection)
         if one.kind == planning.DIGEST and one.status in ("sending", "paused") and one.facts is not None
     ]
-    return _gathered(planned), waiting
 
 
 def _falls(mail: DueMail, since: datetime, ahead: datetime, due_at: datetime) -> bool:

@@ -2,12 +2,13 @@
 told what is no more so are told, they and nobody else.
 
 Four things follow a change, in the transaction that makes it. The plan is written anew (constellation.schedule). What
-is being sent about an event that moved, was called off or left the file is stopped, so that no old date goes out. Who
-had not got such a mail gets it later with the new date, where that is of use; of an event that was off, once it is on
-again. And a notice starts to everybody who had been told of the event, unless it is over, or has only left the file.
+is being sent about an event that moved, was called off or left the file is stopped, a digest too, so that no old date
+goes out. Who had not got such a mail gets it later with the new date, where that is of use, and a digest at once; of an
+event that was off, once it is on again. And a notice starts to everybody who had been told of the event, unless it is
+over, or has only left the file.
 """
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -15,7 +16,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import and_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from newsletter.campaigns import holding, lifecycle, outlook, store, told
+from newsletter.campaigns import digests, holding, lifecycle, outlook, store, told
 from newsletter.campaigns.store import Campaign
 from newsletter.constellation import loading, planning, schedule
 from newsletter.constellation import store as constellations
@@ -85,7 +86,7 @@ async def load(
     afresh = (*loaded.plan.planned, *loaded.plan.skipped, *loaded.plan.withdrawn)
     await holding.release(connection, *(f"{mail.slug}/{mail.kind}" for mail in afresh))
     notices: list[Notice] = []
-    stopped: list[Stopped] = []
+    stopped = await _renew_digests(connection, settings, before, constellation, now)
     resumed: list[Stopped] = []
     over: list[str] = []
     for event in constellation.events:
@@ -169,6 +170,23 @@ async def _tell(
     await _note(connection, draft, previous=before.to_document())
     started = await lifecycle.start(connection, settings, draft, now=now)
     return Notice(event.slug, kind, started, draft.slug)
+
+
+async def _renew_digests(
+    connection: AsyncConnection,
+    settings: Settings,
+    before: Mapping[str, StoredEvent],
+    after: Constellation,
+    now: datetime,
+) -> list[Stopped]:
+    """Stop the digests that would tell of events as they were; what is left of them goes on as things are now."""
+    changed: dict[str, Event | None] = {}
+    for slug, known in before.items():
+        event = after.event(slug)
+        if known.status is not Status.REMOVED and (event is None or _notice(known.event, event) is not None):
+            changed[slug] = event
+    renewed = await digests.renew(connection, settings, changed, now)
+    return [Stopped(one.slug, one.people, now if one.is_sent_again else None) for one in renewed]
 
 
 async def _under_way(connection: AsyncConnection, event_id: int, *, is_off: bool) -> list[Campaign]:

@@ -111,6 +111,15 @@ def of(who: str, arrived: list[tuple[str, str]]) -> list[str]:
     return [subject.split(":")[0] for name, subject in arrived if name == who]
 
 
+def opening(season: Constellation, *, by: timedelta = timedelta(), **changes: Any) -> Constellation:
+    """The season with its opening as it is now."""
+    events = (
+        replace(one, starts=one.starts + by, ends=one.ends + by, **changes) if one.slug == "opening" else one
+        for one in season.events
+    )
+    return replace(season, events=tuple(events))
+
+
 def text(server: Any, who: str) -> str:
     """The last mail to somebody."""
     data = next(one.data for one in reversed(server.received) if one.rcpt_to.startswith(who))
@@ -220,6 +229,48 @@ async def test_what_waits_of_a_digest_is_merged_into_the_next_and_comes_once(
     async with database.read() as connection:
         assert (await store.find(connection, "digest/2021-02-15")).status == "cancelled"
     assert "The semester" not in text(season.server, WALKER)
+
+
+@pytest.mark.parametrize("is_paused", [False, True], ids=["sending", "paused"])
+async def test_a_digest_that_is_being_sent_tells_of_an_event_that_moves_meanwhile_as_it_then_is(
+    season: Season, database: Database, constellation: Constellation, is_paused: bool
+) -> None:
+    await season.until(MONDAY - timedelta(minutes=1))
+    season.clock.now = MONDAY
+    async with database.begin() as connection:
+        await fire(connection, season)
+        if is_paused:
+            await lifecycle.pause(connection, await store.find(connection, "digest/2021-02-01"))
+    before = len(season.server.received)
+    for slug, weeks in (("digest/2021-02-01", 1), ("digest/2021-02-01-2", 2)):
+        changed = await season.load(opening(constellation, by=weeks * timedelta(weeks=1)))
+        assert replanning.Stopped(slug, 1, MONDAY) in changed.stopped
+    async with database.begin() as connection:
+        again = await store.find(connection, "digest/2021-02-01-3")
+        assert again.status == ("paused" if is_paused else "sending")
+        if is_paused:
+            await lifecycle.resume(connection, again, MONDAY)
+    await season.engine.tick()
+    assert of(WEEKLY, season.since(before)).count("Your week") == 1
+    (digest,) = [one.data for one in season.server.received[before:] if b"Subject: Your week" in one.data]
+    said = email.message_from_bytes(digest, policy=email.policy.default).get_body(("plain",)).get_content()
+    assert "Wednesday, February 17, 2021" in said
+    assert "February 3" not in said
+    assert await season.until(MONDAY + timedelta(hours=1)) == []
+
+
+async def test_a_digest_that_is_being_sent_tells_no_more_of_an_event_that_is_called_off(
+    season: Season, database: Database, constellation: Constellation
+) -> None:
+    await season.until(MONDAY - timedelta(minutes=1))
+    season.clock.now = MONDAY
+    async with database.begin() as connection:
+        await fire(connection, season)
+    before = len(season.server.received)
+    changed = await season.load(opening(constellation, cancelled=True))
+    assert replanning.Stopped("digest/2021-02-01", 1, None) in changed.stopped
+    await season.engine.tick()
+    assert of(WEEKLY, season.since(before)) == ["Cancelled, Feb 3"]
 
 
 async def test_a_digest_that_would_come_too_late_is_skipped_said_and_what_is_still_of_use_comes_with_the_next(

@@ -7,7 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from newsletter.campaigns import audiences
 from newsletter.campaigns.audiences import Saved
-from newsletter.cli import edge, grouping
+from newsletter.cli import edge, grouping, stacked
 from newsletter.constellation import store as constellations
 from subscribers import audience as people
 from subscribers import directory
@@ -75,7 +75,7 @@ def sample(
         (entry.address, f"{entry.first_name} {entry.last_name}".strip(), entry.fields.get("role", ""), entry.locale)
         for entry in found
     ]
-    edge.table(["address", "name", "role", "language"], rows)
+    stacked.show(["address", "name", "role", "language"], rows)
 
 
 @app.command()

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from newsletter import clock
 from newsletter.campaigns import audiences, digests, lifecycle, previewing, store
 from newsletter.campaigns.store import Campaign, CampaignError
-from newsletter.cli import campaign_checking, clock_time, edge, progress
+from newsletter.cli import campaign_checking, clock_time, edge, progress, stacked
 from newsletter.constellation import planning
 from newsletter.constellation import store as constellations
 from newsletter.database import Database
@@ -131,7 +131,7 @@ def say_result(result: sending.Result, sender: str) -> None:
     edge.say(f"{result.report.slug} is {result.report.status}: {counts or 'nobody was written to'}.")
     shown = [one for one in result.unreached if one.state not in (State.QUEUED, State.SENDING)]
     if shown:
-        edge.table(
+        stacked.show(
             ["not reached", "why", "answer"],
             [(one.address or f"#{one.subscriber_id}", one.state, one.reply) for one in shown[:20]],
         )

@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from newsletter.campaigns import lifecycle, mending, report, store
 from newsletter.campaigns.store import Campaign
-from newsletter.cli import edge
+from newsletter.cli import edge, stacked
 from newsletter.delivery import ledger
 from newsletter.delivery.ledger import State
 
@@ -127,6 +127,6 @@ def uncertain(
     if not held:
         edge.say(f"Of {slug}, nothing is in doubt.")
         return
-    edge.table(["address", "when (UTC)", "why"], [(one.address, edge.moment(one.at), one.reply) for one in held])
+    stacked.show(["address", "when (UTC)", "why"], [(one.address, edge.moment(one.at), one.reply) for one in held])
     if resend or sent:
         edge.say(f"{count:,} are queued again." if resend else f"{count:,} are taken as sent.")

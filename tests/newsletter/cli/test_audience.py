@@ -58,6 +58,15 @@ def test_a_sample_shows_people_who_are_meant(desk, newsletter):
     assert "cem@example.org" in newsletter("audience", "sample", 'role = "coach"').out
 
 
+def test_an_address_in_a_sample_is_not_broken_in_the_middle(desk, newsletter):
+    long = "ana.maria.gonzalez-rodriguez@gymnasium-am-alten-hafen.example"
+    proof = ("--proof", "signed the list", "--field", "role=a teacher of the school by the old harbour")
+    assert newsletter("subscribers", "add", long, *proof).code == 0
+    out = newsletter("audience", "sample", 'domain = "gymnasium-am-alten-hafen.example"').out
+    assert long in out
+    assert max(map(len, out.splitlines())) <= 80
+
+
 def test_an_audience_is_saved_listed_shown_used_and_deleted(desk, newsletter):
     assert newsletter("audience", "save", "teachers", TEACHERS).out == "teachers is saved.\n"
     assert (

@@ -187,7 +187,7 @@ def _overview(seen: previewing.Overview) -> list[tuple[str, str]]:
         ("size", f"{seen.size / 1024:.0f} KB, as one reader gets it"),
         ("audience", edge.people(seen.people) + (f", of those who follow {seen.topic}" if seen.topic else "")),
         *([("of whom", seen.expression)] if seen.expression else []),
-        ("archive", seen.archive_url or _unread(seen)),
+        ("archive", _archive(seen)),
         *([("hour", _hour(seen))] if seen.hour else []),
         ("scheduled", _when(seen.scheduled_at, seen)),
         ("started", _when(seen.started_at, seen)),
@@ -199,7 +199,9 @@ def _left(seen: previewing.Overview) -> str:
     return f"{seen.topic} has left the constellation{', so this is not sent unless it comes back' if waits else ''}"
 
 
-def _unread(seen: previewing.Overview) -> str:
+def _archive(seen: previewing.Overview) -> str:
+    if seen.archive_url:
+        return seen.archive_url if seen.started_at else f"once it is sent: {seen.archive_url}"
     return "not shown, as it was cancelled" if seen.status == "cancelled" else "not for everybody"
 
 

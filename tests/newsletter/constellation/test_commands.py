@@ -273,6 +273,12 @@ def test_a_save_the_date_that_comes_after_the_invitation_is_said_to_be_skipped_f
     assert as_json["overtaken"] == as_json["skipped"]
 
 
+def test_a_draft_says_that_it_is_in_the_archive_only_once_it_is_sent(run: Run, season: Path) -> None:
+    assert run("campaign", "draft", "opening", "thanks").status == 0
+    shown = " ".join(run("campaign", "show", "opening/thanks").out.split())
+    assert "archive once it is sent: https://news.example.org/archive/opening/thanks" in shown
+
+
 def test_a_draft_of_an_event_that_has_left_the_file_is_shown_and_says_so(run: Run, season: Path) -> None:
     assert run("campaign", "draft", "opening", "reminder", "--as", "again").status == 0
     whole = season.read_text()

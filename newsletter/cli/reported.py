@@ -72,7 +72,7 @@ def list_(
         edge.emit_json(found)
         return
     if not found:
-        edge.say("Nothing of that kind has come back; what nothing proves: newsletter bounces review")
+        edge.prose("Nothing of that kind has come back; what nothing proves: newsletter bounces review")
         return
     rows = [
         (
@@ -98,6 +98,10 @@ def why(event: Event) -> str:
 def _tell_counts(by: By, counts: list[Counted], paused: list[Pause], *, as_json: bool) -> None:
     if as_json:
         edge.emit_json({"counts": counts, "paused": paused} if by is By.DOMAIN else {"counts": counts})
+        return
+    if not counts:
+        edge.prose("Nothing that is proven has come back; what nothing proves: newsletter bounces review")
+        tell_pauses(paused)
         return
     none = "(no campaign's)" if by is By.CAMPAIGN else "(unknown)"
     rows = [

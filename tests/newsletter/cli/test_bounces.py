@@ -122,6 +122,16 @@ def test_a_report_that_nothing_proves_is_shown_by_its_number_and_let_go_of_once(
     assert (ended.code, ended.out, ended.err.count("\n")) == (1, "", 1)
 
 
+def test_where_nothing_proven_has_come_back_counts_say_so_and_show_no_empty_table(
+    unproven: dict[str, Any], newsletter: Any
+) -> None:
+    assert unproven["reports"]
+    for by in ("domain", "campaign"):
+        out = newsletter("bounces", "list", "--by", by).out
+        assert " ".join(out.split()).startswith("Nothing that is proven has come back; what nothing proves:")
+        assert "unsubscribe" not in out
+
+
 def test_no_address_that_waits_for_judgement_is_broken_in_the_middle(
     unproven: dict[str, Any], newsletter: Any, tmp_path: Path
 ) -> None:

@@ -1,5 +1,6 @@
 """`newsletter subscribers`: the people, as staff deal with them. Whatever changes something leaves an audit row."""
 
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -250,22 +251,26 @@ def _done(as_json: bool, line: str, **facts: Any) -> None:
         edge.say(line)
 
 
+def _at(moment: datetime | None) -> str:
+    return "" if moment is None else f"{edge.moment(moment)} UTC"
+
+
 def _facts(entry: Entry) -> list[tuple[str, str]]:
     chosen = entry.choices
     follows = ["everything"] if chosen.everything else []
     facts = [
         ("name", f"{entry.first_name} {entry.last_name}".strip()),
         ("status", entry.status),
-        ("suppressed", "" if entry.suppressed is None else f"{entry.suppressed}, {edge.moment(entry.suppressed_at)}"),
+        ("suppressed", "" if entry.suppressed is None else f"{entry.suppressed}, {_at(entry.suppressed_at)}"),
         ("follows", ", ".join([*follows, *sorted(chosen.followed)]) or "nothing"),
         ("mutes", ", ".join(sorted(chosen.muted))),
         ("rhythm", _RHYTHMS[entry.rhythm]),
-        ("paused until", edge.moment(entry.paused_until)),
+        ("paused until", _at(entry.paused_until)),
         ("language", entry.locale),
         ("time zone", entry.timezone or "the constellation's"),
-        ("joined", edge.moment(entry.joined_at)),
-        ("confirmed", edge.moment(entry.confirmed_at)),
-        ("left", edge.moment(entry.left_at)),
+        ("joined", _at(entry.joined_at)),
+        ("confirmed", _at(entry.confirmed_at)),
+        ("left", _at(entry.left_at)),
         *((name, ", ".join(value) if isinstance(value, list) else str(value)) for name, value in entry.fields.items()),
     ]
     return [fact for fact in facts if fact[1]]

@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import re
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -104,6 +105,12 @@ def test_what_was_left_out_of_rows_that_were_taken_is_said_with_the_first_of_the
     said = newsletter("subscribers", "import", "mixed.csv", "--dry-run").out
     assert "2 rows, row 2 first: consent date not readable, as in 2021-02-01: not taken as proof.\n" in said
     assert "\nRow 2: unknown time zone, as in Europe/Madrid: the constellation's is used.\n" in said
+
+
+def test_the_moments_that_are_shown_of_a_person_say_by_which_clock(imported, newsletter):
+    shown = newsletter("subscribers", "show", ANA).out
+    assert re.search(r"joined +\d{4}-\d\d-\d\d \d\d:\d\d UTC", shown)
+    assert re.search(r"confirmed +\d{4}-\d\d-\d\d \d\d:\d\d UTC", shown)
 
 
 def test_an_import_as_json_is_for_scripts_and_a_dry_run_changes_nothing(desk, newsletter):

@@ -125,6 +125,10 @@ async def _addressed(connection: AsyncConnection, slug: str, wanted: str | None)
     return await store.find(connection, slug)
 
 
+def _still(count: int) -> str:
+    return f"{count:,} still {'waits' if count == 1 else 'wait'}"
+
+
 def say_result(result: sending.Result, sender: str) -> None:
     """Say where it stands, and who was not reached; `sender` goes on by itself."""
     counts = ", ".join(f"{count:,} {state}" for state, count in sorted(result.report.states.items()))
@@ -145,7 +149,7 @@ def say_result(result: sending.Result, sender: str) -> None:
     for one in result.refusing if result.report.waiting else []:
         edge.prose(f"{one.said}. Nobody is given up for that: newsletter engine status")
     for reason, count in result.waits.items():
-        edge.say(f"{count:,} wait: {reason}.")
+        edge.say(f"{count:,} {'waits' if count == 1 else 'wait'}: {reason}.")
     if result.report.waiting and result.report.next_at is not None and result.report.next_at > edge.now():
         edge.say(f"The next are due at {edge.moment(result.report.next_at)} UTC.")
     if result.report.waiting and result.report.status == "cancelled":
@@ -153,8 +157,8 @@ def say_result(result: sending.Result, sender: str) -> None:
             f"{result.report.waiting:,} were on their way when it was cancelled; in a moment it is known which left."
         )
     elif result.report.waiting and result.report.status == "paused":
-        edge.say(f"{result.report.waiting:,} still wait, until `newsletter campaign resume {result.report.slug}`.")
+        edge.prose(f"{_still(result.report.waiting)}, until `newsletter campaign resume {result.report.slug}`.")
     elif result.report.waiting:
         here = f"`newsletter campaign send {result.report.slug}`"
         rest = f"here, {here} does" if sender == "`newsletter serve`" else f"{here} shows how far it is"
-        edge.say(f"{result.report.waiting:,} still wait. {sender} goes on with them by itself; {rest}.")
+        edge.prose(f"{_still(result.report.waiting)}. {sender} goes on by itself; {rest}.")

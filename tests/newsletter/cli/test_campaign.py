@@ -341,12 +341,20 @@ def test_who_goes_on_is_named_and_what_to_do_with_those_in_doubt(
     states = {State.SENT: 7, State.QUEUED: 2, State.UNCERTAIN: 3}
     seen = Report("a/b", "sending", "", None, None, 12, states, {}, next_at=None)
     campaign_sending.say_result(sending.Result(seen, [], {}, [], stopped=False), sender)
-    _, *doubt, waiting = capsys.readouterr().out.splitlines()
-    assert " ".join(" ".join(doubt).split()) == (
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= 80
+    assert " ".join(" ".join(lines[1:]).split()) == (
         "3 may or may not have arrived: newsletter campaign uncertain a/b lists them, sends them again (--resend), "
-        "or takes them as sent (--sent)."
+        f"or takes them as sent (--sent). 2 still wait. {sender} goes on by itself; {here}."
     )
-    assert waiting == f"2 still wait. {sender} goes on with them by itself; {here}."
+
+
+def test_a_single_one_waits(capsys: pytest.CaptureFixture[str]) -> None:
+    seen = Report("a/b", "sending", "", None, None, 8, {State.SENT: 7, State.QUEUED: 1}, {}, next_at=None)
+    campaign_sending.say_result(sending.Result(seen, [], {"it is quiet there": 1}, [], stopped=False), SERVE)
+    out = capsys.readouterr().out
+    assert "1 waits: it is quiet there." in out
+    assert "1 still waits. " in out
 
 
 async def test_cancelling_tells_of_those_whose_mail_may_still_be_on_its_way(

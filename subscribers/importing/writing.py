@@ -175,8 +175,8 @@ class Writer:
                 if self.database.is_sqlite and not is_brief and not self.report.dry_run:
                     looking = asyncio.create_task(self._give_way(connection))
                 yield connection
-        except OperationalError as error:
-            if getattr(error.orig, "sqlite_errorcode", None) == sqlite3.SQLITE_INTERRUPT:
+        except (OperationalError, sqlite3.OperationalError) as error:  # the driver's own, where people are given to it
+            if getattr(getattr(error, "orig", error), "sqlite_errorcode", None) == sqlite3.SQLITE_INTERRUPT:
                 raise store.Conflict from error
             raise
         finally:

@@ -145,6 +145,18 @@ async def test_an_import_goes_on_although_somebody_says_all_the_time_that_they_w
     assert report.counts.pending == await count(people.database) == 1800
 
 
+@ON_SQLITE
+async def test_an_import_may_be_broken_off_at_whatever_it_does(people, tmp_path, monkeypatch, few_at_once):
+    """Without a moment between two looks it is broken off at once, while its people are given to the connection."""
+    monkeypatch.setattr(writing, "_LOOK", 0)
+    monkeypatch.setattr(writing, "_COURTEOUS", 0)
+    watched, path = Watched(people.database), people_file(tmp_path, 1800)
+    looks = iter([*[True] * 400, *[False] * 10**6])
+    watched.is_awaited = lambda: next(looks)
+    report = await taken(watched, path, people.now)
+    assert report.counts.pending == await count(people.database) == 1800
+
+
 async def test_two_imports_at_once_write_each_its_own_people(people, tmp_path, monkeypatch, few_at_once):
     monkeypatch.setattr(writing, "_LONGEST_WAIT", 0)
     watched, files = Watched(people.database), []

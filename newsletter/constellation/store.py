@@ -18,6 +18,7 @@ from newsletter.errors import NewsletterError
 from newsletter.suggest import hint
 from newsletter.tables import constellation as constellation_table
 from newsletter.tables import event as event_table
+from subscribers import statements
 
 
 class Status(StrEnum):
@@ -106,7 +107,10 @@ async def load(connection: AsyncConnection, constellation: Constellation, now: d
     The plan of its mails follows by `schedule.replan`, in the same transaction. Raises OtherConstellation.
     """
     before = await _comparable(connection, constellation, lock=True)
-    await _write_constellation(connection, constellation, now, is_first=before is None)
+    if before is None and not await _begin(connection, constellation, now):
+        before = await _comparable(connection, constellation, lock=True)
+    if before is not None:
+        await connection.execute(update(constellation_table).values(_kept(constellation, now)))
     known = {stored.event.slug: stored for stored in await events(connection, removed=True)}
     for event in constellation.events:
         stored = known.pop(event.slug, None)
@@ -146,13 +150,16 @@ async def _comparable(
     return held
 
 
-async def _write_constellation(
-    connection: AsyncConnection, constellation: Constellation, now: datetime, *, is_first: bool
-) -> None:
+async def _begin(connection: AsyncConnection, constellation: Constellation, now: datetime) -> bool:
+    """Write the first one down; False where somebody else did so at the same moment, which is then known."""
+    statement = statements.insert(connection, constellation_table).values(id=1, **_kept(constellation, now))
+    begun = statement.on_conflict_do_nothing().returning(constellation_table.c.id)
+    return await connection.scalar(begun) is not None
+
+
+def _kept(constellation: Constellation, now: datetime) -> dict[str, Any]:
     document = {name: value for name, value in constellation.to_document().items() if name != "events"}
-    row = {"slug": constellation.slug, "document": document, "loaded_at": now}
-    statement = insert(constellation_table).values(id=1, **row) if is_first else update(constellation_table).values(row)
-    await connection.execute(statement)
+    return {"slug": constellation.slug, "document": document, "loaded_at": now}
 
 
 async def _update(connection: AsyncConnection, stored: StoredEvent, event: Event) -> None:

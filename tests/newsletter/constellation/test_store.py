@@ -1,11 +1,13 @@
 """The constellation in the database: loaded whole, again without effect, and never at the cost of what was sent."""
 
+import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 
 from newsletter.constellation import store
 from newsletter.constellation.difference import What
@@ -16,6 +18,11 @@ from newsletter.tables import event as event_table
 
 Make = Callable[..., Event]
 Season = Callable[..., Constellation]
+
+
+WHO_WAITS_FOR_US = """
+SELECT count(*) FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY(pg_blocking_pids(pid))
+"""
 
 
 async def load(database: Database, constellation: Constellation, now: datetime) -> dict[str, What]:
@@ -47,6 +54,20 @@ async def test_loading_the_same_again_changes_nothing(database: Database, season
     async with database.begin() as connection:
         assert not await store.load(connection, season(), now + timedelta(days=1))
     assert await stored(database, "opening") == before
+
+
+async def test_of_two_first_loads_at_once_the_second_changes_what_the_first_has_loaded(
+    database: Database, season: Season, now: datetime
+) -> None:
+    first, second = season(), replace(season(), name="Another name")
+    async with database.begin() as connection:
+        await store.load(connection, first, now)
+        beside = asyncio.create_task(load(database, second, now))
+        while not database.is_sqlite and not await connection.scalar(text(WHO_WAITS_FOR_US)):
+            pass
+    assert await beside == {}, "its events are there already"
+    async with database.read() as connection:
+        assert await store.current(connection) == second
 
 
 async def test_the_difference_is_shown_without_loading(database: Database, season: Season, now: datetime) -> None:

@@ -40,8 +40,8 @@ READER = Due(1, 0, "reader123456@example42.net", "Ada", "Lovelace", "en", "", 0,
 KEY = "k" * 40
 """Of links and of addresses."""
 
-_CONNECTIONS = 12
-"""Of ours to the sink, with which it does best on both databases here."""
+_CONNECTIONS = 20
+"""Of ours to the sink, as many as `smtp-source` has."""
 
 _SETTINGS = """
 database = "{url}"

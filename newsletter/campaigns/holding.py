@@ -4,17 +4,17 @@ A campaign is held from the first look that finds an error. It is looked at agai
 campaign starts, is cancelled or planned afresh, or is of no more use. Staff are told once.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, Select, delete, insert, select, update
+from sqlalchemy import ColumnElement, Row, Select, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from newsletter import clock
-from newsletter.constellation import store
-from newsletter.delivery.staff import Matter, Note
+from newsletter.delivery import staff
+from newsletter.delivery.staff import Note
 from newsletter.tables import campaign, held
 
 AGAIN = timedelta(minutes=1)
@@ -78,7 +78,7 @@ async def hold(
 
 async def release(connection: AsyncConnection, *slugs: str) -> list[Held]:
     """Hold these campaigns no more; those that were."""
-    found = [_read(row) for row in await connection.execute(_select().where(campaign.c.slug.in_(slugs)))]
+    found = await _found(connection, campaign.c.slug.in_(slugs))
     if found:
         await connection.execute(delete(held).where(held.c.campaign_id.in_([one.campaign_id for one in found])))
     return found
@@ -92,25 +92,6 @@ async def listed(connection: AsyncConnection) -> dict[str, Held]:
 def resting(among: dict[str, Held], now: datetime) -> frozenset[str]:
     """Those that were looked at a moment ago."""
     return frozenset(slug for slug, one in among.items() if one.looked_at <= now < one.looked_at + AGAIN)
-
-
-async def _untold(connection: AsyncConnection, now: datetime) -> Sequence[Note]:
-    waiting = _select().where(held.c.told_at.is_(None), held.c.tell_at <= now)
-    found = [_read(row) for row in await connection.execute(waiting)]
-    zone = await store.timezone(connection) if found else ""
-    return [_note(one, zone) for one in found]
-
-
-async def _mark_told(connection: AsyncConnection, campaign_id: int, now: datetime) -> None:
-    await connection.execute(update(held).where(held.c.campaign_id == campaign_id).values(told_at=now))
-
-
-async def _put_off(connection: AsyncConnection, campaign_id: int, until: datetime) -> None:
-    await connection.execute(update(held).where(held.c.campaign_id == campaign_id).values(tell_at=until))
-
-
-TELLING = Matter("a mail that is held", _untold, _mark_told, _put_off)
-"""How staff are told."""
 
 
 _TEXT = """\
@@ -150,3 +131,11 @@ def _read(row: Row[Any]) -> Held:
         looked_at=row.looked_at,
         faults=tuple(Fault(fault["rule"], fault["text"]) for fault in row.document["faults"]),
     )
+
+
+async def _found(connection: AsyncConnection, condition: ColumnElement[bool]) -> list[Held]:
+    return [_read(row) for row in await connection.execute(_select().where(condition))]
+
+
+TELLING = staff.by_rows("a mail that is held", held, "campaign_id", _found, _note)
+"""How staff are told."""

@@ -3,7 +3,6 @@
 What is offered to whom does not depend on it: each process finds that out for itself (newsletter.delivery.turned_away).
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -11,10 +10,10 @@ from sqlalchemy import ColumnElement, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from newsletter import clock
-from newsletter.constellation import store
+from newsletter.delivery import staff
 from newsletter.delivery.relay import where
 from newsletter.delivery.relays import Member
-from newsletter.delivery.staff import Matter, Note
+from newsletter.delivery.staff import Note
 from newsletter.delivery.turned_away import Doubt
 from newsletter.tables import refusing_relay
 from subscribers import statements
@@ -88,24 +87,6 @@ async def _read(connection: AsyncConnection, condition: ColumnElement[bool]) -> 
     return [Refusing(*row) for row in rows]
 
 
-async def _untold(connection: AsyncConnection, now: datetime) -> Sequence[Note]:
-    is_due = refusing_relay.c.told_at.is_(None) & (refusing_relay.c.tell_at <= now)
-    found = await _read(connection, is_due)
-    zone = await store.timezone(connection) if found else ""
-    return [_letter(one, zone) for one in found]
-
-
-async def _mark_told(connection: AsyncConnection, number: int, now: datetime) -> None:
-    await connection.execute(update(refusing_relay).where(refusing_relay.c.id == number).values(told_at=now))
-
-
-async def _put_off(connection: AsyncConnection, number: int, until: datetime) -> None:
-    await connection.execute(update(refusing_relay).where(refusing_relay.c.id == number).values(tell_at=until))
-
-
-TELLING = Matter("a relay that refuses us", _untold, _mark_told, _put_off)
-"""How staff are told: by another relay, or by this one if it takes mail for its own people, or once it takes all."""
-
 _SINCE = """\
 Since {since}, the relay {one.relay} ({one.place}) has refused every mail that it was offered, whoever it was for: \
 “{one.reply}”.
@@ -134,3 +115,7 @@ def _letter(one: Refusing, zone: str) -> Note:
     return Note(
         one.id, f"Mails had to wait: {one.relay} refused them", _UNTIL.format(one=one, since=since, until=until)
     )
+
+
+TELLING = staff.by_rows("a relay that refuses us", refusing_relay, "id", _read, _letter)
+"""How staff are told: by another relay, or by this one if it takes mail for its own people, or once it takes all."""

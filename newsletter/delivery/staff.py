@@ -8,8 +8,10 @@ from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP as WIRE
 from email.utils import format_datetime, make_msgid
+from typing import TypeVar
 
 import structlog
+from sqlalchemy import ColumnElement, Table, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from newsletter.clock import Clock
@@ -22,6 +24,8 @@ from newsletter.delivery.relays import Relays
 from newsletter.errors import NewsletterError
 
 log = structlog.get_logger(__name__)
+
+Told = TypeVar("Told")
 
 _AGAIN = timedelta(minutes=10)
 
@@ -43,6 +47,33 @@ class Matter:
     untold: Callable[[AsyncConnection, datetime], Awaitable[Sequence[Note]]]
     mark_told: Callable[[AsyncConnection, int, datetime], Awaitable[None]]
     put_off: Callable[[AsyncConnection, int, datetime], Awaitable[None]]
+
+
+def by_rows(
+    name: str,
+    table: Table,
+    key: str,
+    read: Callable[[AsyncConnection, ColumnElement[bool]], Awaitable[Sequence[Told]]],
+    letter: Callable[[Told, str], Note],
+) -> Matter:
+    """A matter of a table whose rows have when staff are to be told (`tell_at`) and when they were (`told_at`).
+
+    `key` is the column that numbers its notes, `read` answers what a condition holds for, and `letter` writes about
+    one, by the clock of a zone.
+    """
+
+    async def untold(connection: AsyncConnection, now: datetime) -> Sequence[Note]:
+        found = await read(connection, table.c.told_at.is_(None) & (table.c.tell_at <= now))
+        zone = await store.timezone(connection) if found else ""
+        return [letter(one, zone) for one in found]
+
+    async def mark_told(connection: AsyncConnection, number: int, now: datetime) -> None:
+        await connection.execute(update(table).where(table.c[key] == number).values(told_at=now))
+
+    async def put_off(connection: AsyncConnection, number: int, until: datetime) -> None:
+        await connection.execute(update(table).where(table.c[key] == number).values(tell_at=until))
+
+    return Matter(name, untold, mark_told, put_off)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,13 +6,14 @@ Whoever was to get one waits meanwhile, as after a 4xx, and is given up only onc
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import ColumnElement, Row, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from newsletter import clock
-from newsletter.constellation import store
-from newsletter.delivery.staff import Matter, Note
+from newsletter.delivery import staff
+from newsletter.delivery.staff import Note
 from newsletter.tables import unmade_mail
 from subscribers import statements
 
@@ -36,32 +37,6 @@ async def heed(connection: AsyncConnection, reasons: Mapping[str, str], now: dat
         )
 
 
-async def _untold(connection: AsyncConnection, now: datetime) -> Sequence[Note]:
-    table = unmade_mail.c
-    due = select(unmade_mail).where(table.told_at.is_(None), table.tell_at <= now).order_by(table.id)
-    found = (await connection.execute(due)).all()
-    zone = await store.timezone(connection) if found else ""
-    return [
-        Note(
-            one.id,
-            f"Mails wait: “{one.kind}” cannot be made",
-            _TEXT.format(kind=one.kind, since=clock.shown(one.since, zone), reason=one.reason),
-        )
-        for one in found
-    ]
-
-
-async def _mark_told(connection: AsyncConnection, number: int, now: datetime) -> None:
-    await connection.execute(update(unmade_mail).where(unmade_mail.c.id == number).values(told_at=now))
-
-
-async def _put_off(connection: AsyncConnection, number: int, until: datetime) -> None:
-    await connection.execute(update(unmade_mail).where(unmade_mail.c.id == number).values(tell_at=until))
-
-
-TELLING = Matter("mails that cannot be made", _untold, _mark_told, _put_off)
-"""How staff are told."""
-
 _TEXT = """\
 Since {since}, mails of the kind “{kind}” cannot be made: {reason}
 
@@ -72,3 +47,16 @@ Whoever is to get one waits. They are tried again by themselves, less and less o
 go; nothing needs to be started again. “newsletter campaign retry CAMPAIGN” tries those of a campaign at once.
 
 You are not written to again about this one."""
+
+
+async def _read(connection: AsyncConnection, condition: ColumnElement[bool]) -> Sequence[Row[Any]]:
+    return (await connection.execute(select(unmade_mail).where(condition).order_by(unmade_mail.c.id))).all()
+
+
+def _letter(one: Row[Any], zone: str) -> Note:
+    text = _TEXT.format(kind=one.kind, since=clock.shown(one.since, zone), reason=one.reason)
+    return Note(one.id, f"Mails wait: “{one.kind}” cannot be made", text)
+
+
+TELLING = staff.by_rows("mails that cannot be made", unmade_mail, "id", _read, _letter)
+"""How staff are told."""

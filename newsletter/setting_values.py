@@ -10,7 +10,7 @@ from zoneinfo import available_timezones
 import idna
 from pydantic import AfterValidator, SecretStr, ValidationInfo
 
-from newsletter import database, families
+from newsletter import database, families, idn
 from newsletter.errors import NewsletterError
 from newsletter.suggest import hint
 from webhooks import sns
@@ -41,10 +41,8 @@ def origin(value: str) -> str:
 
 def _in_ascii(url: str) -> str:
     """An address whose host is in ASCII; as it is where that cannot be."""
-    scheme, slashes, rest = url.partition("://")
-    host, port = re.match(r"([^:/]*)(.*)", rest, re.DOTALL).groups()  # type: ignore[union-attr] # it matches anything
     try:
-        return url if host.isascii() else f"{scheme}{slashes}{idna.encode(host, uts46=True).decode()}{port}"
+        return re.sub(r"(?<=://)[^/:]+", lambda host: idn.in_ascii(host[0]), url)
     except idna.IDNAError:
         return url
 

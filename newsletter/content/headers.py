@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from email.utils import format_datetime
 
-import idna
-
+from newsletter import idn
 from newsletter.constellation.model import Constellation
 from newsletter.content import quoting, slots
 from newsletter.content.errors import ContentError
@@ -171,8 +170,7 @@ def _mailbox(field: str, name: str, address: str) -> bytes:
 
 
 def _ascii_domain(address: str) -> str:
-    domain = slots.address(address).rpartition("@")[2]
-    return domain.lower() if domain.isascii() else idna.encode(domain, uts46=True).decode()
+    return idn.in_ascii(slots.address(address).rpartition("@")[2])
 
 
 def _word(text: str) -> str:

@@ -6,8 +6,8 @@ from datetime import datetime
 import dns.asyncresolver
 import dns.exception
 import dns.resolver
-import idna
 
+from newsletter import idn
 from newsletter.campaigns.preflight.findings import Finding, Rule, error, note, warning
 from newsletter.dkim import publication
 from newsletter.dkim.keys import Key
@@ -99,5 +99,4 @@ def _silent(rule: Rule, name: str) -> Finding:
 
 
 def _domain(address: str) -> str:
-    domain = address.rpartition("@")[2].lower()
-    return domain if domain.isascii() else idna.encode(domain, uts46=True).decode()
+    return idn.in_ascii(address.rpartition("@")[2])

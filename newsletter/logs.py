@@ -20,6 +20,11 @@ _ROW = re.compile(r"(Failing row contains |Key \([^)]*\)=)\(.*\)")
 """How PostgreSQL tells of what it refuses: with names, which nothing else would find."""
 
 
+def one_line(error: BaseException) -> str:
+    """What is said of a fault in the log."""
+    return " ".join(str(error).split())[:300] or type(error).__name__
+
+
 def configure(level: int) -> None:
     """Write log lines from `level` (of the logging module) up, with times in UTC."""
     renderer: structlog.typing.Processor
@@ -57,7 +62,7 @@ class _Heard(logging.Handler):
         said: dict[str, str] = {"said": " ".join(record.getMessage().split())}
         if fault is not None:
             cause = fault.__cause__ or fault  # the driver's own words, without the statement
-            said["reason"] = " ".join(str(cause).split())[:300] or type(cause).__name__
+            said["reason"] = one_line(cause)
         if fault is not None and not isinstance(fault, self.briefly):
             said["exception"] = "".join(traceback.format_exception(fault))
         log.log(record.levelno, self.event, **said)

@@ -9,6 +9,8 @@ from datetime import timedelta
 
 import structlog
 
+from newsletter.logs import one_line
+
 log = structlog.get_logger(__name__)
 
 
@@ -32,7 +34,7 @@ class Contact:
         kind = type(getattr(error, "orig", error))  # of SQLAlchemy's, the driver's
         if kind not in self.kinds:
             self.kinds.add(kind)
-            log.warning("database away, asked again", reason=" ".join(str(error).split())[:300])
+            log.warning("database away, asked again", reason=one_line(error))
 
     def regain(self) -> None:
         """Something was written, so that it is back if it was away."""

@@ -16,7 +16,8 @@ from newsletter.clock import Clock, wall_clock
 from newsletter.database import Database
 from newsletter.delivery import ledger, transactional
 from newsletter.engine import presence
-from newsletter.engine.work import PASSING, Work, one_line, way
+from newsletter.engine.work import PASSING, Work, way
+from newsletter.logs import one_line
 from newsletter.settings import Settings
 
 log = structlog.get_logger(__name__)

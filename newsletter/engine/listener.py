@@ -20,6 +20,7 @@ from newsletter.clock import Clock
 from newsletter.database import Database
 from newsletter.engine import returned_mail
 from newsletter.errors import NewsletterError
+from newsletter.logs import one_line
 from subscribers.links import Links
 from webhooks import tokens
 
@@ -72,7 +73,7 @@ class Letterbox:
 
     async def handle_exception(self, error: Exception) -> str:
         """Say what went wrong, a mistake of ours too: answered otherwise, the server would give the mail up."""
-        log.error("mail not stored", fault=type(error).__name__, reason=" ".join(str(error).split())[:300])
+        log.error("mail not stored", fault=type(error).__name__, reason=one_line(error))
         return _KEEP_IT
 
     def _is_ours(self, address: str) -> bool:

@@ -45,11 +45,6 @@ PASSING = (NewsletterError, SubscribersError, WebhookError, DBAPIError, OSError,
 """Faults of the moment, such as a database that is away: they are said, and the work is tried again."""
 
 
-def one_line(error: BaseException) -> str:
-    """What is said of a fault in the log."""
-    return " ".join(str(error).split())[:300] or type(error).__name__
-
-
 def way(error: BaseException) -> str:
     """The last lines of code that an error came through, for whoever mends it: `messenger.py:140, compiler.py:84`."""
     frames = traceback.extract_tb(error.__traceback__)[-4:]

@@ -26,7 +26,8 @@ from newsletter.database import Database
 from newsletter.delivery import ledger
 from newsletter.engine import presence
 from newsletter.engine.lasting_jobs import LastingJobs
-from newsletter.engine.work import PASSING, Work, one_line
+from newsletter.engine.work import PASSING, Work
+from newsletter.logs import one_line
 from newsletter.settings import Settings
 
 log = structlog.get_logger(__name__)

@@ -9,6 +9,7 @@ from starlette.exceptions import HTTPException
 from newsletter import arrivals
 from newsletter.arrivals import Asked
 from newsletter.delivery.asked import mailbox
+from newsletter.logs import one_line
 from newsletter.web import limits, proof
 from newsletter.web.limits import Room
 from newsletter.web.site import Site
@@ -65,4 +66,4 @@ async def _carry_out(site: Site) -> None:
     try:
         await arrivals.carry_out(site.database, site.settings)
     except DBAPIError as error:  # the answer is out already; the engine tries again
-        log.error("request not carried out yet", reason=" ".join(str(error).split())[:300])
+        log.error("request not carried out yet", reason=one_line(error))

@@ -74,11 +74,11 @@ class Copied:
 
         Raises store.Conflict.
         """
-        promoted = [(str(number), self._people[row]) for number, row in plan.promoted]
+        promoted = [(number, self._people[row]) for number, row in plan.promoted]
         for number, lines in promoted:
             await connection.execute(
                 update(subscriber)
-                .where(subscriber.c.id == int(number), subscriber.c.status == "pending")
+                .where(subscriber.c.id == number, subscriber.c.status == "pending")
                 .values(status="active", confirmed_at=datetime.fromisoformat(lines.confirmed_at or at))
             )
         ids = await _reserve(connection, len(plan.new)) if plan.new else []
